@@ -1,0 +1,35 @@
+# Everything a fresh machine needs: Python 3.11 to 3.13, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test slow lint docs clean
+
+demo: $(VENV)/.installed  ## Few-shot digits: message passing against scikit-learn, with a report
+	$(BIN)/mpnn compare configs/few_shot_digits.toml
+
+test: $(VENV)/.installed-dev lint  ## What CI runs
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.installed-dev  ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mpnn needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) runs build dist
