@@ -1,0 +1,30 @@
+"""Neural networks with few-bit weights and sign activations, trained by message passing.
+
+The two estimators are the front door; everything below them is plain JAX functions over pytrees::
+
+    from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
+    from mpnn.data import load_dataset, sample_few_shot
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Imported on first use: scikit-learn alone takes longer to import than JAX.
+_LAZY = {
+    "MessagePassingClassifier": "mpnn.estimators",
+    "PairwiseVoteClassifier": "mpnn.estimators",
+}
+
+__all__ = ["MessagePassingClassifier", "PairwiseVoteClassifier", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'mpnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
