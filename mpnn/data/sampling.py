@@ -1,0 +1,204 @@
+"""Few-shot draws: balanced, reproducible, and disjoint from what they must not overlap."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class ValidationDraw(NamedTuple):
+    """A few-shot training draw and a validation set from the remaining images."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+
+
+def sample_few_shot(
+    x: npt.ArrayLike, y: npt.ArrayLike, per_class: int, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw `per_class` samples of every class at random, without replacement.
+
+    Draws with the same seed are nested: each class of a smaller draw is the beginning of that class in a
+    larger one.
+
+    Parameters
+    ----------
+    x
+        Samples [n, ...]; further axes are flattened.
+    y
+        Labels [n]; whole numbers or text.
+    per_class
+        Samples a class, at least 1.
+    seed
+        Seed of the draw, at least 0.
+
+    Returns
+    -------
+    X : [classes * per_class, features], in x's own dtype
+    y : [classes * per_class], sorted by class; within a class in the order drawn
+
+    Raises
+    ------
+    ValueError
+        A class has too few samples, `per_class` is not a whole number from 1, the lengths of x and y
+        differ, or a label is missing (NaN).
+    """
+    images, labels = _check_samples(x, y)
+    return _take(images, labels, _draw(labels, per_class, seed))
+
+
+def sample_consecutive(
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    per_class: int,
+    *,
+    instance: int = 0,
+    shots: Sequence[int] = (2, 6, 10),
+    num_instances: int = 2,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take the training samples of one BeMi instance: consecutive samples of each class, in the order of x.
+
+    Of every class, the instance z of size t takes the samples a .. a + t - 1 of that class, where
+
+        a = num_instances * (sum of the sizes in `shots` below t) + t * z,
+
+    so that no sample is in two instances, of one size or of different sizes. The protocol of Bernardelli et
+    al., "Multi-objective linear ensembles for robust and sparse training of few-bit neural networks"
+    (INFORMS J. Computing, code 2023.0281). Which samples an instance holds depends on `shots` and
+    `num_instances`: keep both fixed within an experiment.
+
+    Parameters
+    ----------
+    x
+        Samples [n, ...]; further axes are flattened. For MNIST, in the official order.
+    y
+        Labels [n]; whole numbers or text.
+    per_class
+        The size t, one of `shots`.
+    instance
+        The instance z, from 0 to `num_instances` - 1.
+    shots
+        All sizes of the experiment, each at least 1, all different.
+    num_instances
+        Instances of each size, at least 1.
+
+    Returns
+    -------
+    X : [classes * per_class, features], in x's own dtype
+    y : [classes * per_class], sorted by class; within a class in the order of x
+
+    Raises
+    ------
+    ValueError
+        As `sample_few_shot`; also where `per_class` is not in `shots` or `instance` is out of range.
+    """
+    images, labels = _check_samples(x, y)
+    for size in shots:
+        _check_count("each size in shots", size)
+    _check_count("num_instances", num_instances)
+    if len(set(shots)) != len(shots) or per_class not in shots:
+        raise ValueError(f"per_class must be one of the sizes in shots, all different: {per_class}, {shots}")
+    if instance not in range(num_instances):
+        raise ValueError(f"instance must be from 0 to {num_instances - 1}, got {instance}")
+    start = num_instances * sum(size for size in shots if size < per_class) + per_class * instance
+    chosen = []
+    for label, members in _members(labels):
+        _check_enough(label, members, start + per_class)
+        chosen.append(members[start : start + per_class])
+    return _take(images, labels, np.concatenate(chosen))
+
+
+def validation_draw(
+    x: npt.ArrayLike, y: npt.ArrayLike, per_class: int, num_validation: int, seed: int = 0
+) -> ValidationDraw:
+    """Draw training samples, and others of the same set to choose settings on.
+
+    Settings chosen on these never see a test sample. The training part is `sample_few_shot` with the same
+    seed; the validation part is drawn uniformly from all other samples, so its classes are about as
+    frequent as in y.
+
+    Parameters
+    ----------
+    x
+        Samples [n, ...]; further axes are flattened.
+    y
+        Labels [n]; whole numbers or text.
+    per_class
+        Training samples a class, at least 1.
+    num_validation
+        Validation samples in all, at least 1.
+    seed
+        Seed of both draws, at least 0.
+
+    Returns
+    -------
+    ValidationDraw
+        x_train [classes * per_class, features] and y_train, sorted by class; x_validation
+        [num_validation, features] and y_validation, in the order drawn.
+
+    Raises
+    ------
+    ValueError
+        As `sample_few_shot`; also where fewer than `num_validation` samples remain.
+    """
+    images, labels = _check_samples(x, y)
+    _check_count("num_validation", num_validation)
+    train = _draw(labels, per_class, seed)
+    rest = np.setdiff1d(np.arange(len(labels)), train)
+    if num_validation > len(rest):
+        raise ValueError(
+            f"{len(rest)} samples remain for validation, asked for {num_validation}; "
+            "lower num_validation or per_class"
+        )
+    # A stream of its own: the training draw stays that of sample_few_shot.
+    validation = np.random.default_rng([seed, 1]).permutation(rest)[:num_validation]
+    return ValidationDraw(*_take(images, labels, train), *_take(images, labels, validation))
+
+
+def _draw(labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
+    """Return the indices [classes * per_class] of a balanced random draw, sorted by class."""
+    _check_count("per_class", per_class)
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for label, members in _members(labels):
+        _check_enough(label, members, per_class)
+        chosen.append(generator.permutation(members)[:per_class])
+    return np.concatenate(chosen)
+
+
+def _members(labels: np.ndarray) -> list[tuple[object, np.ndarray]]:
+    """Return each class with the indices of its samples, classes sorted, indices ascending."""
+    return [(label, np.flatnonzero(labels == label)) for label in np.unique(labels)]
+
+
+def _take(images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return images[indices].reshape(len(indices), -1), labels[indices]
+
+
+def _check_samples(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = np.asarray(x), np.asarray(y)
+    if images.ndim < 2 or labels.ndim != 1:
+        raise ValueError(f"x must be [n, ...] and y [n], got shapes {images.shape} and {labels.shape}")
+    if len(images) != len(labels):
+        raise ValueError(f"x has {len(images)} samples, y has {len(labels)} labels")
+    if len(labels) == 0:
+        raise ValueError("x and y hold no samples")
+    if np.any(labels != labels):  # only NaN differs from itself
+        raise ValueError("y has missing labels (NaN)")
+    return images, labels
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+
+
+def _check_enough(label: object, members: np.ndarray, needed: int) -> None:
+    if len(members) < needed:
+        raise ValueError(
+            f"class {label} has {len(members)} samples, asked for {needed}; "
+            "give more samples or ask for fewer a class"
+        )
