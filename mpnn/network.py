@@ -1,0 +1,272 @@
+"""The state of a network and one sweep of messages through it.
+
+Data flows one way in a sweep: forward through the layers (Gaussian pre-activations and the units' moments),
+backward (channel derivatives and messages), and every layer takes its message in.
+Shapes: batch B, layer widths N -> K, layers L.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn import channels
+from mpnn.fields import (
+    Evidence,
+    Hyper,
+    LayerState,
+    Natural,
+    begin_batch,
+    masked_moments,
+    update,
+)
+from mpnn.rules.base import Derive, Inputs, Layer, Preactivation, Wants
+from mpnn.spec import NetworkSpec
+from mpnn.weights import Moments
+
+__all__ = ["Batch", "Info", "State", "begin", "init", "sweep"]
+
+
+class State(NamedTuple):
+    """What the next step needs: the layers."""
+
+    layers: tuple[LayerState, ...]
+
+
+class Batch(NamedTuple):
+    """Inputs ``[B, N]``, labels ``[B]`` (-1 and +1, or class numbers), and which samples are real ``[B]``."""
+
+    inputs: Array
+    labels: Array
+    sample_mask: Array | None = None
+
+
+class Progress(NamedTuple):
+    """What the sweeps over one batch hand to each other."""
+
+    evidence: tuple[Evidence, ...]
+    memories: tuple[Any, ...]
+    above: tuple[tuple[Array, Array | None] | None, ...]
+
+
+class Info(NamedTuple):
+    """What a person wants to see of a sweep: nothing here is carried on.
+
+    change: mean absolute change of each layer's magnetizations ``[L]``.
+    polarization: mean squared magnetization of each layer ``[L]``.
+    error: share of the batch that the mean pre-activation of the output gets wrong, before the update.
+    """
+
+    change: Array
+    polarization: Array
+    error: Array
+
+
+def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | float = 1.0) -> State:
+    """Return the initial state: fields ``initial_field * N(0, 1)``, or a Gaussian prior of that scale.
+
+    For Gaussian weights the prior is ``N(m, s^2)`` with ``s = initial_field / sqrt(fan in)`` and ``m``
+    itself drawn from ``N(0, s^2)``.
+    """
+    layers = []
+    for index, layer_key in enumerate(jax.random.split(key, spec.num_layers)):
+        field_key, mask_key = jax.random.split(layer_key)
+        shape = (spec.fan_in(index), spec.widths[index + 1])
+        noise = initial_field * jax.random.normal(field_key, shape)
+        natural = Natural(noise, jnp.zeros(shape) if spec.family.uses_precision else None)
+        if spec.weights == "gaussian":
+            precision = shape[0] / jnp.square(initial_field) * jnp.ones(shape)
+            natural = Natural(precision * noise / jnp.sqrt(shape[0]), precision)
+        mask = None
+        if spec.density < 1.0:
+            mask = jax.random.bernoulli(mask_key, spec.density, shape).astype(noise.dtype)
+        mean, variance = masked_moments(spec.family, natural, hyper.sparsity[index], mask)
+        focus = natural.scaled(jnp.zeros(())) if spec.focusing else None
+        layers.append(LayerState(natural, mean, variance, focus, mask))
+    return State(tuple(layers))
+
+
+def _layer_hyper(hyper: Hyper, index: int) -> Hyper:
+    return Hyper(*(leaf[index] for leaf in hyper))
+
+
+def _layer_view(spec: NetworkSpec, state: LayerState, hyper: Hyper) -> Layer:
+    """The layer as a rule sees it; ``hyper`` holds the layer's own numbers."""
+
+    def moments(field: Array, precision: Array | None) -> Moments:
+        mask = None if state.mask is None else jnp.expand_dims(state.mask, range(1, field.ndim - 1))
+        return masked_moments(spec.family, Natural(field, precision), hyper.sparsity, mask)
+
+    field, precision = state.posterior
+    return Layer(state.mean, state.variance, field, precision, moments, hyper.damping)
+
+
+def _with_constant(moments: Moments, second_moment: Array | None) -> Inputs:
+    """Append the constant input 1 that carries the bias."""
+    width = ((0, 0), (0, 1))
+    second = None if second_moment is None else jnp.pad(second_moment, width, constant_values=1.0)
+    return Inputs(jnp.pad(moments.mean, width, constant_values=1.0), jnp.pad(moments.variance, width), second)
+
+
+def _data_inputs(spec: NetworkSpec, inputs: Array) -> Inputs:
+    if spec.bias:
+        inputs = jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
+    return Inputs(inputs, None, jnp.square(inputs))
+
+
+def _unit_inputs(
+    spec: NetworkSpec, preactivation: Preactivation, above: tuple[Array, Array | None] | None
+) -> Inputs:
+    """The next layer's inputs: the units' moments under what they last heard from above."""
+    channel = spec.hidden_channel
+
+    def respond(field: Array | None, precision: Array | None) -> Moments:
+        return channel.activation(preactivation.mean, preactivation.variance, field, precision)
+
+    field, precision = (None, None) if above is None else above
+    moments = respond(field, precision)
+    second = None
+    if not channel.values_square_to_one:
+        second = moments.variance + jnp.square(moments.mean)
+    plain = Inputs(moments.mean, moments.variance, second)
+    inputs = _with_constant(moments, second) if spec.bias else plain
+
+    def respond_to(cavity: Array) -> Moments:
+        if not spec.bias:
+            return respond(cavity, precision)
+        # the constant input hears messages but does not move
+        mean, variance, _, _ = _with_constant(respond(cavity[:, :-1], precision), None)
+        return Moments(mean, jnp.zeros(()) if variance is None else variance)
+
+    return inputs._replace(respond=respond_to)
+
+
+def begin(spec: NetworkSpec, state: State, batch_size: int, hyper: Hyper) -> Progress:
+    """Start a batch: posteriors become priors, and nothing has been said yet."""
+    evidence = tuple(
+        begin_batch(layer, _layer_hyper(hyper, index).rho) for index, layer in enumerate(state.layers)
+    )
+    memories = []
+    for index, layer in enumerate(state.layers):
+        fan_in = layer.mean.shape[0]
+        blank = Inputs(jnp.zeros((batch_size, fan_in), layer.mean.dtype), None, None)
+        view = _layer_view(spec, layer, _layer_hyper(hyper, index))
+        memories.append(spec.layer_rule(index).init(view, blank))
+    above: tuple[Any, ...] = (None,) * (spec.num_layers - 1)
+    if spec.sweeps_per_batch > 1:  # a scan needs arrays from the first sweep on; a zero field says nothing
+        zeros = [jnp.zeros((batch_size, width)) for width in spec.widths[1:-1]]
+        needs = not spec.hidden_channel.values_square_to_one
+        above = tuple((zero, zero if needs else None) for zero in zeros)
+    return Progress(evidence, tuple(memories), above)
+
+
+def _forward(
+    spec: NetworkSpec, views: list[Layer], batch: Batch, progress: Progress, hyper: Hyper
+) -> tuple[list[Inputs], list[Preactivation]]:
+    """Inputs and pre-activation of every layer, bottom up."""
+    inputs, preactivations = [_data_inputs(spec, batch.inputs)], []
+    for index, view in enumerate(views):
+        rule = spec.layer_rule(index)
+        mean, variance = rule.forward(view, inputs[index], progress.memories[index])
+        preactivations.append(Preactivation(mean, variance + jnp.square(hyper.noise[index])))
+        if index < spec.num_layers - 1:
+            inputs.append(_unit_inputs(spec, preactivations[index], progress.above[index]))
+    return inputs, preactivations
+
+
+def _output_derivatives(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive:
+    """The labels' derivatives, as a function of the output's pre-activation."""
+    if spec.output == "argmax":
+        argmax = channels.Argmax(spec.argmax_draws)
+        return lambda omega, variance: argmax.derivatives(batch.labels, omega, variance)
+    label = batch.labels[:, None]
+    margin, confidence = hyper.margin[-1], hyper.confidence[-1]
+    return lambda omega, variance: channels.BinaryLabel().derivatives(
+        label, omega, variance, margin, confidence
+    )
+
+
+def _of_real_samples(derive: Derive, sample_mask: Array | None) -> Derive:
+    """Silence the samples that only pad the batch."""
+    if sample_mask is None:
+        return derive
+
+    def masked(omega: Array, variance: Array) -> channels.Derivatives:
+        return channels.Derivatives(*(leaf * sample_mask[:, None] for leaf in derive(omega, variance)))
+
+    return masked
+
+
+def _wants(spec: NetworkSpec, index: int) -> Wants:
+    hidden_below = index > 0
+    return Wants(
+        precision=spec.family.uses_precision,
+        down=hidden_below,
+        down_precision=hidden_below and not spec.hidden_channel.values_square_to_one,
+    )
+
+
+def sweep(
+    spec: NetworkSpec, state: State, batch: Batch, progress: Progress, hyper: Hyper
+) -> tuple[State, Progress, Info]:
+    """One sweep of messages, forward and backward, and the update of every layer's field.
+
+    ``hyper`` leaves have shape ``[L]``. A layer hears from the layer above as it was before the update.
+    """
+    own = [_layer_hyper(hyper, index) for index in range(spec.num_layers)]
+    views = [_layer_view(spec, layer, own[index]) for index, layer in enumerate(state.layers)]
+    inputs, preactivations = _forward(spec, views, batch, progress, hyper)
+
+    derive = _output_derivatives(spec, batch, hyper)
+    layers, evidence = list(state.layers), list(progress.evidence)
+    memories, above = list(progress.memories), list(progress.above)
+    for index in reversed(range(spec.num_layers)):
+        rule = spec.layer_rule(index)
+        messages, memories[index] = rule.backward(
+            views[index],
+            inputs[index],
+            preactivations[index],
+            _of_real_samples(derive, batch.sample_mask),
+            memories[index],
+            _wants(spec, index),
+        )
+        joint = spec.output == "argmax" and index == spec.num_layers - 1
+        layers[index], evidence[index] = update(
+            layers[index],
+            evidence[index],
+            Natural(messages.field, messages.precision),
+            spec.family,
+            own[index],
+            damp_field=joint,
+        )
+        if rule.refresh is not None:
+            memories[index] = rule.refresh(_layer_view(spec, layers[index], own[index]), memories[index])
+        if index > 0:
+            width = spec.widths[index]
+            field, precision = messages.down_field, messages.down_precision
+            heard = (field[:, :width], None if precision is None else precision[:, :width])
+            above[index - 1] = heard
+            derive = _hidden_derivatives(spec, heard)
+    moved = State(tuple(layers))
+    progress = Progress(tuple(evidence), tuple(memories), tuple(above))
+    return moved, progress, _observe(spec, state, moved, batch, preactivations[-1].mean)
+
+
+def _hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> Derive:
+    """The derivatives of a hidden layer, given what it heard from above."""
+    channel = spec.hidden_channel
+    return lambda omega, variance: channel.derivatives(*heard, omega, variance)
+
+
+def _observe(spec: NetworkSpec, before: State, after: State, batch: Batch, omega: Array) -> Info:
+    if spec.output == "argmax":
+        wrong = jnp.argmax(omega, axis=-1) != batch.labels
+    else:
+        wrong = jnp.where(omega[:, 0] >= 0, 1, -1) != batch.labels
+    pairs = list(zip(before.layers, after.layers, strict=True))
+    return Info(
+        change=jnp.stack([jnp.mean(jnp.abs(new.mean - old.mean)) for old, new in pairs]),
+        polarization=jnp.stack([jnp.mean(jnp.square(new.mean)) for _, new in pairs]),
+        error=jnp.average(wrong.astype(omega.dtype), weights=batch.sample_mask),
+    )

@@ -1,0 +1,88 @@
+"""The static description of a network."""
+
+import dataclasses
+from typing import Any
+
+from mpnn import channels
+from mpnn.rules import RuleEntry, find_rule
+from mpnn.weights import WeightFamily, weight_family
+
+__all__ = ["NetworkSpec"]
+
+ACTIVATIONS: dict[str, Any] = {
+    "sign": channels.Sign(),
+    "relu": channels.ReLU(),
+    "identity": channels.Identity(),
+}
+OUTPUTS = ("binary_label", "argmax")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkSpec:
+    """Everything static about a network: shapes and choices, hashable, no arrays.
+
+    widths: inputs, hidden layers, outputs, e.g. ``(784, 101, 10)``.
+    weights: ``"binary"``, ``"ternary"``, ``"gaussian"`` or an int P for the levels -P..P.
+    rule: a name in :data:`mpnn.rules.RULES`.
+    activation: of the hidden units: ``"sign"``, ``"relu"`` or ``"identity"``.
+    output: ``"binary_label"`` (one output, labels -1 and +1) or ``"argmax"`` (labels 0..C-1).
+    bias: adds a constant input to every layer; its weight is the last row.
+    density: share of the weights that exist, in (0, 1]; the others are fixed to 0 at random.
+    sweeps_per_batch: inner iterations over a batch, >= 1.
+    focusing: whether the layers are coupled to replicas (see :mod:`mpnn.fields`).
+    argmax_draws: quadrature points of the argmax output; 0 for the closed form.
+    """
+
+    widths: tuple[int, ...]
+    weights: str | int = "binary"
+    rule: str = "bp_inspired"
+    activation: str = "sign"
+    output: str = "binary_label"
+    bias: bool = False
+    density: float = 1.0
+    sweeps_per_batch: int = 1
+    focusing: bool = False
+    argmax_draws: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.widths) < 2 or min(self.widths) < 1:
+            raise ValueError(f"widths need at least inputs and outputs, all >= 1, got {self.widths}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {self.activation!r}")
+        if self.output not in OUTPUTS:
+            raise ValueError(f"output must be one of {OUTPUTS}, got {self.output!r}")
+        if (self.output == "binary_label") != (self.widths[-1] == 1):
+            raise ValueError(
+                f"output 'binary_label' has one output unit and 'argmax' several, got {self.output!r} "
+                f"with {self.widths[-1]}"
+            )
+        if not 0.0 < self.density <= 1.0:
+            raise ValueError(f"density must be in (0, 1], got {self.density}")
+        if self.sweeps_per_batch < 1:
+            raise ValueError(f"sweeps_per_batch must be at least 1, got {self.sweeps_per_batch}")
+        find_rule(self.rule, one_sweep=True)
+        weight_family(self.weights)
+
+    @property
+    def num_layers(self) -> int:
+        """Number of weight layers."""
+        return len(self.widths) - 1
+
+    @property
+    def family(self) -> WeightFamily:
+        """The weight family."""
+        return weight_family(self.weights)
+
+    @property
+    def hidden_channel(self) -> Any:
+        """The channel of the hidden units."""
+        return ACTIVATIONS[self.activation]
+
+    def fan_in(self, layer: int) -> int:
+        """Inputs of a layer, the constant one included."""
+        return self.widths[layer] + int(self.bias)
+
+    def layer_rule(self, layer: int) -> RuleEntry:
+        """The rule of a layer: the joint argmax output has no cavity and always uses mean field."""
+        joint = self.output == "argmax" and layer == self.num_layers - 1
+        return find_rule("mean_field" if joint else self.rule, self.sweeps_per_batch == 1)
