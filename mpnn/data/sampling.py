@@ -66,7 +66,7 @@ def sample_consecutive(
         a = num_instances * (sum of the sizes in `shots` below t) + t * z,
 
     so that no sample is in two instances, of one size or of different sizes. The protocol of Bernardelli et
-    al., "Multi-objective linear ensembles for robust and sparse training of few-bit neural networks"
+    al., "Multiobjective Linear Ensembles for Robust and Sparse Training of Few-Bit Neural Networks"
     (INFORMS J. Computing, code 2023.0281). Which samples an instance holds depends on `shots` and
     `num_instances`: keep both fixed within an experiment.
 
