@@ -4,7 +4,7 @@ A belief about a weight is ``exp(field w - precision w^2 / 2 + sparsity [w = 0])
 levels: ``field`` and ``precision`` are its natural parameters (shape ``[inputs, outputs]`` anywhere in
 the project, though everything here is elementwise), and ``sparsity`` is the family's base measure,
 ``log p(0) - log p(+-1)`` before any data. Families are static and hashable; the three numbers are
-traced. To add a family, write these five methods and name it in :func:`weight_family`.
+traced. To add a family, write these methods and name it in :func:`weight_family`.
 """
 
 import dataclasses
@@ -48,6 +48,11 @@ class WeightFamily(Protocol):
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """The most probable level, int8 (float for a continuous family)."""
 
+    def decode(
+        self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
+    ) -> Array:
+        """The most probable level of a damped belief, where its moments tell it; else :meth:`mode`."""
+
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """One draw from the belief."""
 
@@ -66,6 +71,12 @@ class Binary:
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """Sign of the field."""
         return jnp.where(field >= 0, 1, -1).astype(jnp.int8)
+
+    def decode(
+        self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
+    ) -> Array:
+        """Sign of the mean."""
+        return self.mode(belief.mean, belief.variance)
 
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """One draw, int8."""
@@ -95,6 +106,14 @@ class Ternary:
         """0 unless a sign is strictly more probable."""
         alive = jnp.abs(field) > jnp.maximum(0.5 * precision + sparsity, 0.0)
         return jnp.where(alive, jnp.sign(field), 0.0).astype(jnp.int8)
+
+    def decode(
+        self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
+    ) -> Array:
+        """The likeliest of three levels: ``p(0) = 1 - <w^2>`` and ``p(+-1) = (<w^2> +- mean) / 2``."""
+        nonzero = belief.variance + jnp.square(belief.mean)
+        alive = nonzero + jnp.abs(belief.mean) > 2.0 * (1.0 - nonzero)
+        return jnp.where(alive, jnp.sign(belief.mean), 0.0).astype(jnp.int8)
 
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """One draw, int8."""
@@ -134,6 +153,12 @@ class Integer:
         best = jnp.argmax(_level_logits(tuple(levels), field, precision, sparsity), axis=-1)
         return jnp.asarray(levels, jnp.int8)[best]
 
+    def decode(
+        self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
+    ) -> Array:
+        """The mode of the undamped belief: two moments do not tell more than three levels apart."""
+        return self.mode(field, jnp.zeros(()) if precision is None else precision, sparsity)
+
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """One draw, int8."""
         logits = _level_logits(self.levels, field, precision, sparsity)
@@ -155,6 +180,12 @@ class Gaussian:
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """The mean, which is real: a Gaussian network is the only one whose weights are not discrete."""
         return self.moments(field, precision).mean
+
+    def decode(
+        self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
+    ) -> Array:
+        """The mean."""
+        return belief.mean
 
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """One draw."""

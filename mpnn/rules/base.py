@@ -107,7 +107,7 @@ class Rule(Protocol):
         """The messages, and what to remember."""
 
 
-def gaussian_preactivation(layer: Layer, inputs: Inputs) -> Preactivation:
+def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivation:
     """Mean ``m x`` and variance ``sigma <x^2> + m^2 Delta`` of a sum of independent products.
 
     The variance ``sigma x^2 + m^2 Delta + sigma Delta`` of the literature, regrouped: where every input

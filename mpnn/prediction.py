@@ -1,0 +1,128 @@
+"""Predictions: of the discrete network, of the Bayesian mixture over its weights, and of samples.
+
+Three ways through the same layers. Inputs ``[B, N]``, outputs ``[B, K]`` with one output for two classes.
+
+* mode: the discrete weights alone, deterministic;
+* Bayesian: one pass of means and variances from the magnetizations, no sampling
+  (Lucibello et al. 2022, sec. 3);
+* sampled: weights drawn from the beliefs, votes averaged.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mpnn import numerics
+from mpnn.fields import Hyper
+from mpnn.network import State
+from mpnn.rules.base import Inputs, Preactivation, gaussian_preactivation
+from mpnn.spec import NetworkSpec
+from mpnn.weights import Moments
+
+__all__ = [
+    "argmax_probabilities",
+    "class_probabilities",
+    "decode",
+    "discrete_outputs",
+    "moment_outputs",
+    "sample_weights",
+    "winner",
+]
+
+# Nodes of the quadrature over the winning output's noise; 20 give 1e-6 for ten classes.
+QUADRATURE_POINTS = 20
+
+
+def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
+    """Return the discrete weights, int8 ``[N (+ 1 with bias), K]`` a layer; masked weights are 0.
+
+    They are the most probable levels under the damped magnetizations. Gaussian weights are real.
+    """
+    weights = []
+    for index, layer in enumerate(state.layers):
+        belief = Moments(layer.mean, layer.variance)
+        levels = spec.family.decode(belief, *layer.posterior, hyper.sparsity[index])
+        weights.append(levels if layer.mask is None else levels * layer.mask.astype(levels.dtype))
+    return weights
+
+
+def sample_weights(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
+    """Draw every weight from its belief."""
+    weights = []
+    for index, (layer, layer_key) in enumerate(
+        zip(state.layers, jax.random.split(key, spec.num_layers), strict=True)
+    ):
+        field, precision = layer.posterior
+        precision = jnp.zeros(()) if precision is None else precision
+        draw = spec.family.sample(layer_key, field, precision, hyper.sparsity[index])
+        weights.append(draw if layer.mask is None else draw * layer.mask.astype(draw.dtype))
+    return weights
+
+
+def _append_constant(spec: NetworkSpec, inputs: Array, value: float) -> Array:
+    return jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=value) if spec.bias else inputs
+
+
+def discrete_outputs(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Array:
+    """Pre-activations ``[B, K]`` of the output of a network with the given weights."""
+    for index, layer in enumerate(weights):
+        inputs = _append_constant(spec, inputs, 1.0)
+        outputs = jnp.matmul(inputs, layer.astype(inputs.dtype))
+        if index < spec.num_layers - 1:
+            inputs = spec.hidden_channel.decide(outputs)
+    return outputs
+
+
+def moment_outputs(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array) -> Preactivation:
+    """Mean and variance ``[B, K]`` of the output's pre-activation, weights averaged over their beliefs.
+
+    ``noise [L]`` is the standard deviation that training assumed on every pre-activation.
+    """
+    current = Inputs(_append_constant(spec, inputs, 1.0), None, None)
+    current = current._replace(second_moment=jnp.square(current.mean))
+    for index, belief in enumerate(beliefs):
+        mean, variance = gaussian_preactivation(belief, current)
+        variance = variance + jnp.square(noise[index])
+        if index < spec.num_layers - 1:
+            units = spec.hidden_channel.activation(mean, variance, None, None)
+            unit_mean = _append_constant(spec, units.mean, 1.0)
+            unit_variance = _append_constant(spec, units.variance, 0.0)
+            current = Inputs(unit_mean, unit_variance, unit_variance + jnp.square(unit_mean))
+    return Preactivation(mean, variance)
+
+
+def class_probabilities(preactivation: Preactivation) -> Array:
+    """Probability of each class ``[B, C]`` from Gaussian outputs; two columns for a single output.
+
+    One output: ``Phi(omega / sqrt(V))`` for the positive class.
+    """
+    mean, variance = preactivation
+    if mean.shape[-1] > 1:
+        return argmax_probabilities(mean, variance)
+    scaled = mean / jnp.sqrt(variance)
+    return jnp.concatenate([numerics.ndtr(-scaled), numerics.ndtr(scaled)], axis=-1)
+
+
+def argmax_probabilities(mean: Array, variance: Array) -> Array:
+    """Probability ``[B, C]`` that each of C independent Gaussian outputs is the largest.
+
+    ``P(k) = E_z prod_{j != k} Phi((mean_k + z s_k - mean_j) / s_j)``, by Gauss-Hermite quadrature.
+    """
+    points, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_POINTS)
+    deviation = jnp.sqrt(variance)
+    total = jnp.zeros_like(mean)
+    for point, weight in zip(points.tolist(), (weights / weights.sum()).tolist(), strict=True):
+        candidate = mean + point * deviation
+        scaled = (candidate[..., :, None] - mean[..., None, :]) / deviation[..., None, :]
+        log_below = numerics.log_ndtr(scaled)
+        others = jnp.sum(log_below, axis=-1) - jnp.diagonal(log_below, axis1=-2, axis2=-1)
+        total = total + weight * jnp.exp(others)
+    return total / jnp.sum(total, axis=-1, keepdims=True)
+
+
+def winner(outputs: Array) -> Array:
+    """Class numbers ``[B]``: ``sign(0) = +1`` for a single output, else the first largest output."""
+    if outputs.shape[-1] == 1:
+        return (outputs[..., 0] >= 0).astype(jnp.int32)
+    return jnp.argmax(outputs, axis=-1)
