@@ -1,0 +1,79 @@
+"""The contract between the engine and the methods that it compares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from numpy.typing import NDArray
+
+__all__ = ["Evaluation", "Method", "Task", "timed_prediction"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One few-shot problem: everything that a method may see.
+
+    Parameters
+    ----------
+    x_train, y_train
+        The draw: [n, features] and [n].
+    x_test, y_test
+        The test set, for the evaluation only.
+    image_shape
+        Shape of one example, `(28, 28)` for instance; None for tables.
+    input_scale
+        Largest absolute feature of the whole training set; images are divided by it.
+    seed
+        The seed of the draw, also the `random_state` of the model.
+    keep_weights
+        Whether the evaluation should keep weights to show.
+    """
+
+    x_train: NDArray
+    y_train: NDArray
+    x_test: NDArray
+    y_test: NDArray
+    image_shape: tuple[int, ...] | None = None
+    input_scale: float = 1.0
+    seed: int = 0
+    keep_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a fitted model scored.
+
+    Parameters
+    ----------
+    predictions
+        Predicted test labels [n] by the name of the prediction ("vote", "bayes", "predict").
+    scores
+        By the same names: "predict_seconds" and, where they exist, "train_accuracy", "nll", "ece",
+        "label_status".
+    facts
+        Plain values of the model: "weight_bits", "model_bytes", "links_removed".
+    arrays
+        What the report shows of the model, by name.
+    """
+
+    predictions: dict[str, NDArray]
+    scores: dict[str, dict[str, Any]]
+    facts: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, NDArray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train and judge a classifier; see the module's text for how to add one."""
+
+    summary: str
+    parameters: Callable[[], dict[str, Any]]
+    build: Callable[[Mapping[str, Any], Task], Any]
+    evaluate: Callable[[Any, Task], Evaluation]
+
+
+def timed_prediction(predict: Callable[[NDArray], Any], inputs: NDArray) -> tuple[Any, float]:
+    """Return what `predict` says about the inputs, and the seconds it took."""
+    start = perf_counter()
+    return predict(inputs), perf_counter() - start

@@ -1,0 +1,88 @@
+"""From rows to numbers: means over draws, intervals, and the lines of tables and plots."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean, median, stdev
+from typing import NamedTuple
+
+from mpnn.compare.results import Row
+
+__all__ = ["Series", "Summary", "list_series", "list_shots", "paired_difference", "summarize"]
+
+_PREDICTION_WORDS = {"vote": "vote", "bayes": "Bayes"}
+
+
+class Summary(NamedTuple):
+    """Mean and standard deviation over draws, with half the width of the 95% interval of the mean."""
+
+    mean: float
+    deviation: float | None
+    half_width: float | None
+    num_draws: int
+
+
+class Series(NamedTuple):
+    """One line of tables and plots: a prediction of a method on a data set, its rows by shots."""
+
+    label: str
+    name: str
+    prediction: str
+    dataset: str
+    rows: dict[int, list[Row]]
+
+    def summary(self, shots: int, field: str = "accuracy") -> Summary | None:
+        """Summarize a score over the draws; None where no row has it."""
+        values = [row["scores"][self.prediction].get(field) for row in self.rows.get(shots, [])]
+        return summarize([value for value in values if value is not None])
+
+    def train_seconds(self, shots: int) -> float | None:
+        """Return the median training time of warm fits; of the cold ones if there are no others."""
+        rows = self.rows.get(shots, [])
+        warm = [row["train_seconds"] for row in rows if not row["cold"]]
+        return median(warm or [row["train_seconds"] for row in rows]) if rows else None
+
+    def median_fact(self, shots: int, read: Callable[[Row], float | None]) -> float | None:
+        """Return the median over draws of what `read` finds in a row; None where it finds nothing."""
+        values = [value for row in self.rows.get(shots, []) if (value := read(row)) is not None]
+        return median(values) if values else None
+
+
+def summarize(values: Sequence[float]) -> Summary | None:
+    """Return mean, standard deviation (n - 1) and half of Student's 95% interval; None of no values."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return Summary(values[0], None, None, 1)
+    from scipy.stats import t
+
+    deviation = stdev(values)
+    quantile = float(t.ppf(0.975, len(values) - 1))
+    return Summary(fmean(values), deviation, quantile * deviation / math.sqrt(len(values)), len(values))
+
+
+def list_series(rows: Iterable[Row], dataset: str) -> list[Series]:
+    """Group the rows of a data set by method and prediction, in the order in which they ran."""
+    found: dict[tuple[str, str], Series] = {}
+    for row in sorted((row for row in rows if row["dataset"] == dataset), key=lambda row: row["draw"]):
+        for prediction in row.get("scores", {}):
+            key = (row["name"], prediction)
+            if key not in found:
+                word = _PREDICTION_WORDS.get(prediction)
+                label = f"{row['name']} ({word})" if word else row["name"]
+                found[key] = Series(label, row["name"], prediction, dataset, {})
+            found[key].rows.setdefault(row["shots"], []).append(row)
+    return list(found.values())
+
+
+def paired_difference(series: Series, reference: Series, shots: int) -> Summary | None:
+    """Summarize accuracy minus the reference's, in points, over the draws that both have."""
+    ours, theirs = (
+        {row["draw"]: row["scores"][line.prediction]["accuracy"] for row in line.rows.get(shots, [])}
+        for line in (series, reference)
+    )
+    return summarize([100 * (ours[draw] - theirs[draw]) for draw in sorted(ours.keys() & theirs.keys())])
+
+
+def list_shots(rows: Iterable[Row], dataset: str) -> list[int]:
+    """Return the numbers of shots that a data set has rows for."""
+    return sorted({row["shots"] for row in rows if row["dataset"] == dataset})

@@ -1,0 +1,196 @@
+"""The tables of a comparison, for the console, Markdown and HTML alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mpnn.compare.results import Row
+from mpnn.compare.statistics import Series, Summary, list_series, list_shots, paired_difference
+
+__all__ = ["Cell", "Table", "cost_table", "headline_table", "label_status_table", "paired_table"]
+
+
+class Cell(NamedTuple):
+    """A table cell: what people read, and the number that sorting compares if it is one."""
+
+    text: str
+    value: float | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that the console, Markdown and HTML render alike; the first column is text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+
+def headline_table(rows: Sequence[Row], dataset: str) -> Table:
+    """Return test accuracy, mean ± standard deviation over draws, of every method at every shots."""
+    shots = list_shots(rows, dataset)
+    lines = [
+        (Cell(series.label), *(_accuracy_cell(series.summary(count)) for count in shots))
+        for series in list_series(rows, dataset)
+    ]
+    failures = _failures(rows, dataset)
+    return Table(
+        f"{dataset}: test accuracy in %, mean ± standard deviation over draws",
+        ("method", *(f"{count} per class" for count in shots)),
+        (*lines, *failures),
+    )
+
+
+def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
+    """Return how far each method is from the first one on the same draws; None without two methods."""
+    lines = list_series(rows, dataset)
+    if len(lines) < 2:
+        return None
+    reference, *others = lines
+    shots = list_shots(rows, dataset)
+    cells = [
+        (
+            Cell(series.label),
+            *(_difference_cell(paired_difference(series, reference, count)) for count in shots),
+        )
+        for series in others
+    ]
+    return Table(
+        f"{dataset}: accuracy minus that of {reference.label}, in points, with 95% interval",
+        ("method", *(f"{count} per class" for count in shots)),
+        tuple(cells),
+        "Differences on the same draws. Intervals in bold exclude 0; "
+        "they are not corrected for the number of comparisons.",
+    )
+
+
+def cost_table(rows: Sequence[Row], dataset: str) -> Table:
+    """Return seconds, sizes and calibration at the largest number of shots."""
+    shots = max(list_shots(rows, dataset))
+    lines = []
+    for series in list_series(rows, dataset):
+        train_accuracy = series.summary(shots, "train_accuracy")
+        lines.append(
+            (
+                Cell(series.label),
+                _number_cell(series.train_seconds(shots), ".3g"),
+                _number_cell(_mean(series.summary(shots, "predict_seconds")), ".3g"),
+                _number_cell(train_accuracy.mean * 100 if train_accuracy else None, ".1f"),
+                _number_cell(_mean(series.summary(shots, "nll")), ".3f"),
+                _number_cell(_mean(series.summary(shots, "ece")), ".3f"),
+                *_size_cells(series, shots),
+            )
+        )
+    columns = (
+        "method",
+        "train s",
+        "predict s",
+        "train acc. %",
+        "nll",
+        "ece",
+        "bits a weight",
+        "KiB",
+        "zero %",
+    )
+    return Table(
+        f"{dataset}: cost, size and calibration at {shots} examples per class",
+        columns,
+        tuple(lines),
+        "train s: median of warm fits, that is without compilation where more than one draw ran. KiB: the "
+        "numbers that prediction needs, weights packed at their bits. zero %: weights that are 0, of all "
+        "weights. nll in nats; ece: expected calibration error over 15 bins.",
+    )
+
+
+def label_status_table(rows: Sequence[Row], dataset: str) -> Table | None:
+    """Return the share of each label status of the votes, in %; None if nothing voted."""
+    votes = [series for series in list_series(rows, dataset) if series.prediction == "vote"]
+    names = [name for series in votes for name in _any_status(series)]
+    columns = list(dict.fromkeys(names))
+    if not columns:
+        return None
+    lines = []
+    for series in votes:
+        for shots, group in sorted(series.rows.items()):
+            totals = [sum(row["scores"]["vote"]["label_status"][name] for row in group) for name in columns]
+            shares = [100 * total / sum(totals) for total in totals]
+            lines.append(
+                (
+                    Cell(f"{series.name}, {shots}" if len(votes) > 1 else f"{shots} per class"),
+                    *(Cell(f"{share:.1f}", share) for share in shares),
+                )
+            )
+    return Table(
+        f"{dataset}: label status of the vote, in % of the test examples",
+        ("vote", *(name.replace("_", " ") for name in columns)),
+        tuple(lines),
+        "A unique maximum of votes wins; two tied classes are settled by the network of that pair; "
+        "examples with three or more tied classes stay unlabelled and count as errors.",
+    )
+
+
+def _any_status(series: Series) -> list[str]:
+    row = next(iter(series.rows.values()))[0]
+    return list(row["scores"]["vote"].get("label_status") or {})
+
+
+def _failures(rows: Sequence[Row], dataset: str) -> list[tuple[Cell, ...]]:
+    """Return a line for each method with failed fits, counting them for each number of shots."""
+    failed = [row for row in rows if row["dataset"] == dataset and row["error"]]
+    lines = []
+    for name in dict.fromkeys(row["name"] for row in failed):
+        counts = [
+            sum(row["name"] == name and row["shots"] == shots for row in failed)
+            for shots in list_shots(rows, dataset)
+        ]
+        label = f"{name}: failed fits"
+        lines.append((Cell(label), *(Cell(str(count) if count else "") for count in counts)))
+    return lines
+
+
+def _accuracy_cell(summary: Summary | None) -> Cell:
+    if summary is None:
+        return Cell("–")
+    text = f"{100 * summary.mean:.1f}"
+    if summary.deviation is not None:
+        text += f" ± {100 * summary.deviation:.1f}"
+    return Cell(text, summary.mean)
+
+
+def _difference_cell(difference: Summary | None) -> Cell:
+    if difference is None:
+        return Cell("–")
+    if difference.half_width is None:
+        return Cell(f"{difference.mean:+.1f}", difference.mean)
+    text = f"{difference.mean:+.1f} ± {difference.half_width:.1f}"
+    return Cell(text, difference.mean, strong=abs(difference.mean) > difference.half_width)
+
+
+def _number_cell(value: float | None, style: str) -> Cell:
+    return Cell("–") if value is None else Cell(format(value, style), value)
+
+
+def _mean(summary: Summary | None) -> float | None:
+    return summary.mean if summary else None
+
+
+def _size_cells(series: Series, shots: int) -> list[Cell]:
+    """Return bits, KiB and zeros of the discrete model; the marginals behind "bayes" are no such model."""
+    if series.prediction == "bayes":
+        return [Cell("–")] * 3
+    return [
+        _number_cell(series.median_fact(shots, lambda row: row.get("weight_bits")), ".0f"),
+        _number_cell(series.median_fact(shots, _kibibytes), ",.1f"),
+        _number_cell(series.median_fact(shots, _zeros), ".1f"),
+    ]
+
+
+def _kibibytes(row: Row) -> float | None:
+    return row["model_bytes"] / 1024 if "model_bytes" in row else None
+
+
+def _zeros(row: Row) -> float | None:
+    removed: dict[str, Any] = row.get("links_removed") or {}
+    return 100 * removed["of_all_links"] if "of_all_links" in removed else None
