@@ -121,9 +121,17 @@ def sign_gradient(field: Array, x: Array) -> Array:
 
 
 def log_sign_partition(field: Array, x: Array) -> Array:
-    """Return ``log sum_s exp(field s) Phi(s x) - |field|`` over ``s = -1, +1`` (always <= 0)."""
+    """Return ``log sum_s exp(field s) Phi(s x) - |field|`` over ``s = -1, +1`` (always <= 0).
+
+    Where the sum is near one, ``1 - (1 - exp(-2 |field|)) Phi(-x)`` keeps the relative accuracy that the
+    sum of two exponentials would lose.
+    """
     towards = jnp.where(field >= 0, x, -x)
-    return jnp.logaddexp(log_ndtr(towards), log_ndtr(-towards) - 2.0 * jnp.abs(field))
+    doubled = 2.0 * jnp.abs(field)
+    near_one = (towards >= 0) | (doubled < 1.0)
+    lost = jnp.where(near_one, ndtr(-towards) * jnp.expm1(-doubled), 0.0)
+    apart = jnp.logaddexp(log_ndtr(towards), log_ndtr(-towards) - doubled)
+    return jnp.where(near_one, jnp.log1p(lost), apart)
 
 
 def sech_squared(x: Array) -> Array:

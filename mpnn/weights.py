@@ -45,6 +45,9 @@ class WeightFamily(Protocol):
     def moments(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Moments:
         """Mean and variance of the belief."""
 
+    def log_partition(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
+        """Log of the belief's normalization, ``psi``; its derivative by the field is the mean."""
+
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """The most probable level, int8 (float for a continuous family)."""
 
@@ -67,6 +70,10 @@ class Binary:
     def moments(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Moments:
         """Mean and variance; ``precision`` and ``sparsity`` have no effect."""
         return Moments(jnp.tanh(field), numerics.sech_squared(field))
+
+    def log_partition(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
+        """``log 2 cosh(field)``."""
+        return jnp.logaddexp(field, -field)
 
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """Sign of the field."""
@@ -101,6 +108,10 @@ class Ternary:
         # (1 + t) total - (1 - t)^2, written without its cancellation
         variance = (4.0 * t / total + (1.0 + t) * (zero / total)) / total
         return Moments(mean, variance)
+
+    def log_partition(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
+        """Over three levels."""
+        return jax.nn.logsumexp(_level_logits(self.levels, field, precision, sparsity), axis=-1)
 
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """0 unless a sign is strictly more probable."""
@@ -147,6 +158,10 @@ class Integer:
         variance = jnp.sum(probabilities * jnp.square(levels - mean[..., None]), axis=-1)
         return Moments(mean, variance)
 
+    def log_partition(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
+        """Over all levels."""
+        return jax.nn.logsumexp(_level_logits(self.levels, field, precision, sparsity), axis=-1)
+
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """The most probable level; ties go to the level nearest 0."""
         levels = sorted(self.levels, key=abs)
@@ -177,6 +192,11 @@ class Gaussian:
         precision = jnp.maximum(precision, MIN_PRECISION)
         return Moments(field / precision, 1.0 / precision)
 
+    def log_partition(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
+        """``field^2 / (2 precision) - log(precision / 2 pi) / 2``."""
+        precision = jnp.maximum(precision, MIN_PRECISION)
+        return 0.5 * (jnp.square(field) / precision - jnp.log(precision / (2.0 * jnp.pi)))
+
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """The mean, which is real: a Gaussian network is the only one whose weights are not discrete."""
         return self.moments(field, precision).mean
@@ -197,7 +217,7 @@ def _level_logits(levels: tuple[int, ...], field: Array, precision: Array, spars
     """Unnormalized log probability of each level, on a new last axis."""
     values = jnp.asarray(levels, field.dtype)
     logits = field[..., None] * values - 0.5 * jnp.asarray(precision)[..., None] * jnp.square(values)
-    return logits + jnp.where(values == 0, jnp.asarray(sparsity, field.dtype), 0.0)
+    return logits + jnp.where(values == 0, jnp.asarray(sparsity, field.dtype)[..., None], 0.0)
 
 
 def weight_family(name: str | int) -> WeightFamily:

@@ -1,0 +1,36 @@
+"""What every test may use: a plotting backend without a screen, float64, real image sets."""
+
+import os
+from pathlib import Path
+
+import jax
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+
+
+@pytest.fixture
+def x64():
+    """Float64 inside JAX for the length of a test."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="session")
+def image_folder():
+    """The folder of image sets named by the variable MPNN_DATA; the test is skipped without one."""
+    folder = os.environ.get("MPNN_DATA")
+    if not folder:
+        pytest.skip("set MPNN_DATA to a folder with the image sets (fashion_mnist.npz) to run this test")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist(image_folder):
+    """Fashion-MNIST as :func:`mpnn.data.load_dataset` returns it."""
+    if not any(image_folder.glob("fashion_mnist*")):
+        pytest.skip("the folder named by MPNN_DATA holds no fashion_mnist")
+    from mpnn.data import load_dataset
+
+    return load_dataset("fashion_mnist")
