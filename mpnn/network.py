@@ -21,7 +21,7 @@ from mpnn.fields import (
     masked_moments,
     update,
 )
-from mpnn.rules.base import Derive, Inputs, Layer, Preactivation, Wants
+from mpnn.rules.base import Derive, Held, Inputs, Layer, Preactivation, Wants
 from mpnn.spec import NetworkSpec
 from mpnn.weights import Moments
 
@@ -87,11 +87,12 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
     return State(tuple(layers))
 
 
-def _layer_hyper(hyper: Hyper, index: int) -> Hyper:
+def layer_hyper(hyper: Hyper, index: int) -> Hyper:
+    """The numbers of one layer, scalars."""
     return Hyper(*(leaf[index] for leaf in hyper))
 
 
-def _layer_view(spec: NetworkSpec, state: LayerState, hyper: Hyper) -> Layer:
+def layer_view(spec: NetworkSpec, state: LayerState, hyper: Hyper) -> Layer:
     """The layer as a rule sees it; ``hyper`` holds the layer's own numbers."""
 
     def moments(field: Array, precision: Array | None) -> Moments:
@@ -115,10 +116,18 @@ def _data_inputs(spec: NetworkSpec, inputs: Array) -> Inputs:
     return Inputs(inputs, None, jnp.square(inputs))
 
 
+def _field_inputs(spec: NetworkSpec, upgoing: Array) -> Inputs:
+    """The next layer's inputs as fields; the constant input's is infinite."""
+    field = jnp.pad(upgoing, ((0, 0), (0, int(spec.bias))), constant_values=jnp.inf)
+    return Inputs(jnp.tanh(field), None, None, field=field)
+
+
 def _unit_inputs(
     spec: NetworkSpec, preactivation: Preactivation, above: tuple[Array, Array | None] | None
 ) -> Inputs:
     """The next layer's inputs: the units' moments under what they last heard from above."""
+    if spec.works_on_fields:
+        return _field_inputs(spec, preactivation.mean)
     channel = spec.hidden_channel
 
     def respond(field: Array | None, precision: Array | None) -> Moments:
@@ -136,7 +145,7 @@ def _unit_inputs(
         if not spec.bias:
             return respond(cavity, precision)
         # the constant input hears messages but does not move
-        mean, variance, _, _ = _with_constant(respond(cavity[:, :-1], precision), None)
+        mean, variance, *_ = _with_constant(respond(cavity[:, :-1], precision), None)
         return Moments(mean, jnp.zeros(()) if variance is None else variance)
 
     return inputs._replace(respond=respond_to)
@@ -145,14 +154,15 @@ def _unit_inputs(
 def begin(spec: NetworkSpec, state: State, batch_size: int, hyper: Hyper) -> Progress:
     """Start a batch: posteriors become priors, and nothing has been said yet."""
     evidence = tuple(
-        begin_batch(layer, _layer_hyper(hyper, index).rho) for index, layer in enumerate(state.layers)
+        begin_batch(layer, layer_hyper(hyper, index).rho) for index, layer in enumerate(state.layers)
     )
     memories = []
     for index, layer in enumerate(state.layers):
         fan_in = layer.mean.shape[0]
-        blank = Inputs(jnp.zeros((batch_size, fan_in), layer.mean.dtype), None, None)
-        view = _layer_view(spec, layer, _layer_hyper(hyper, index))
-        memories.append(spec.layer_rule(index).init(view, blank))
+        blank = jnp.zeros((batch_size, fan_in), layer.mean.dtype)
+        silent = Inputs(blank, None, None, field=None if index == 0 else blank)
+        view = layer_view(spec, layer, layer_hyper(hyper, index))
+        memories.append(spec.layer_rule(index).init(view, silent))
     above: tuple[Any, ...] = (None,) * (spec.num_layers - 1)
     if spec.sweeps_per_batch > 1:  # a scan needs arrays from the first sweep on; a zero field says nothing
         zeros = [jnp.zeros((batch_size, width)) for width in spec.widths[1:-1]]
@@ -161,7 +171,7 @@ def begin(spec: NetworkSpec, state: State, batch_size: int, hyper: Hyper) -> Pro
     return Progress(evidence, tuple(memories), above)
 
 
-def _forward(
+def forward(
     spec: NetworkSpec, views: list[Layer], batch: Batch, progress: Progress, hyper: Hyper
 ) -> tuple[list[Inputs], list[Preactivation]]:
     """Inputs and pre-activation of every layer, bottom up."""
@@ -175,7 +185,7 @@ def _forward(
     return inputs, preactivations
 
 
-def _output_derivatives(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive:
+def output_derivatives(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive:
     """The labels' derivatives, as a function of the output's pre-activation."""
     if spec.output == "argmax":
         argmax = channels.Argmax(spec.argmax_draws)
@@ -187,13 +197,31 @@ def _output_derivatives(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive
     )
 
 
-def _of_real_samples(derive: Derive, sample_mask: Array | None) -> Derive:
+def _told_by_labels(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive | Held:
+    """What the labels tell the output, in the form that the rule wants."""
+    if not spec.works_on_fields:
+        return output_derivatives(spec, batch, hyper)
+    label = batch.labels[:, None]
+    return Held(label * hyper.confidence[-1], hyper.margin[-1] * jnp.ones_like(label))
+
+
+def _told_from_above(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> Derive | Held:
+    """What a hidden layer heard from above, in the form that the rule wants."""
+    if not spec.works_on_fields:
+        return hidden_derivatives(spec, heard)
+    return Held(heard[0], jnp.zeros_like(heard[0]))
+
+
+def _of_real_samples(told: Derive | Held, sample_mask: Array | None) -> Derive | Held:
     """Silence the samples that only pad the batch."""
     if sample_mask is None:
-        return derive
+        return told
+    real = sample_mask[:, None]
+    if isinstance(told, Held):
+        return Held(jnp.where(real > 0, told.field, 0.0), told.margin * real)
 
     def masked(omega: Array, variance: Array) -> channels.Derivatives:
-        return channels.Derivatives(*(leaf * sample_mask[:, None] for leaf in derive(omega, variance)))
+        return channels.Derivatives(*(leaf * real for leaf in told(omega, variance)))
 
     return masked
 
@@ -214,11 +242,11 @@ def sweep(
 
     ``hyper`` leaves have shape ``[L]``. A layer hears from the layer above as it was before the update.
     """
-    own = [_layer_hyper(hyper, index) for index in range(spec.num_layers)]
-    views = [_layer_view(spec, layer, own[index]) for index, layer in enumerate(state.layers)]
-    inputs, preactivations = _forward(spec, views, batch, progress, hyper)
+    own = [layer_hyper(hyper, index) for index in range(spec.num_layers)]
+    views = [layer_view(spec, layer, own[index]) for index, layer in enumerate(state.layers)]
+    inputs, preactivations = forward(spec, views, batch, progress, hyper)
 
-    derive = _output_derivatives(spec, batch, hyper)
+    told = _told_by_labels(spec, batch, hyper)
     layers, evidence = list(state.layers), list(progress.evidence)
     memories, above = list(progress.memories), list(progress.above)
     for index in reversed(range(spec.num_layers)):
@@ -227,7 +255,7 @@ def sweep(
             views[index],
             inputs[index],
             preactivations[index],
-            _of_real_samples(derive, batch.sample_mask),
+            _of_real_samples(told, batch.sample_mask),
             memories[index],
             _wants(spec, index),
         )
@@ -237,23 +265,23 @@ def sweep(
             evidence[index],
             Natural(messages.field, messages.precision),
             spec.family,
-            own[index],
+            own[index]._replace(damping=jnp.zeros(())) if rule.works_on_fields else own[index],
             damp_field=joint,
         )
         if rule.refresh is not None:
-            memories[index] = rule.refresh(_layer_view(spec, layers[index], own[index]), memories[index])
+            memories[index] = rule.refresh(layer_view(spec, layers[index], own[index]), memories[index])
         if index > 0:
             width = spec.widths[index]
             field, precision = messages.down_field, messages.down_precision
             heard = (field[:, :width], None if precision is None else precision[:, :width])
             above[index - 1] = heard
-            derive = _hidden_derivatives(spec, heard)
+            told = _told_from_above(spec, heard)
     moved = State(tuple(layers))
     progress = Progress(tuple(evidence), tuple(memories), tuple(above))
     return moved, progress, _observe(spec, state, moved, batch, preactivations[-1].mean)
 
 
-def _hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> Derive:
+def hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> Derive:
     """The derivatives of a hidden layer, given what it heard from above."""
     channel = spec.hidden_channel
     return lambda omega, variance: channel.derivatives(*heard, omega, variance)

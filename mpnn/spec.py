@@ -60,8 +60,22 @@ class NetworkSpec:
             raise ValueError(f"density must be in (0, 1], got {self.density}")
         if self.sweeps_per_batch < 1:
             raise ValueError(f"sweeps_per_batch must be at least 1, got {self.sweeps_per_batch}")
-        find_rule(self.rule, one_sweep=True)
         weight_family(self.weights)
+        if self.works_on_fields:
+            self._check_works_on_fields()
+
+    def _check_works_on_fields(self) -> None:
+        """Max-sum knows signs alone; anything else would need max-marginals of its own."""
+        only = {
+            "weights": "binary",
+            "activation": "sign",
+            "output": "binary_label",
+            "density": 1.0,
+            "focusing": False,
+        }
+        for name, value in only.items():
+            if getattr(self, name) != value:
+                raise ValueError(f"rule {self.rule!r} needs {name}={value!r}, got {getattr(self, name)!r}")
 
     @property
     def num_layers(self) -> int:
@@ -77,6 +91,11 @@ class NetworkSpec:
     def hidden_channel(self) -> Any:
         """The channel of the hidden units."""
         return ACTIVATIONS[self.activation]
+
+    @property
+    def works_on_fields(self) -> bool:
+        """Whether the rule passes fields instead of moments (see :class:`mpnn.rules.RuleEntry`)."""
+        return find_rule(self.rule, one_sweep=False).works_on_fields
 
     def fan_in(self, layer: int) -> int:
         """Inputs of a layer, the constant one included."""

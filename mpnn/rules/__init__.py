@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mpnn.rules import amp, belief_propagation, bp_inspired, mean_field
+from mpnn.rules import amp, belief_propagation, bp_inspired, max_sum, mean_field
 from mpnn.rules.base import Layer
 
 __all__ = ["RULES", "RuleEntry", "find_rule"]
@@ -14,6 +14,8 @@ class RuleEntry(NamedTuple):
 
     ``refresh`` updates what is remembered after the fields have moved; None: nothing to do.
     ``with_one_sweep`` is the cheaper rule that is equal when a batch gets a single sweep: no memory.
+    ``works_on_fields``: ``forward`` returns the field that each unit sends up in place of its mean, and
+    ``backward`` takes a :class:`mpnn.rules.base.Held` in place of ``derive`` and damps its own messages.
     """
 
     init: Callable[..., Any]
@@ -21,6 +23,7 @@ class RuleEntry(NamedTuple):
     backward: Callable[..., Any]
     refresh: Callable[[Layer, Any], Any] | None = None
     with_one_sweep: "RuleEntry | None" = None
+    works_on_fields: bool = False
 
 
 def _no_memory(*_: Any) -> None:
@@ -47,6 +50,13 @@ RULES: dict[str, RuleEntry] = {
         belief_propagation.backward,
         refresh=belief_propagation.update_cavities,
         with_one_sweep=_BP_INSPIRED,
+    ),
+    "max_sum": RuleEntry(
+        max_sum.init,
+        max_sum.forward,
+        max_sum.backward,
+        with_one_sweep=RuleEntry(_no_memory, max_sum.forward, max_sum.backward, works_on_fields=True),
+        works_on_fields=True,
     ),
 }
 

@@ -19,6 +19,7 @@ from mpnn.weights import Moments
 
 __all__ = [
     "Derive",
+    "Held",
     "Inputs",
     "Layer",
     "Messages",
@@ -35,12 +36,14 @@ class Inputs(NamedTuple):
 
     ``variance`` None: known exactly (data). ``second_moment`` None: every input squares to one (signs).
     ``respond`` gives the moments under another field from above (None for data, which do not respond).
+    ``field`` is what the units below say of themselves, for rules that work on fields (None for data).
     """
 
     mean: Array
     variance: Array | None
     second_moment: Array | None
     respond: Callable[[Array], Moments] | None = None
+    field: Array | None = None
 
 
 class Layer(NamedTuple):
@@ -80,6 +83,16 @@ class Wants(NamedTuple):
     precision: bool
     down: bool
     down_precision: bool
+
+
+class Held(NamedTuple):
+    """What a layer's sign outputs are held to, for rules that work on fields: field and margin ``[B, K]``.
+
+    It takes the place of ``derive``; ``margin`` may be any shape that broadcasts.
+    """
+
+    field: Array
+    margin: Array
 
 
 # Pre-activation mean and variance (noise added) -> derivatives of the channel, given what is above.
