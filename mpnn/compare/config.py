@@ -177,9 +177,9 @@ def to_jsonable(config: Any) -> Any:
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str) -> str:
     """Return the sentence that refuses an unknown name and suggests the nearest known one."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    advice = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}"
+    names = {option.lower(): option for option in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    advice = f"did you mean {names[near[0]]!r}?" if near else f"choose from {', '.join(names.values())}"
     return f"{where}: unknown {kind} {name!r}; {advice}"
 
 

@@ -217,7 +217,7 @@ def _make_task(dataset: Dataset, job: Job) -> Task:
         x_test=x_test,
         y_test=y_test,
         image_shape=dataset.image_shape,
-        input_scale=float(np.abs(dataset.x_train).max()) or 1.0,
+        input_scale=max(float(dataset.x_train.max()), -float(dataset.x_train.min())) or 1.0,
         seed=job.seed,
         keep_weights=job.draw == 0,
     )

@@ -1,0 +1,70 @@
+import pytest
+
+from mpnn.compare.statistics import list_series, summarize
+from mpnn.compare.tables import cost_table, headline_table, label_status_table, paired_table
+
+
+def make_row(
+    name, shots, draw, accuracy, *, cold=False, error=None, seconds=1.0, prediction="predict", **score
+):
+    row = {"name": name, "dataset": "digits", "shots": shots, "draw": draw, "error": error, "warnings": []}
+    if error:
+        return row
+    scores = {prediction: {"accuracy": accuracy, "predict_seconds": 0.1, **score}}
+    return row | {"scores": scores, "train_seconds": seconds, "cold": cold}
+
+
+def texts(table):
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_summary_of_known_numbers():
+    summary = summarize([1.0, 2.0, 3.0])
+    assert summary.mean == 2.0
+    assert summary.deviation == 1.0
+    assert summary.half_width == pytest.approx(4.303 / 3**0.5, abs=1e-3)
+    assert summarize([4.0]) == (4.0, None, None, 1)
+    assert summarize([]) is None
+
+
+def test_headline_has_means_gaps_and_failures():
+    rows = [
+        make_row("a", 10, 0, 0.5),
+        make_row("a", 10, 1, 0.7),
+        make_row("a", 2, 0, 0.25),
+        make_row("b", 10, 0, None, error="RuntimeError: no"),
+    ]
+    table = headline_table(rows, "digits")
+    assert table.columns == ("method", "2 per class", "10 per class")
+    assert texts(table) == [["a", "25.0", "60.0 ± 14.1"], ["b: failed fits", "", "1"]]
+
+
+def test_differences_are_paired_by_draw():
+    rows = [make_row("a", 2, draw, value) for draw, value in enumerate([0.1, 0.5, 0.9])]
+    rows += [make_row("b", 2, draw, value) for draw, value in enumerate([0.2, 0.6, 1.0])]
+    rows += [make_row("c", 2, 2, 0.8)]
+    table = paired_table(rows, "digits")
+    assert texts(table) == [["b", "+10.0 ± 0.0"], ["c", "-10.0"]]
+    assert table.rows[0][1].strong
+    assert paired_table(rows[:3], "digits") is None
+
+
+def test_training_time_is_that_of_warm_fits():
+    rows = [make_row("a", 2, 0, 0.5, cold=True, seconds=9.0), make_row("a", 2, 1, 0.5, seconds=2.0)]
+    (series,) = list_series(rows, "digits")
+    assert series.train_seconds(2) == 2.0
+    assert list_series(rows[:1], "digits")[0].train_seconds(2) == 9.0
+
+
+def test_cost_is_taken_at_the_most_shots():
+    rows = [make_row("a", 2, 0, 0.5, seconds=1.0), make_row("a", 40, 0, 0.5, seconds=3.0, nll=0.25)]
+    table = cost_table(rows, "digits")
+    assert "40 examples" in table.title
+    assert texts(table) == [["a", "3", "0.1", "–", "0.250", "–", "–", "–", "–"]]
+
+
+def test_label_statuses_are_shares():
+    status = {"unique_right": 3, "unique_wrong": 1}
+    rows = [make_row("a", 2, 0, 0.75, prediction="vote", label_status=status)]
+    assert texts(label_status_table(rows, "digits")) == [["2 per class", "75.0", "25.0"]]
+    assert label_status_table([make_row("a", 2, 0, 0.5)], "digits") is None

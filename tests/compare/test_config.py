@@ -1,0 +1,110 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from mpnn.compare.config import (
+    CompareConfig,
+    ConfigError,
+    MethodConfig,
+    load_config,
+    override_params,
+    read_toml_value,
+    to_jsonable,
+)
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("few_shot_*.toml"))
+
+
+def test_reads_a_file(tiny):
+    assert tiny.shots == (2, 4)
+    assert tiny.draws == 2
+    assert tiny.seed == 0
+    assert tiny.methods[1] == MethodConfig("linear", "linear_svm", {"C": 0.5})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("draws = 2", "drawz = 2", "tiny.toml: unknown key 'drawz'; did you mean 'draws'"),
+        ("params =", "parms =", "methods.1.: unknown key 'parms'; did you mean 'params'"),
+        ("draws = 2", "", None),
+        ("shots = [2, 4]", "", "tiny.toml: the key 'shots' is missing"),
+        ("draws = 2", 'draws = "2"', "draws must be a whole number, got '2'; write e.g. draws = 5"),
+        ("draws = 2", "draws = true", "draws must be a whole number, got True"),
+        ("draws = 2", "draws = 0", "tiny.toml: draws must be at least 1, got 0"),
+        ("draws = 2", "draws = 2\nseed = -1", "seed must not be negative, got -1"),
+        ("draws = 2", "test_limit = 0", "test_limit must be at least 1, got 0"),
+        ("shots = [2, 4]", "shots = 2", r"shots must be a list, got 2; write e.g. shots = \[2, 10\]"),
+        ("shots = [2, 4]", 'shots = ["2"]', r"shots\[0\] must be a whole number, got '2'"),
+        ("shots = [2, 4]", "shots = [0]", "shots must be at least 1, got 0"),
+        ("shots = [2, 4]", "shots = [2, 2]", "shots must differ, got 2 twice"),
+        ("shots = [2, 4]", "shots = []", "shots must hold at least one number"),
+        ('["iris"]', "[]", "datasets must name at least one data set"),
+        ('"tiny"', '"../tiny"', "name must be letters, digits"),
+        ('name = "linear"', 'name = "1-NN"', "names of methods must differ, got 1-NN twice"),
+        ("[[methods]]", "[[methods]", "tiny.toml is not valid TOML"),
+    ],
+)
+def test_names_what_is_wrong(write_config, old, new, message):
+    path = write_config((old, new))
+    if message is None:
+        assert load_config(path).draws == 5
+        return
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_names_a_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read the config .*nothing\.toml"):
+        load_config(tmp_path / "nothing.toml")
+
+
+def test_parameters_from_the_command_line(tiny):
+    changed = override_params(tiny, ["linear_svm.C=2.0", "1-NN.metric=cosine", "1-NN.n_neighbors = 3"])
+    assert changed.methods[1].params == {"C": 2.0}
+    assert changed.methods[0].params == {"metric": "cosine", "n_neighbors": 3}
+    assert tiny.methods[1].params == {"C": 0.5}
+
+
+@pytest.mark.parametrize("assignment", ["C=2", "linear_svm.C", "linear_svm.=2"])
+def test_refuses_half_an_assignment(tiny, assignment):
+    with pytest.raises(ConfigError, match=r"write METHOD\.KEY=VALUE"):
+        override_params(tiny, [assignment])
+
+
+def test_refuses_a_parameter_of_no_method(tiny):
+    with pytest.raises(ConfigError, match=r"unknown method 'linear_svn'; did you mean 'linear_svm'"):
+        override_params(tiny, ["linear_svn.C=2"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0.5", 0.5),
+        ("true", True),
+        ("[9, 9]", (9, 9)),
+        ("bayes", "bayes"),
+        ('"bayes"', "bayes"),
+        ("1e-3", 1e-3),
+    ],
+)
+def test_values_are_toml_or_words(text, value):
+    assert read_toml_value(text) == value
+
+
+def test_resolved_config_is_json(tiny):
+    resolved = to_jsonable(dataclasses.replace(tiny, test_limit=7))
+    assert json.loads(json.dumps(resolved)) == resolved
+    assert resolved["methods"][1]["params"] == {"C": 0.5}
+    assert set(resolved) == {field.name for field in dataclasses.fields(CompareConfig)}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configs_are_sound(path):
+    from mpnn.compare.methods import check_methods
+
+    config = load_config(path)
+    check_methods(config)
+    assert config.name == path.stem

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+from sklearn.metrics import log_loss
+
+from mpnn.compare.metrics import confusion_matrix, expected_calibration_error, negative_log_likelihood
+
+
+def test_confusion_is_that_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    truth, guess = rng.integers(0, 4, 50), rng.integers(0, 4, 50)
+    counts = confusion_matrix(truth, guess, np.arange(4))
+    np.testing.assert_array_equal(counts[:, :4], sklearn_confusion(truth, guess))
+    assert not counts[:, 4].any()
+
+
+@pytest.mark.parametrize("unlabelled", [-1, 5, 99])
+def test_labels_that_are_no_class_count_as_unlabelled(unlabelled):
+    counts = confusion_matrix([2, 2, 7], [2, unlabelled, unlabelled], np.array([2, 7]))
+    assert counts.tolist() == [[1, 0, 1], [0, 0, 1]]
+
+
+def test_confusion_of_words():
+    counts = confusion_matrix(["cat", "dog"], ["dog", "dog"], np.array(["cat", "dog"]))
+    assert counts.tolist() == [[0, 1, 0], [0, 1, 0]]
+
+
+def test_likelihood_is_that_of_scikit_learn():
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    truth = np.random.default_rng(1).integers(0, 3, 40)
+    assert negative_log_likelihood(probabilities, truth) == pytest.approx(
+        log_loss(truth, probabilities, labels=[0, 1, 2])
+    )
+
+
+def test_impossible_is_finite():
+    assert negative_log_likelihood([[0.0, 1.0]], [0]) == pytest.approx(23.0, abs=0.1)
+
+
+def test_calibration_of_known_cases():
+    sure = np.tile([1.0, 0.0], (10, 1))
+    assert expected_calibration_error(sure, np.zeros(10, int)) == 0.0
+    assert expected_calibration_error(sure, np.repeat([0, 1], 5)) == pytest.approx(0.5)
+    unsure = np.tile([0.7, 0.3], (10, 1))
+    assert expected_calibration_error(unsure, [0] * 7 + [1] * 3) == pytest.approx(0.0)

@@ -1,0 +1,70 @@
+import re
+
+import pytest
+
+from mpnn.compare import ConfigError, write_report
+from mpnn.compare.plots import COLOURS, GRID, INK, _spread
+
+
+def test_the_report_is_whole_and_self_contained(page):
+    html = page.read_text()
+    assert html.count("<svg") == 4
+    assert html.count("data:image/png;base64,") == 45  # digits; iris is a table
+    assert "mpnn compare tiny.toml" in html
+    assert "confusion of message passing (vote)" in html
+    assert "label status of the vote" in html
+    assert "breaks: failed fits" in html
+    assert "RuntimeError: no memory left" in html
+    assert "ConvergenceWarning" in html
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
+    assert not re.findall(r"url\((?!#)|@import|<link|<iframe", html)
+    assert "default-src 'none'" in html
+
+
+def test_names_cannot_break_the_page(page):
+    html = page.read_text()
+    assert html.count("<script>") == 1  # the page's own
+    assert "&lt;script&gt;alert" in html
+    markdown = page.with_suffix(".md").read_text()
+    lines = [line for line in markdown.splitlines() if line.startswith("| <script>")]
+    assert lines
+    assert all("\\| a & b |" in line for line in lines)
+
+
+def test_figures_follow_the_theme(page):
+    for svg in re.findall(r"<svg.*?</svg>", page.read_text(), flags=re.DOTALL):
+        assert "currentColor" in svg
+        assert "var(--series-1)" in svg
+        for colour in (INK, GRID, *COLOURS):
+            assert colour not in svg
+
+
+def test_ids_of_figures_differ(page):
+    identifiers = re.findall(r' id="([^"]+)"', page.read_text())
+    assert len(identifiers) == len(set(identifiers)) > 0
+
+
+def test_the_report_is_the_same_every_time(page):
+    before = page.read_text()
+    assert write_report(page.parent).read_text() == before
+
+
+def test_markdown_names_its_figures(page):
+    markdown = page.with_suffix(".md").read_text()
+    names = re.findall(r"\]\((plots/[^)]+)\)", markdown)
+    assert len(names) == 4
+    assert all((page.parent / name).read_bytes().startswith(b"\x89PNG") for name in names)
+
+
+def test_refuses_a_folder_without_results(tmp_path):
+    with pytest.raises(ConfigError, match="holds no results"):
+        write_report(tmp_path)
+
+
+def test_labels_keep_their_order_and_distance():
+    places = _spread([0.5, 0.5, 0.95, 0.99, 0.1], 0.1)
+    assert sorted(places) == [places[index] for index in (4, 0, 1, 2, 3)]
+    gaps = [high - low for low, high in zip(sorted(places), sorted(places)[1:], strict=False)]
+    assert min(gaps) > 0.1 - 1e-9
+    assert min(places) >= 0
+    assert max(places) <= 1
