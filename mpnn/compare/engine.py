@@ -118,9 +118,10 @@ def run_comparison(
         _check_folder(output, jobs)
         with open_results(output / "results.jsonl", retry_errors=retry_errors) as results:
             write_json(output / "config.json", to_jsonable(config))
-            run = _record_environment(output, command)
             _tell_resumed(results, jobs, listener)
-            _run_jobs(_open_jobs(jobs, datasets, results), results, run, output / "artifacts", listener)
+            if any(job.key not in results.keys for job in jobs):
+                run = _record_environment(output, command, datasets)
+                _run_jobs(_open_jobs(jobs, datasets, results), results, run, output / "artifacts", listener)
             return results.rows
 
 
@@ -177,11 +178,18 @@ def _remove_results(output: Path) -> None:
         shutil.rmtree(output / name, ignore_errors=True)
 
 
-def _record_environment(output: Path, command: str) -> int:
+def _record_environment(output: Path, command: str, datasets: dict[str, Dataset]) -> int:
+    """Add this start to the list of starts, and return its place there."""
     path = output / "environments.json"
     runs = read_json(path, default=[])
-    write_json(path, [*runs, {"command": command, **describe_environment()}])
+    data = {f"data: {name}": _describe_dataset(dataset) for name, dataset in datasets.items()}
+    write_json(path, [*runs, {"command": command, **describe_environment(), **data}])
     return len(runs)
+
+
+def _describe_dataset(dataset: Dataset) -> str:
+    sizes = f"{len(dataset.x_train)} training and {len(dataset.x_test)} test examples"
+    return f"{sizes}; {dataset.note}" if dataset.note else sizes
 
 
 def _tell_resumed(results: Results, jobs: list[Job], listener: Listener | None) -> None:

@@ -50,12 +50,18 @@ def write_report(folder: str | Path) -> Path:
         "config_text": json.dumps(config, indent=2),
         "environments": read_json(folder / "environments.json", default=[]),
         "num_rows": len(rows),
+        "num_missing": _num_asked(config) - len(rows),
         "num_errors": sum(bool(row["error"]) for row in rows),
         "problems": _problems(rows),
         "sections": sections,
     }
     _write_template(folder / "report.md", "report.md.jinja", context)
     return _write_template(folder / "report.html", "report.html.jinja", context)
+
+
+def _num_asked(config: dict[str, Any]) -> int:
+    shots = [set(config["shots"]) & set(method["shots"] or config["shots"]) for method in config["methods"]]
+    return len(config["datasets"]) * config["draws"] * sum(map(len, shots))
 
 
 def _section(folder: Path, rows: Sequence[Row], dataset: str) -> Section:

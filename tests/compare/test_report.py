@@ -21,6 +21,15 @@ def test_the_report_is_whole_and_self_contained(page):
     assert "default-src 'none'" in html
 
 
+def test_an_unfinished_run_says_so(page, tmp_path):
+    assert "still missing" not in page.read_text()
+    assert "<strong>6 fits failed.</strong>" in page.read_text()
+    (tmp_path / "config.json").write_bytes((page.parent / "config.json").read_bytes())
+    lines = (page.parent / "results.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "results.jsonl").write_text("".join(lines[:10]) + lines[10][:20])
+    assert "6 fits are still missing" in write_report(tmp_path).read_text()
+
+
 def test_names_cannot_break_the_page(page):
     html = page.read_text()
     assert html.count("<script>") == 1  # the page's own
