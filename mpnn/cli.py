@@ -174,11 +174,11 @@ def _compare(command: Compare, arguments: list[str], console: Console) -> None:
 
     from mpnn.compare.console import print_table, progress
     from mpnn.compare.engine import list_jobs, run_comparison
-    from mpnn.compare.report import write_report
+    from mpnn.compare.report import read_run, write_report
     from mpnn.compare.tables import headline_table
 
     with progress(console, len(list_jobs(config))) as listener:
-        rows = run_comparison(
+        run_comparison(
             config,
             output,
             fresh=command.fresh,
@@ -187,6 +187,7 @@ def _compare(command: Compare, arguments: list[str], console: Console) -> None:
             listener=listener,
         )
     page = write_report(output)
+    rows = read_run(output)[1]
     for dataset in config.datasets:
         print_table(console, headline_table(rows, dataset))
     console.print(f"Report: {page}", markup=False, highlight=False, soft_wrap=True)

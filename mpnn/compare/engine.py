@@ -106,7 +106,7 @@ def run_comparison(
     Returns
     -------
     list of dict
-        All rows of the config.
+        The rows of the config, in the order of `list_jobs`.
     """
     check_methods(config)
     output = Path(output)
@@ -122,7 +122,8 @@ def run_comparison(
             if any(job.key not in results.keys for job in jobs):
                 run = _record_environment(output, command, datasets)
                 _run_jobs(_open_jobs(jobs, datasets, results), results, run, output / "artifacts", listener)
-            return results.rows
+            rows = {row["key"]: row for row in results.rows}
+            return [rows[job.key] for job in jobs]
 
 
 def _run_jobs(

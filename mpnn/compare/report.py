@@ -30,13 +30,14 @@ class Section(NamedTuple):
 
 
 def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
-    """Return the resolved config and the rows of an output folder."""
+    """Return the resolved config and the rows of an output folder, methods in the config's order."""
     folder = Path(folder)
     config = read_json(folder / "config.json")
     rows = read_rows(folder / "results.jsonl")
     if config is None or not rows:
         raise ConfigError(f"{folder} holds no results; name the output folder of an `mpnn compare`")
-    return config, rows
+    order = [method["name"] for method in config["methods"]]
+    return config, sorted(rows, key=lambda row: order.index(row["name"]))
 
 
 def write_report(folder: str | Path) -> Path:

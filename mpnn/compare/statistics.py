@@ -61,10 +61,10 @@ def summarize(values: Sequence[float]) -> Summary | None:
 
 
 def list_series(rows: Iterable[Row], dataset: str) -> list[Series]:
-    """Group the rows of a data set by method and prediction, in the order in which they ran."""
+    """Group the rows of a data set by method and prediction, in their order."""
     found: dict[tuple[str, str], Series] = {}
-    for row in sorted((row for row in rows if row["dataset"] == dataset), key=lambda row: row["draw"]):
-        for prediction in row.get("scores", {}):
+    for row in rows:
+        for prediction in row.get("scores", {}) if row["dataset"] == dataset else ():
             key = (row["name"], prediction)
             if key not in found:
                 word = _PREDICTION_WORDS.get(prediction)

@@ -78,6 +78,7 @@ def test_a_failing_method_becomes_a_row(tiny, tmp_path, spies):
     spies["fail"] = False
     assert run_comparison(config, tmp_path) == rows
     again = run_comparison(config, tmp_path, retry_errors=True)
+    assert [row["key"] for row in again] == [row["key"] for row in rows]
     assert not any(row["error"] for row in again)
     assert len({row["key"] for row in again}) == len(again) == 8
 
