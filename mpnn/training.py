@@ -4,10 +4,9 @@ One epoch is one compiled program: a scan over mini-batches, and inside it a sca
 batch. The host loop reports, calls back and stops between epochs; nothing leaves the device inside one.
 """
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,75 +14,10 @@ from jax import Array
 
 from mpnn.fields import Hyper
 from mpnn.network import Batch, Info, State, begin, sweep
+from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
 
-__all__ = ["Schedules", "run_batch", "run_epoch", "train"]
-
-Schedule: TypeAlias = float | Sequence[float] | Callable[[Any], Any]  # the last is an optax schedule
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedules:
-    """The numbers of :class:`mpnn.fields.Hyper`, each constant, one value a layer, or an optax schedule.
-
-    A schedule is a function of the sweep, counted over the whole training from 0; it returns a number
-    or one value a layer.
-    """
-
-    rho: Schedule = 1.0
-    damping: Schedule = 0.0
-    reinforcement: Schedule = 0.0
-    sparsity: Schedule = 0.0
-    noise: Schedule = 0.0
-    margin: Schedule = 0.0
-    confidence: Schedule = float("inf")
-    replicas: Schedule = 1.0
-    coupling: Schedule = 0.0
-
-    def __post_init__(self) -> None:
-        for field, (low, high, text) in _RANGES.items():
-            for number in _numbers(getattr(self, field)):
-                if not low <= number < high:
-                    raise ValueError(f"{field} must be {text}, got {number}")
-
-    def at(self, steps: Array, num_layers: int) -> Hyper:
-        """Return every number at the sweeps ``steps [T]``: leaves ``[T, L]``."""
-        return Hyper(
-            **{
-                field.name: _at(getattr(self, field.name), steps, num_layers)
-                for field in dataclasses.fields(self)
-            }
-        )
-
-
-_INFINITY = float("inf")
-_RANGES = {
-    "rho": (0.0, _INFINITY, "at least 0 and finite"),
-    "damping": (0.0, 1.0, "in [0, 1)"),
-    "reinforcement": (0.0, 1.0 + 1e-9, "in [0, 1]"),
-    "sparsity": (-_INFINITY, _INFINITY, "finite"),
-    "noise": (0.0, _INFINITY, "at least 0 and finite"),
-    "margin": (0.0, _INFINITY, "at least 0 and finite"),
-    "replicas": (1.0, _INFINITY, "at least 1 and finite"),
-    "coupling": (0.0, _INFINITY, "at least 0 and finite"),
-}
-
-
-def _numbers(value: Schedule) -> list[float]:
-    """The numbers that can be checked before running: all but those a schedule will return."""
-    if callable(value):
-        return []
-    return [float(number) for number in value] if isinstance(value, Sequence) else [float(value)]
-
-
-def _at(value: Schedule, steps: Array, num_layers: int) -> Array:
-    values = jax.vmap(lambda step: jnp.asarray(value(step)))(steps) if callable(value) else jnp.asarray(value)
-    values = jnp.asarray(values, jnp.result_type(float))
-    if callable(value) and values.ndim == 1:
-        values = values[:, None]
-    if values.ndim == 1 and values.shape[0] not in (1, num_layers):
-        raise ValueError(f"a number per layer needs {num_layers} values, got {values.shape[0]}")
-    return jnp.broadcast_to(values, (steps.shape[0], num_layers))
+__all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "train", "train_many"]
 
 
 def run_batch(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Info]:
@@ -117,10 +51,10 @@ def run_epoch(spec: NetworkSpec, state: State, data: Batch, order: Array, hyper:
     return jax.lax.scan(body, state, (order, hyper))
 
 
-@partial(jax.jit, static_argnames=("spec", "batch_size"), donate_argnames="state")
-def _compiled_epoch(
-    key: Array, spec: NetworkSpec, state: State, data: Batch, hyper: Hyper, batch_size: int
+def _shuffled_epoch(
+    spec: NetworkSpec, batch_size: int, key: Array, state: State, data: Batch, hyper: Hyper
 ) -> tuple[State, Info]:
+    """One pass in a fresh random order, less the last incomplete mini-batch."""
     num_samples = data.inputs.shape[0]
     num_batches = num_samples // batch_size
     order = jax.random.permutation(key, num_samples)[: num_batches * batch_size]
@@ -128,6 +62,77 @@ def _compiled_epoch(
         lambda leaf: leaf.reshape(num_batches, spec.sweeps_per_batch, *leaf.shape[1:]), hyper
     )
     return run_epoch(spec, state, data, order.reshape(num_batches, batch_size), hyper)
+
+
+@partial(jax.jit, static_argnames=("spec", "batch_size"), donate_argnames="state")
+def _epoch(
+    key: Array, spec: NetworkSpec, state: State, data: Batch, hyper: Hyper, batch_size: int
+) -> tuple[State, Info]:
+    return _shuffled_epoch(spec, batch_size, key, state, data, hyper)
+
+
+@partial(jax.jit, static_argnames=("spec", "batch_size", "at_once"), donate_argnames="state")
+def _epoch_of_many(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: "Problems",
+    hyper: Hyper,
+    batch_size: int,
+    at_once: int,
+) -> tuple[State, Info]:
+    def one(problem: tuple[Array, State, Any]) -> tuple[State, Info]:
+        own_key, own_state, (rows, labels, sample_mask, scale) = problem
+        batch = Batch(data.inputs[rows] * scale, labels, sample_mask)
+        return _shuffled_epoch(spec, batch_size, own_key, own_state, batch, hyper)
+
+    per_problem = (data.rows, data.labels, data.sample_mask, data.scale)
+    return jax.lax.map(one, (key, state, per_problem), batch_size=at_once)
+
+
+class Problems(NamedTuple):
+    """P equally shaped problems over one pool of inputs.
+
+    inputs: the pool ``[n, N]``; rows: each problem's samples in it ``[P, B]``; labels ``[P, B]``;
+    sample_mask: 1 for real samples and 0 for padding ``[P, B]``; scale: factor on the inputs ``[P]``.
+    """
+
+    inputs: Array
+    rows: Array
+    labels: Array
+    sample_mask: Array
+    scale: Array
+
+
+OnEpoch = Callable[[int, State, Info], bool | None]
+
+
+def _run_epochs(
+    compiled: Callable[..., tuple[State, Info]],
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    schedules: Schedules,
+    num_batches: int,
+    epochs: range,
+    on_epoch: OnEpoch | None,
+) -> tuple[State, list[Info]]:
+    """The host loop: numbers of the epoch, the compiled epoch, the caller."""
+    sweeps = num_batches * spec.sweeps_per_batch
+    history = []
+    fold = jax.random.fold_in if key.ndim == 0 else jax.vmap(jax.random.fold_in, in_axes=(0, None))
+    for epoch in epochs:
+        hyper = schedules.at(epoch * sweeps + jnp.arange(sweeps), spec.num_layers)
+        state, info = compiled(fold(key, epoch), spec, state, hyper)
+        history.append(info)
+        if on_epoch is not None and on_epoch(epoch, state, info):
+            break
+    return state, history
+
+
+def _check_batch_size(batch_size: int, num_samples: int) -> None:
+    if not 1 <= batch_size <= num_samples:
+        raise ValueError(f"batch_size must be from 1 to the {num_samples} samples given, got {batch_size}")
 
 
 def train(
@@ -140,7 +145,7 @@ def train(
     num_epochs: int,
     batch_size: int,
     first_epoch: int = 0,
-    on_epoch: Callable[[int, State, Info], bool | None] = lambda epoch, state, info: None,
+    on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
     """Train for ``num_epochs`` epochs and return the state and each epoch's Info.
 
@@ -154,15 +159,43 @@ def train(
         stops the training.
     """
     num_samples = data.inputs.shape[0]
-    if not 1 <= batch_size <= num_samples:
-        raise ValueError(f"batch_size must be from 1 to the {num_samples} samples given, got {batch_size}")
-    sweeps = num_samples // batch_size * spec.sweeps_per_batch
-    history = []
-    for epoch in range(first_epoch, num_epochs):
-        hyper = schedules.at(epoch * sweeps + jnp.arange(sweeps), spec.num_layers)
-        epoch_key = jax.random.fold_in(key, epoch)
-        state, info = _compiled_epoch(epoch_key, spec, state, data, hyper, batch_size)
-        history.append(info)
-        if on_epoch(epoch, state, info):
-            break
-    return state, history
+    _check_batch_size(batch_size, num_samples)
+
+    def compiled(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
+        return _epoch(key, spec, state, data, hyper, batch_size)
+
+    epochs = range(first_epoch, num_epochs)
+    num_batches = num_samples // batch_size
+    return _run_epochs(compiled, key, spec, state, schedules, num_batches, epochs, on_epoch)
+
+
+def train_many(
+    keys: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Problems,
+    schedules: Schedules,
+    *,
+    num_epochs: int,
+    batch_size: int,
+    problems_at_once: int | None = None,
+    first_epoch: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[State, list[Info]]:
+    """Train P networks as one program; ``keys [P]``, and every leaf of ``state`` has a leading axis P.
+
+    ``problems_at_once`` bounds the memory: that many problems are trained side by side (None: all).
+    Otherwise as :func:`train`; the returned Info has a leading axis P.
+    """
+    num_problems, num_samples = data.rows.shape
+    _check_batch_size(batch_size, num_samples)
+    at_once = num_problems if problems_at_once is None else min(problems_at_once, num_problems)
+    if at_once < 1:
+        raise ValueError(f"problems_at_once must be at least 1, got {problems_at_once}")
+
+    def compiled(keys: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
+        return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once)
+
+    epochs = range(first_epoch, num_epochs)
+    num_batches = num_samples // batch_size
+    return _run_epochs(compiled, keys, spec, state, schedules, num_batches, epochs, on_epoch)
