@@ -34,3 +34,12 @@ def fashion_mnist(image_folder):
     from mpnn.data import load_dataset
 
     return load_dataset("fashion_mnist")
+
+
+@pytest.fixture
+def quick_compilation():
+    """For tests of many tiny programs: compile without optimizing, which halves their time."""
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

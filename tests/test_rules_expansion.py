@@ -1,0 +1,142 @@
+"""How the rules relate: cavity expansions and their orders, limits in which two rules are one."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from helpers import assert_states_close, compiled_batch, numbers_for, random_batch, start
+
+from mpnn import rules
+from mpnn.channels import Derivatives, Sign
+from mpnn.network import begin
+from mpnn.rules import RULES, bp_inspired
+from mpnn.rules.base import Inputs, Layer, Preactivation, Wants, precision_messages
+from mpnn.spec import NetworkSpec
+from mpnn.training import run_batch
+from mpnn.weights import Binary, Moments
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+FIELDS_ONLY = Wants(precision=False, down=True, down_precision=False)
+
+
+def random_layer(seed, num_inputs=14, num_outputs=5, batch_size=6):
+    """A layer of binary weights between sign units, and a channel that has heard from above."""
+    generator = np.random.default_rng(seed)
+    field = jnp.asarray(generator.normal(size=(num_inputs, num_outputs)))
+    mean = jnp.tanh(field)
+    layer = Layer(mean, 1 - mean**2, field, None, lambda h, g: Binary().moments(h, h), 0.0)
+    unit = jnp.asarray(generator.uniform(-1, 1, (batch_size, num_inputs)))
+    inputs = Inputs(unit, 1 - unit**2, None, respond=lambda heard: Moments(unit, 1 - unit**2))
+    above = jnp.asarray(generator.normal(0, 2, (batch_size, num_outputs)))
+    return layer, inputs, lambda omega, variance: Sign().derivatives(above, None, omega, variance)
+
+
+def messages(rule, layer, inputs, preactivation, derive):
+    """To the weights and down, from the first sweep."""
+
+    def run(mean, unit, omega, variance):
+        seen = Inputs(unit, inputs.variance, None, inputs.respond)
+        own = layer._replace(mean=mean)
+        memory = None if rule == "amp" else RULES[rule].init(own, seen)
+        told, _ = RULES[rule].backward(own, seen, Preactivation(omega, variance), derive, memory, FIELDS_ONLY)
+        return told.field, told.down_field
+
+    return jax.jit(run)(layer.mean, inputs.mean, *preactivation)
+
+
+@pytest.mark.parametrize(("rule", "order"), [("mean_field", 1), ("amp", 2), ("bp_inspired_second_order", 3)])
+def test_order_of_the_cavity_expansion(rule, order, x64):
+    """With the pre-activation held fixed and m scaled by s, the error of the messages to the weights is
+    O((m x / sqrt(V))^order): halving s divides it by 2^order. The messages down carry one more m.
+    """
+    layer, inputs, derive = random_layer(0)
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    errors = []
+    for scale in (0.1, 0.05):
+        small = layer._replace(mean=scale * layer.mean)
+        exact = messages("bp_inspired", small, inputs, preactivation, derive)
+        approximate = messages(rule, small, inputs, preactivation, derive)
+        errors.append([float(np.abs(a - e).max()) for a, e in zip(approximate, exact, strict=True)])
+    ratio = np.array(errors[0]) / np.array(errors[1])
+    np.testing.assert_allclose(ratio, [2.0**order, 2.0 ** (order + 1)], rtol=0.1)
+
+
+def test_size_of_the_second_order_error(x64):
+    """At full scale, 14 sign inputs: third-order terms leave under 2 % of the largest message, AMP 6 %."""
+    layer, inputs, derive = random_layer(1)
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    exact, _ = messages("bp_inspired", layer, inputs, preactivation, derive)
+    largest = float(jnp.abs(exact).max())
+    second, _ = messages("bp_inspired_second_order", layer, inputs, preactivation, derive)
+    first, _ = messages("amp", layer, inputs, preactivation, derive)
+    assert float(jnp.abs(second - exact).max()) < 0.02 * largest
+    assert float(jnp.abs(first - exact).max()) < 0.06 * largest
+
+
+def test_rules_agree_as_magnetizations_vanish(x64):
+    layer, inputs, derive = random_layer(2)
+    tiny = layer._replace(mean=1e-5 * layer.mean)
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    expected, _ = messages("mean_field", tiny, inputs, preactivation, derive)
+    for rule in ("amp", "bp_inspired", "bp_inspired_second_order", "belief_propagation"):
+        actual, _ = messages(rule, tiny, inputs, preactivation, derive)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4, err_msg=rule)
+
+
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
+def test_belief_propagation_with_one_sweep_is_bp_inspired(weights, monkeypatch):
+    """The full rule, with its cavity tensors, against the cheap one that the network puts in its place."""
+    spec = NetworkSpec((8, 6, 5, 1), rule="belief_propagation", weights=weights, bias=True)
+    numbers = {"damping": 0.5, "rho": 0.9}
+    batch, hyper = random_batch(spec, 0, batch_size=7), numbers_for(spec, **numbers)
+    assert spec.layer_rule(0) is RULES["bp_inspired"]
+    cheap, _ = jax.jit(lambda state: run_batch(spec, state, batch, hyper))(start(spec, **numbers))
+    monkeypatch.setattr("mpnn.spec.find_rule", lambda name, one_sweep: rules.find_rule(name, False))
+    memory = begin(spec, start(spec, **numbers), 7, jax.tree.map(lambda leaf: leaf[0], hyper)).memories
+    assert memory[0].cavity_mean.shape == (9, 7, 6)
+    full, _ = jax.jit(lambda state: run_batch(spec, state, batch, hyper))(start(spec, **numbers))
+    assert_states_close(full, cheap, 2e-6)
+
+
+def test_chunks_do_not_change_bp_inspired(monkeypatch):
+    """Chunks of one, of four (which does not divide 14) and of all inputs."""
+    layer, inputs, derive = random_layer(3)
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    expected = messages("bp_inspired", layer, inputs, preactivation, derive)
+    for num_inputs in (1, 4, 14):
+        monkeypatch.setattr(bp_inspired, "CHUNK_ELEMENTS", num_inputs * 6 * 5)
+        actual = messages("bp_inspired", layer, inputs, preactivation, derive)
+        for one, other in zip(actual, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_precision_messages_are_the_sums_of_the_paper():
+    """Against loops over weights, for inputs that do not square to one."""
+    generator = np.random.default_rng(4)
+    m, sigma = generator.normal(size=(4, 3)), generator.uniform(0.1, 1, (4, 3))
+    x, delta = generator.normal(size=(5, 4)), generator.uniform(0.1, 1, (5, 4))
+    g, gamma = generator.normal(size=(5, 3)), generator.normal(size=(5, 3))
+    layer = Layer(jnp.asarray(m), jnp.asarray(sigma), jnp.asarray(m), None, None, 0.0)
+    inputs = Inputs(jnp.asarray(x), jnp.asarray(delta), jnp.asarray(x**2 + delta))
+    derivatives = Derivatives(jnp.asarray(g), jnp.asarray(gamma), jnp.asarray(0 * g))
+    to_weights, down = precision_messages(layer, inputs, derivatives, Wants(True, True, True))
+    for i in range(4):
+        for k in range(3):
+            expected = np.sum((x[:, i] ** 2 + delta[:, i]) * gamma[:, k] - delta[:, i] * g[:, k] ** 2)
+            np.testing.assert_allclose(to_weights[i, k], expected, rtol=1e-5, atol=1e-5)
+        for b in range(5):
+            expected = np.sum((m[i] ** 2 + sigma[i]) * gamma[b] - sigma[i] * g[b] ** 2)
+            np.testing.assert_allclose(down[b, i], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["amp", "belief_propagation", "bp_inspired"])
+def test_converged_sweeps_are_a_fixed_point(rule):
+    """Once the messages over a batch have converged, more sweeps change nothing."""
+    spec = NetworkSpec((20, 1), rule=rule, sweeps_per_batch=60)
+    longer = NetworkSpec((20, 1), rule=rule, sweeps_per_batch=70)
+    batch = random_batch(spec, 5, batch_size=5)
+    results = [
+        compiled_batch(each, start(each, damping=0.5), batch, numbers_for(each, damping=0.5))[0]
+        for each in (spec, longer)
+    ]
+    assert_states_close(results[0], results[1], 1e-5)
