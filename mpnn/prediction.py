@@ -14,6 +14,7 @@ import numpy as np
 from jax import Array
 
 from mpnn import numerics
+from mpnn.channels import VARIANCE_FLOOR
 from mpnn.fields import Hyper
 from mpnn.network import State
 from mpnn.rules.base import Inputs, Preactivation, gaussian_preactivation
@@ -25,6 +26,7 @@ __all__ = [
     "class_probabilities",
     "decode",
     "discrete_outputs",
+    "discrete_preactivation",
     "moment_outputs",
     "sample_weights",
     "winner",
@@ -64,14 +66,19 @@ def _append_constant(spec: NetworkSpec, inputs: Array, value: float) -> Array:
     return jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=value) if spec.bias else inputs
 
 
-def discrete_outputs(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Array:
-    """Pre-activations ``[B, K]`` of the output of a network with the given weights."""
+def discrete_preactivation(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Preactivation:
+    """Output ``[B, K]`` of a network with the given weights, and its variance were their signs random."""
     for index, layer in enumerate(weights):
-        inputs = _append_constant(spec, inputs, 1.0)
-        outputs = jnp.matmul(inputs, layer.astype(inputs.dtype))
+        inputs, layer = _append_constant(spec, inputs, 1.0), layer.astype(inputs.dtype)
+        outputs = jnp.matmul(inputs, layer)
         if index < spec.num_layers - 1:
             inputs = spec.hidden_channel.decide(outputs)
-    return outputs
+    return Preactivation(outputs, jnp.matmul(jnp.square(inputs), jnp.square(layer)) + VARIANCE_FLOOR)
+
+
+def discrete_outputs(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Array:
+    """Pre-activations ``[B, K]`` of the output of a network with the given weights."""
+    return discrete_preactivation(spec, weights, inputs).mean
 
 
 def moment_outputs(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array) -> Preactivation:

@@ -1,0 +1,123 @@
+"""The compiled edge of the estimators: training and deciding, for one network or for many."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn import network, prediction, training
+from mpnn.estimators.settings import Settings
+from mpnn.fields import Hyper
+from mpnn.network import Batch, Info, State
+from mpnn.spec import NetworkSpec
+from mpnn.training import Problems
+from mpnn.weights import Moments
+
+__all__ = ["Model", "decide", "decide_many", "decode", "fit", "fit_many", "numbers_at"]
+
+
+class Model(NamedTuple):
+    """What deciding needs: discrete weights, beliefs, the numbers they were trained with, a seed."""
+
+    weights: list[Any]
+    state: State
+    hyper: Hyper
+    seed: Any
+
+
+def numbers_at(settings: Settings, sweep: int) -> Hyper:
+    """The run's numbers at one sweep, leaves ``[L]``."""
+    hyper = settings.schedules.at(jnp.asarray([sweep]), settings.spec.num_layers)
+    return jax.tree.map(lambda leaf: leaf[0], hyper)
+
+
+@partial(jax.jit, static_argnames="spec")
+def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
+    return network.init(key, spec, hyper, initial_field)
+
+
+@partial(jax.jit, static_argnames="spec")
+def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
+    return jax.vmap(lambda key: network.init(key, spec, hyper, initial_field))(keys)
+
+
+def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]:
+    """Train one network; returns NumPy arrays."""
+    state = _init(key, settings.spec, numbers_at(settings, 0), settings.initial_field)
+    trained = training.train(
+        jax.random.fold_in(key, 1),
+        settings.spec,
+        state,
+        data,
+        settings.schedules,
+        num_epochs=settings.num_epochs,
+        batch_size=settings.batch_size,
+    )
+    return jax.device_get(trained)
+
+
+def fit_many(
+    keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
+) -> tuple[State, list[Info]]:
+    """Train P networks side by side; returns NumPy arrays with a leading axis P."""
+    state = _init_many(keys, settings.spec, numbers_at(settings, 0), settings.initial_field)
+    trained = training.train_many(
+        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
+        settings.spec,
+        state,
+        data,
+        settings.schedules,
+        num_epochs=settings.num_epochs,
+        batch_size=settings.batch_size,
+        problems_at_once=problems_at_once,
+    )
+    return jax.device_get(trained)
+
+
+@partial(jax.jit, static_argnames="spec")
+def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
+    """The discrete weights."""
+    return prediction.decode(spec, state, hyper)
+
+
+def _decide(
+    spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array
+) -> tuple[Array, Array]:
+    if how == "mode":
+        outputs = prediction.discrete_preactivation(spec, model.weights, inputs)
+        return outputs.mean, prediction.class_probabilities(outputs)
+    if how == "bayes":
+        beliefs = [Moments(layer.mean, layer.variance) for layer in model.state.layers]
+        outputs = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
+        probabilities = prediction.class_probabilities(outputs)
+    else:
+        probabilities = _vote_shares(spec, num_samples, model, inputs)
+    logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))
+    return logits[:, 1:] - logits[:, :1] if spec.widths[-1] == 1 else logits, probabilities
+
+
+def _vote_shares(spec: NetworkSpec, num_samples: int, model: Model, inputs: Array) -> Array:
+    """Share of drawn networks that choose each class ``[B, C]``."""
+
+    def vote(key: Array) -> Array:
+        weights = prediction.sample_weights(key, spec, model.state, model.hyper)
+        chosen = prediction.winner(prediction.discrete_outputs(spec, weights, inputs))
+        return jax.nn.one_hot(chosen, max(spec.widths[-1], 2))
+
+    keys = jax.random.split(jax.random.key(model.seed), num_samples)
+    return jnp.mean(jax.lax.map(vote, keys), axis=0)
+
+
+# Scores [B, K] (0 and more: the second of two classes) and probabilities [B, C] of one network.
+decide = jax.jit(_decide, static_argnums=(0, 1, 2))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def decide_many(
+    spec: NetworkSpec, how: str, num_samples: int, models: Model, inputs: Array
+) -> tuple[Array, Array]:
+    """As :data:`decide` for stacked models ``[P, ...]`` on the same inputs: ``[P, B, ...]``."""
+    own = partial(_decide, spec, how, num_samples)
+    return jax.vmap(own, in_axes=(0, None))(models, inputs)

@@ -1,0 +1,105 @@
+"""The best settings known, by regime; what a user leaves at None comes from here."""
+
+import dataclasses
+from typing import Any
+
+from mpnn.schedules import Schedules
+from mpnn.spec import NetworkSpec
+
+__all__ = ["FULL_BATCH_LIMIT", "Settings", "resolve"]
+
+# Above this many samples a sweep over all of them is no longer the fastest way to learn.
+FULL_BATCH_LIMIT = 2000
+MINI_BATCH_SIZE = 128
+
+# Few samples, all of them in every sweep: fields accumulate by reinforcement, zero fields to begin with.
+FULL_BATCH: dict[str, Any] = {
+    "num_epochs": 1,
+    "num_sweeps": 100,
+    "rho": 1.0,
+    "damping": 0.5,
+    "reinforcement": 1.0,
+    "sparsity": 0.0,
+    "initial_field": 0.0,
+    "input_scaling": "max_abs",
+}
+# Many samples in mini-batches: the posterior becomes the prior (Lucibello et al. 2022, appendix B.4).
+MINI_BATCH: dict[str, Any] = {
+    "num_epochs": 20,
+    "num_sweeps": 1,
+    "rho": None,  # a value per layer, below
+    "damping": 0.8,
+    "reinforcement": 0.0,
+    "sparsity": 0.0,
+    "initial_field": 1.0,
+    "input_scaling": "standard",
+}
+COMMON: dict[str, Any] = {"noise": 0.0, "margin": 0.0, "replicas": 1.0, "coupling": 0.0}
+# Hidden units need unequal fields to become different; single units learn best from none.
+HIDDEN_INITIAL_FIELD = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """One training run, with nothing left open."""
+
+    spec: NetworkSpec
+    schedules: Schedules
+    num_epochs: int
+    batch_size: int
+    initial_field: float
+    input_scaling: str | None
+
+
+def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: int) -> Settings:
+    """Fill the open parameters of an estimator for ``num_samples`` samples of a network ``widths``."""
+    batch_size = _batch_size(parameters["batch_size"], num_samples)
+    defaults = dict(FULL_BATCH if batch_size == num_samples else MINI_BATCH)
+    num_layers = len(widths) - 1
+    if num_layers > 1:
+        defaults["initial_field"] = max(defaults["initial_field"], HIDDEN_INITIAL_FIELD)
+    if defaults["rho"] is None:
+        # an output layer that forgets stays unpolarized and lets the layers below keep learning
+        defaults["rho"] = (1.0001,) * (num_layers - 1) + (0.9,) if num_layers > 1 else 1.0
+
+    def value(name: str) -> Any:
+        given = parameters[name]
+        return {**COMMON, **defaults}[name] if given is None else given
+
+    replicas = value("replicas")
+    spec = NetworkSpec(
+        widths=widths,
+        weights=parameters["weights"],
+        rule=parameters["rule"],
+        activation=parameters["activation"],
+        output="binary_label" if widths[-1] == 1 else "argmax",
+        bias=parameters["bias"],
+        density=parameters["density"],
+        sweeps_per_batch=_positive("num_sweeps", value("num_sweeps")),
+        focusing=replicas != 1.0,
+    )
+    numbers = ("rho", "damping", "reinforcement", "sparsity", "noise", "margin", "coupling")
+    return Settings(
+        spec=spec,
+        schedules=Schedules(replicas=replicas, **{name: value(name) for name in numbers}),
+        num_epochs=_positive("num_epochs", value("num_epochs")),
+        batch_size=batch_size,
+        initial_field=value("initial_field"),
+        input_scaling=defaults["input_scaling"]
+        if parameters["input_scaling"] == "auto"
+        else parameters["input_scaling"],
+    )
+
+
+def _batch_size(given: Any, num_samples: int) -> int:
+    if given is None:
+        return num_samples
+    if given == "auto":
+        return num_samples if num_samples <= FULL_BATCH_LIMIT else MINI_BATCH_SIZE
+    return min(_positive("batch_size", given), num_samples)
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)

@@ -1,0 +1,73 @@
+"""The pairwise majority vote: counting, ties, label statuses. Plain NumPy, no networks.
+
+Rules of the vote (Bernardelli et al., "The BeMi Stardust"): a unique maximum wins; a two-way tie goes to the
+network of that pair; three or more tied classes stay unlabelled. Shapes: samples n, pairs P, classes C.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LABEL_STATUSES", "all_pairs", "count_votes", "label_status", "resolve_ties"]
+
+# In the order of the published codes 0 to 6.
+LABEL_STATUSES = (
+    "unique_right",
+    "two_way_right",
+    "two_way_wrong_other_right",
+    "many_way_with_right",
+    "many_way_without_right",
+    "two_way_both_wrong",
+    "unique_wrong",
+)
+UNLABELLED = -1
+
+
+def all_pairs(num_classes: int) -> list[tuple[int, int]]:
+    """Every pair of class numbers (i, j) with i < j, in lexicographic order."""
+    return list(combinations(range(num_classes), 2))
+
+
+def count_votes(first_wins: NDArray[np.bool_], pairs: list[tuple[int, int]], num_classes: int) -> NDArray:
+    """Votes ``[n, C]`` from the networks' decisions ``[n, P]``: True votes for the pair's first class."""
+    votes = np.zeros((first_wins.shape[0], num_classes), dtype=np.int64)
+    for column, (first, second) in enumerate(pairs):
+        votes[:, first] += first_wins[:, column]
+        votes[:, second] += ~first_wins[:, column]
+    return votes
+
+
+def resolve_ties(
+    votes: NDArray, first_wins: NDArray[np.bool_], pairs: list[tuple[int, int]]
+) -> NDArray[np.int64]:
+    """Class numbers ``[n]`` under the head-to-head rule; -1 where three or more classes tie."""
+    top = votes == votes.max(axis=1, keepdims=True)
+    num_top = top.sum(axis=1)
+    winners = np.where(num_top == 1, votes.argmax(axis=1), UNLABELLED)
+    for column, (first, second) in enumerate(pairs):
+        tied = (num_top == 2) & top[:, first] & top[:, second]
+        winners[tied] = np.where(first_wins[tied, column], first, second)
+    return winners
+
+
+def label_status(votes: NDArray, winners: NDArray, classes: NDArray) -> dict[str, int]:
+    """Count the seven statuses of samples whose true class numbers are ``classes`` (-1: not a known class).
+
+    ``winners`` are those of :func:`resolve_ties`; the accuracy is the share of the two right statuses.
+    """
+    top = votes == votes.max(axis=1, keepdims=True)
+    num_top = top.sum(axis=1)
+    known = classes >= 0
+    right = known & (winners == classes)
+    right_on_top = known & top[np.arange(len(classes)), np.where(known, classes, 0)]
+    masks = (
+        (num_top == 1) & right,
+        (num_top == 2) & right,
+        (num_top == 2) & ~right & right_on_top,
+        (num_top > 2) & right_on_top,
+        (num_top > 2) & ~right_on_top,
+        (num_top == 2) & ~right_on_top,
+        (num_top == 1) & ~right,
+    )
+    return {name: int(mask.sum()) for name, mask in zip(LABEL_STATUSES, masks, strict=True)}
