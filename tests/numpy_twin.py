@@ -180,3 +180,46 @@ def amp_batch(layers, inputs, labels, num_sweeps, rho, damping, reinforcement=0.
             told[n] = [field + reinforcement * told[n][0], precision + reinforcement * told[n][1]]
             layer.learn(prior[n][0] + told[n][0], prior[n][1] + told[n][1], damping)
             down[n] = above = below
+
+
+def bp_batch(layers, inputs, labels, num_sweeps, rho, damping):
+    """Belief propagation with one output: cavity means on every edge ``[b, i, k]``, full variances."""
+    depth, batch_size = len(layers), len(inputs)
+    prior = [(rho * layer.field, rho * layer.precision) for layer in layers]
+    weight_cavity = [np.repeat(layer.mean[None], batch_size, axis=0) for layer in layers]
+    heard = [np.zeros((batch_size, len(layer.mean))) for layer in layers]
+    heard_from_others = [np.zeros_like(cavity) for cavity in weight_cavity]
+    for _ in range(num_sweeps):
+        omegas, variances, units, unit_cavities, deltas = [], [], [], [], []
+        for n, layer in enumerate(layers):
+            if n == 0:
+                unit, unit_cavity = inputs, inputs[:, :, None]
+                delta = np.zeros_like(inputs)
+            else:
+                up = upgoing_field(omegas[-1], variances[-1])
+                unit = np.tanh(up + heard[n])
+                unit_cavity = np.tanh(up[:, :, None] + heard_from_others[n])
+                delta = 1 - unit**2
+            omegas.append(np.sum(weight_cavity[n] * unit_cavity, axis=1))
+            variances.append(preactivation(layer, unit, delta)[1])
+            units.append(unit)
+            unit_cavities.append(unit_cavity)
+            deltas.append(delta)
+        above = labels[:, None] * np.inf
+        for n in reversed(range(depth)):
+            layer, own = layers[n], weight_cavity[n] * unit_cavities[n]
+            variance = variances[n][:, None, :]
+            cavity = sign_gradient(above[:, None, :], omegas[n][:, None, :] - own, variance)
+            to_weight, to_unit = cavity * unit_cavities[n], cavity * weight_cavity[n]
+            heard[n] = to_unit.sum(axis=2)
+            heard_from_others[n] = heard[n][:, :, None] - to_unit
+            field, precision = prior[n][0] + to_weight.sum(axis=0), np.zeros_like(layer.field)
+            if layer.ternary:
+                gradient = sign_gradient(above, omegas[n], variances[n])
+                gamma = sign_curvature(gradient, omegas[n], variances[n])
+                precision = (units[n] ** 2 + deltas[n]).T @ gamma - deltas[n].T @ gradient**2
+                precision = prior[n][1] + precision
+            layer.learn(field, precision, damping)
+            fresh = layer.moments(field - to_weight, precision)[0]
+            weight_cavity[n] = damping * weight_cavity[n] + (1 - damping) * fresh
+            above = heard[n]

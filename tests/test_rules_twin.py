@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import compiled_batch, numbers_for, random_batch, start
-from numpy_twin import TwinLayer, amp_batch, one_sweep_batch
+from numpy_twin import TwinLayer, amp_batch, bp_batch, one_sweep_batch
 
 from mpnn.spec import NetworkSpec
 
@@ -83,4 +83,18 @@ def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths,
         batch = random_batch(spec, seed, batch_size=6)
         state, _ = compiled_batch(spec, state, batch, hyper)
         amp_batch(twin, np.array(batch.inputs), np.array(batch.labels), 5, 0.95, 0.3, reinforcement=0.2)
+    assert_agree(state, twin)
+
+
+@pytest.mark.parametrize(("widths", "weights"), [((9, 6, 5, 1), "ternary"), ((9, 6, 1), "binary")])
+def test_belief_propagation_over_several_sweeps_matches_the_twin(widths, weights):
+    """Four sweeps on each of two mini-batches, with every cavity on its edge."""
+    spec = NetworkSpec(widths, rule="belief_propagation", weights=weights, density=0.7, sweeps_per_batch=4)
+    numbers = {"rho": 0.95, "damping": 0.4, "sparsity": 0.3}
+    state, hyper = start(spec, seed=4, **numbers), numbers_for(spec, **numbers)
+    twin = twin_of(spec, state, sparsity=0.3)
+    for seed in range(2):
+        batch = random_batch(spec, seed, batch_size=6)
+        state, _ = compiled_batch(spec, state, batch, hyper)
+        bp_batch(twin, np.array(batch.inputs), np.array(batch.labels), 4, 0.95, 0.4)
     assert_agree(state, twin)
