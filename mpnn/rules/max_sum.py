@@ -33,6 +33,8 @@ __all__ = ["FORCED_FIELD", "Memory", "backward", "forward", "init", "node_messag
 # Message to a sign that the output cannot do without: above any sum of ordinary fields, and small enough for
 # float32 to keep three decimals beside it.
 FORCED_FIELD = 1e4
+# Relative error of a sum of magnitudes in float32: what is beyond reach by less than this is within it.
+ROUNDING = 1e-6
 
 
 class Memory(NamedTuple):
@@ -119,7 +121,8 @@ def _side(fields: Array, sizes: Array, needed: Array, full: Array) -> Side:
     total = cost_at(needed)
     towards = jnp.where(needed <= end, cost_at(needed - sizes), total - cost)
     away = jnp.where(needed <= start, total, cost_at(needed + sizes) - cost)
-    return Side(total, towards, jnp.where(needed + sizes > full, jnp.inf, away))
+    beyond_reach = needed + sizes > full * (1.0 + ROUNDING)
+    return Side(total, towards, jnp.where(beyond_reach, jnp.inf, away))
 
 
 def _weaker(first: Array, second: Array) -> Array:
