@@ -82,9 +82,9 @@ def node_messages(fields: Array, magnitudes: Array, output_field: Array, margin:
     ordered = fields[order]
     sizes = magnitudes[order] if magnitudes.shape == fields.shape else magnitudes
     full = jnp.sum(jnp.broadcast_to(magnitudes, fields.shape))
-    needed_plus, needed_minus = _needed(magnitudes, full, margin)
-    plus = _side(ordered, sizes, needed_plus, full)
-    minus = _side(-ordered[::-1], sizes[::-1], needed_minus, full)
+    both = jnp.stack([ordered, -ordered[::-1]]), jnp.stack([sizes, sizes[::-1]])
+    sides = jax.vmap(_side, in_axes=(0, 0, 0, None))(*both, _needed(magnitudes, full, margin), full)
+    plus, minus = (jax.tree.map(lambda leaf, side=side: leaf[side], sides) for side in (0, 1))
     against_plus = jnp.where(output_field < 0, -output_field, 0.0)
     against_minus = jnp.where(output_field > 0, output_field, 0.0)
     with_plus = jnp.minimum(against_plus + plus.with_towards, against_minus + minus.with_away[::-1])
@@ -93,36 +93,33 @@ def node_messages(fields: Array, magnitudes: Array, output_field: Array, margin:
     return NodeMessages(minus.total - plus.total, jnp.zeros_like(fields).at[order].set(to_signs))
 
 
-def _needed(magnitudes: Array, full: Array, margin: Array) -> tuple[Array, Array]:
-    """Total magnitude that must point towards output +1 and towards -1."""
+def _needed(magnitudes: Array, full: Array, margin: Array) -> Array:
+    """Total magnitude that must point towards output +1 and towards -1 ``[2]``."""
     half = 0.5 * (full + margin)
     countable = jnp.all((magnitudes == 1) | (magnitudes == 0))
-    plus = jnp.where(countable, jnp.ceil(half), half)
-    minus = jnp.where(countable, jnp.floor(half) + 1.0, half)
-    return jnp.minimum(plus, full), jnp.minimum(minus, full)
+    whole = jnp.stack([jnp.ceil(half), jnp.floor(half) + 1.0])
+    return jnp.minimum(jnp.where(countable, whole, half), full)
 
 
 def _side(fields: Array, sizes: Array, needed: Array, full: Array) -> Side:
     """Costs of the output that ``fields`` are aligned with, given in the order of ``fields / sizes``.
 
-    ``cost_at(r)``: least cost of turning the total magnitude r. Without input i that cost is ``cost_at(r)``
-    where r is reached before i, and ``cost_at(r + a_i) - cost_i`` beyond.
+    With ``D(r)`` the least cost of a total magnitude r, the cost without input i is ``D(r)`` where r is
+    reached before i, and ``D(r + a_i) - cost_i`` beyond. Held towards the output, input i leaves
+    ``needed - a_i`` to the others; held away from it, all of ``needed``.
     """
     cost = jnp.maximum(-fields, 0.0)
     rate = cost / jnp.where(sizes > 0, sizes, 1.0)
     end = jnp.cumsum(jnp.broadcast_to(sizes, fields.shape))
     start = end - sizes
     paid = jnp.cumsum(cost) - cost
-
-    def cost_at(magnitude: Array) -> Array:
-        index = jnp.maximum(jnp.searchsorted(start, magnitude, side="right") - 1, 0)
-        return paid[index] + jnp.maximum(magnitude - start[index], 0.0) * rate[index]
-
-    total = cost_at(needed)
-    towards = jnp.where(needed <= end, cost_at(needed - sizes), total - cost)
-    away = jnp.where(needed <= start, total, cost_at(needed + sizes) - cost)
+    asked = jnp.stack([jnp.broadcast_to(needed, sizes.shape), needed - sizes, needed + sizes])
+    index = jnp.maximum(jnp.searchsorted(start, asked, side="right") - 1, 0)
+    total, less, more = paid[index] + jnp.maximum(asked - start[index], 0.0) * rate[index]
+    towards = jnp.where(needed <= end, less, total - cost)
+    away = jnp.where(needed <= start, total, more - cost)
     beyond_reach = needed + sizes > full * (1.0 + ROUNDING)
-    return Side(total, towards, jnp.where(beyond_reach, jnp.inf, away))
+    return Side(total[0], towards, jnp.where(beyond_reach, jnp.inf, away))
 
 
 def _weaker(first: Array, second: Array) -> Array:
