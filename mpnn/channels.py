@@ -187,23 +187,27 @@ class BinaryLabel:
     ``confidence`` is the field that a label exerts: infinite for a label that is never wrong.
     """
 
-    num_labels = 2
-
     def free_energy(
         self, label: Array, omega: Array, variance: Array, margin: ArrayLike, confidence: ArrayLike
     ) -> Array:
         """``log P(label | omega, variance)`` up to the flips' normalization, per unit ``[batch, 1]``."""
         shifted = omega - label * margin
-        return numerics.log_sign_partition(label * confidence, shifted / jnp.sqrt(variance))
+        return numerics.log_sign_partition(_label_field(label, confidence), shifted / jnp.sqrt(variance))
 
     def derivatives(
         self, label: Array, omega: Array, variance: Array, margin: ArrayLike, confidence: ArrayLike
     ) -> Derivatives:
         """As a sign unit whose field is ``label * confidence``, with omega moved by the margin.
 
-        Labels are -1 and +1, float ``[batch, 1]``; margin is in units of the pre-activation.
+        Labels are -1 and +1, or 0 for no label, float ``[batch, outputs]``; margin is in units of the
+        pre-activation.
         """
-        return _sign_derivatives(label * confidence, omega - label * margin, variance)
+        return _sign_derivatives(_label_field(label, confidence), omega - label * margin, variance)
+
+
+def _label_field(label: Array, confidence: ArrayLike) -> Array:
+    """``label * confidence`` with 0 for no label, infinite confidence included."""
+    return jnp.where(label == 0, 0.0, jnp.where(label == 0, 1.0, label) * confidence)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from mpnn.network import (
     Progress,
     State,
     begin,
+    binary_labels,
     forward,
     layer_hyper,
     layer_view,
@@ -130,8 +131,9 @@ def _units_log_evidence(
     if spec.output == "argmax":
         total = channels.Argmax(spec.argmax_draws).free_energy(batch.labels, omega, variance)
     else:
-        label, last = batch.labels[:, None], layer_hyper(hyper, spec.num_layers - 1)
-        total = channels.BinaryLabel().free_energy(label, omega, variance, last.margin, last.confidence)[:, 0]
+        label, last = binary_labels(batch), layer_hyper(hyper, spec.num_layers - 1)
+        energy = channels.BinaryLabel().free_energy(label, omega, variance, last.margin, last.confidence)
+        total = jnp.sum(energy * jnp.abs(label), axis=1)
     derived = [output_derivatives(spec, batch, hyper)(omega, variance)]
     for heard, (mean, spread), units in zip(progress.above, preactivations[:-1], inputs[1:], strict=True):
         if heard is None:

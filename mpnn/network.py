@@ -35,7 +35,11 @@ class State(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Inputs ``[B, N]``, labels ``[B]`` (-1 and +1, or class numbers), and which samples are real ``[B]``."""
+    """Inputs ``[B, N]``, labels ``[B]``, and which samples are real ``[B]`` (None: all).
+
+    Labels are class numbers for the argmax output; -1, +1 or 0 (no label) for binary ones, and ``[B, K]``
+    where there are several.
+    """
 
     inputs: Array
     labels: Array
@@ -185,12 +189,17 @@ def forward(
     return inputs, preactivations
 
 
+def binary_labels(batch: Batch) -> Array:
+    """Labels -1, 0 and +1 as ``[B, K]``."""
+    return batch.labels[:, None] if batch.labels.ndim == 1 else batch.labels
+
+
 def output_derivatives(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive:
     """The labels' derivatives, as a function of the output's pre-activation."""
     if spec.output == "argmax":
         argmax = channels.Argmax(spec.argmax_draws)
         return lambda omega, variance: argmax.derivatives(batch.labels, omega, variance)
-    label = batch.labels[:, None]
+    label = binary_labels(batch)
     margin, confidence = hyper.margin[-1], hyper.confidence[-1]
     return lambda omega, variance: channels.BinaryLabel().derivatives(
         label, omega, variance, margin, confidence
@@ -289,12 +298,15 @@ def hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> 
 
 def _observe(spec: NetworkSpec, before: State, after: State, batch: Batch, omega: Array) -> Info:
     if spec.output == "argmax":
-        wrong = jnp.argmax(omega, axis=-1) != batch.labels
+        wrong, counted = jnp.argmax(omega, axis=-1) != batch.labels, jnp.ones(omega.shape[:1])
     else:
-        wrong = jnp.where(omega[:, 0] >= 0, 1, -1) != batch.labels
+        label = binary_labels(batch)
+        wrong, counted = jnp.where(omega >= 0, 1, -1) != label, jnp.abs(label)
+    if batch.sample_mask is not None:
+        counted = counted * batch.sample_mask.reshape(-1, *(1,) * (counted.ndim - 1))
     pairs = list(zip(before.layers, after.layers, strict=True))
     return Info(
         change=jnp.stack([jnp.mean(jnp.abs(new.mean - old.mean)) for old, new in pairs]),
         polarization=jnp.stack([jnp.mean(jnp.square(new.mean)) for _, new in pairs]),
-        error=jnp.average(wrong.astype(omega.dtype), weights=batch.sample_mask),
+        error=jnp.sum(wrong * counted) / jnp.maximum(jnp.sum(counted), 1.0),
     )

@@ -25,7 +25,8 @@ class NetworkSpec:
     weights: ``"binary"``, ``"ternary"``, ``"gaussian"`` or an int P for the levels -P..P.
     rule: a name in :data:`mpnn.rules.RULES`.
     activation: of the hidden units: ``"sign"``, ``"relu"`` or ``"identity"``.
-    output: ``"binary_label"`` (one output, labels -1 and +1) or ``"argmax"`` (labels 0..C-1).
+    output: ``"binary_label"`` (independent labels -1 and +1, mostly of one output; 0: no label) or
+        ``"argmax"`` (labels 0..C-1).
     bias: adds a constant input to every layer; its weight is the last row.
     density: share of the weights that exist, in (0, 1]; the others are fixed to 0 at random.
     sweeps_per_batch: inner iterations over a batch, >= 1.
@@ -51,11 +52,8 @@ class NetworkSpec:
             raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {self.activation!r}")
         if self.output not in OUTPUTS:
             raise ValueError(f"output must be one of {OUTPUTS}, got {self.output!r}")
-        if (self.output == "binary_label") != (self.widths[-1] == 1):
-            raise ValueError(
-                f"output 'binary_label' has one output unit and 'argmax' several, got {self.output!r} "
-                f"with {self.widths[-1]}"
-            )
+        if self.output == "argmax" and self.widths[-1] == 1:
+            raise ValueError("output 'argmax' needs at least two output units, got 1")
         if not 0.0 < self.density <= 1.0:
             raise ValueError(f"density must be in (0, 1], got {self.density}")
         if self.sweeps_per_batch < 1:

@@ -82,11 +82,11 @@ def _epoch_of_many(
     at_once: int,
 ) -> tuple[State, Info]:
     def one(problem: tuple[Array, State, Any]) -> tuple[State, Info]:
-        own_key, own_state, (rows, labels, sample_mask, offset, scale) = problem
-        batch = Batch((data.inputs[rows] - offset) * scale, labels, sample_mask)
+        own_key, own_state, (rows, labels, sample_mask) = problem
+        batch = Batch(data.inputs[rows], labels, sample_mask)
         return _shuffled_epoch(spec, batch_size, own_key, own_state, batch, hyper)
 
-    per_problem = (data.rows, data.labels, data.sample_mask, data.offset, data.scale)
+    per_problem = (data.rows, data.labels, data.sample_mask)
     return jax.lax.map(one, (key, state, per_problem), batch_size=at_once)
 
 
@@ -94,16 +94,13 @@ class Problems(NamedTuple):
     """P equally shaped problems over one pool of inputs.
 
     inputs: the pool ``[n, N]``; rows: each problem's samples in it ``[P, B]``; labels ``[P, B]``;
-    sample_mask: 1 for real samples and 0 for padding ``[P, B]``; each problem sees
-    ``(inputs - offset) * scale``, ``[P]`` each.
+    sample_mask: 1 for real samples and 0 for padding ``[P, B]``.
     """
 
     inputs: Array
     rows: Array
     labels: Array
     sample_mask: Array
-    offset: Array
-    scale: Array
 
 
 OnEpoch = Callable[[int, State, Info], bool | None]

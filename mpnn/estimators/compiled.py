@@ -5,17 +5,30 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from mpnn import network, prediction, training
 from mpnn.estimators.settings import Settings
 from mpnn.fields import Hyper
 from mpnn.network import Batch, Info, State
+from mpnn.rounding import round_with_feedback
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems
 from mpnn.weights import Moments
 
-__all__ = ["Model", "decide", "decide_many", "decode", "fit", "fit_many", "numbers_at"]
+__all__ = [
+    "Model",
+    "decide",
+    "decide_many",
+    "decode",
+    "decode_many",
+    "fit",
+    "fit_many",
+    "join_history",
+    "last_numbers",
+    "numbers_at",
+]
 
 
 class Model(NamedTuple):
@@ -33,6 +46,20 @@ def numbers_at(settings: Settings, sweep: int) -> Hyper:
     return jax.tree.map(lambda leaf: leaf[0], hyper)
 
 
+def last_numbers(settings: Settings, history: list[Info]) -> Hyper:
+    """The run's numbers at its last sweep."""
+    batches, sweeps = history[-1].error.shape[-2:]
+    return numbers_at(settings, len(history) * batches * sweeps - 1)
+
+
+def join_history(history: list[Info]) -> dict[str, Any]:
+    """NumPy arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
+    joined = {}
+    for name, *leaves in zip(Info._fields, *jax.device_get(history), strict=True):
+        joined[name] = np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in leaves])
+    return joined
+
+
 @partial(jax.jit, static_argnames="spec")
 def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
     return network.init(key, spec, hyper, initial_field)
@@ -44,9 +71,9 @@ def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: floa
 
 
 def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]:
-    """Train one network; returns NumPy arrays."""
+    """Train one network."""
     state = _init(key, settings.spec, numbers_at(settings, 0), settings.initial_field)
-    trained = training.train(
+    return training.train(
         jax.random.fold_in(key, 1),
         settings.spec,
         state,
@@ -55,15 +82,14 @@ def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]
         num_epochs=settings.num_epochs,
         batch_size=settings.batch_size,
     )
-    return jax.device_get(trained)
 
 
 def fit_many(
     keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
 ) -> tuple[State, list[Info]]:
-    """Train P networks side by side; returns NumPy arrays with a leading axis P."""
+    """Train P networks side by side; every leaf has a leading axis P."""
     state = _init_many(keys, settings.spec, numbers_at(settings, 0), settings.initial_field)
-    trained = training.train_many(
+    return training.train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         settings.spec,
         state,
@@ -73,13 +99,29 @@ def fit_many(
         batch_size=settings.batch_size,
         problems_at_once=problems_at_once,
     )
-    return jax.device_get(trained)
+
+
+@partial(jax.jit, static_argnames=("spec", "rounding"))
+def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, data: Batch) -> list[Array]:
+    """The discrete weights; ``data`` is what rounding with feedback looks at."""
+    if rounding == "mode":
+        return prediction.decode(spec, state, hyper)
+    layer, inputs = state.layers[0], data.inputs
+    if spec.bias:
+        inputs = jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
+    if spec.output == "binary_label":
+        trained_on = jnp.abs(network.binary_labels(data))
+    else:
+        trained_on = jnp.ones((inputs.shape[0], spec.widths[-1]))
+    levels = spec.family.levels or ()
+    rounded = round_with_feedback(layer.mean, inputs, trained_on, hyper.sparsity[0], levels[-1])
+    return [rounded if layer.mask is None else rounded * layer.mask.astype(rounded.dtype)]
 
 
 @partial(jax.jit, static_argnames="spec")
-def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
-    """The discrete weights."""
-    return prediction.decode(spec, state, hyper)
+def decode_many(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
+    """Most probable weights of P networks."""
+    return jax.vmap(lambda own: prediction.decode(spec, own, hyper))(state)
 
 
 def _decide(

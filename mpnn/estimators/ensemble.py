@@ -37,8 +37,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     """Majority vote of one binary classifier per pair of classes.
 
     Any binary classifier can be the member; members that can fit many problems at once (such as
-    :class:`MessagePassingClassifier`) are trained as one compiled program. In the pair (i, j), i < j in sorted
-    order, a member's positive class is i, so that a sign network's ``sign(0) = +1`` votes for i.
+    :class:`MessagePassingClassifier`) are trained as one compiled program. In the pair (i, j), i < j in
+    sorted order, a member's positive class is i, so that a sign network's ``sign(0) = +1`` votes for i.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"PairwiseVoteClassifier needs at least two classes, got one: {self.classes_[0]!r}"
+                f"PairwiseVoteClassifier needs at least two classes, got one class: {self.classes_[0]!r}"
             )
         self._unlabelled_label()
         self.pairs_ = voting.all_pairs(len(self.classes_))
@@ -152,12 +152,15 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     @property
     def links_removed_(self) -> dict[str, float]:
-        """Shares of zero weights: of ``all`` links, and of the ``live`` ones (inputs ever non-zero in training)."""
+        """Shares of zero weights: of ``all`` links, and of the ``live`` ones.
+
+        A live link comes from a hidden unit, or from an input that was ever non-zero in its pair's training.
+        """
         check_is_fitted(self)
         zeros = links = live_zeros = live_links = 0
         for member in self.estimators_:
             for index, layer in enumerate(member.weights_):
-                live = layer[member.live_inputs_] if index == 0 else layer
+                live = layer[member.input_transform_.live] if index == 0 else layer
                 zeros, links = zeros + int(np.sum(layer == 0)), links + layer.size
                 live_zeros, live_links = live_zeros + int(np.sum(live == 0)), live_links + live.size
         return {"all": zeros / links, "live": live_zeros / live_links}

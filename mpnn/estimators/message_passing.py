@@ -1,6 +1,5 @@
 """A network with few-bit weights as a scikit-learn classifier, trained by message passing."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,19 +12,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpnn.estimators import compiled
+from mpnn.estimators import compiled, many
+from mpnn.estimators.inputs import fit_transform_of
 from mpnn.estimators.settings import Settings, resolve
-from mpnn.network import Batch, Info, State
-from mpnn.training import Problems
+from mpnn.fields import Hyper
+from mpnn.network import Batch, State
 
 __all__ = ["MessagePassingClassifier"]
 
 PREDICTIONS = ("mode", "bayes", "sample")
-# Bounds the memory of many networks deciding side by side.
-ROWS_AT_ONCE = 2048
-# Keeps constant inputs finite when they are divided by their standard deviation.
-DEVIATION_FLOOR = 1e-5
-INPUT_SCALINGS = ("auto", "max_abs", "standard", None)
 
 
 class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
@@ -38,8 +33,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     ----------
     hidden : widths of the hidden layers; () for a single layer.
     weights : ``"binary"`` (-1, +1), ``"ternary"``, an int P for {-P..P}, or ``"gaussian"`` (real).
-    rule : ``"mean_field"``, ``"amp"``, ``"bp_inspired"``, ``"bp_inspired_second_order"``,
-        ``"belief_propagation"`` or ``"max_sum"``.
+    rule : ``"mean_field"``, ``"amp"``, ``"bp_inspired"``, ``"belief_propagation"`` or ``"max_sum"``.
     prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (means and variances of the weights, no
         sampling) or ``"sample"`` (average over drawn networks). May be changed after fitting.
     num_epochs, batch_size : mini-batch training; ``batch_size=None`` is full batch, ``"auto"`` chooses.
@@ -55,8 +49,12 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     activation : of hidden units: ``"sign"``, ``"relu"`` or ``"identity"``.
     bias : adds a constant input of 1 to every layer.
     density : share of links that exist, in (0, 1]; the others are removed at random before training.
-    input_scaling : ``"max_abs"`` divides all inputs by their largest magnitude, ``"standard"`` subtracts the
-        global mean and divides by the global standard deviation, None leaves them, ``"auto"`` chooses.
+    cavity : of ``"bp_inspired"``: ``"second_order"`` (matrix products only) or ``"exact"``.
+    input_scaling : ``"max_abs"`` divides all inputs by their largest magnitude; ``"root"`` also takes the
+        signed power 0.3 and subtracts 0.8 of each input's training mean; ``"standard"`` subtracts the global
+        mean and divides by the global standard deviation; None leaves them; ``"auto"`` chooses.
+    rounding : to discrete weights: ``"mode"`` (most probable levels) or ``"feedback"`` (single layer: each
+        weight repairs what earlier ones lost).
     num_samples : networks drawn by ``prediction="sample"``, >= 1.
     random_state : int, RandomState or None.
 
@@ -70,7 +68,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     biases_ : list of int8 arrays ``[outputs]``, or None.
     state_ : the beliefs, apart from the weights: :class:`mpnn.network.State` of NumPy arrays.
     history_ : dict of arrays with one row a sweep: ``error``, ``change``, ``polarization``.
-    live_inputs_ : which inputs were not constantly zero in training, bool ``[inputs]``.
+    input_transform_ : what inputs go through; ``live`` says which were ever non-zero in training.
     n_iter_ : sweeps done.
 
     Examples
@@ -107,7 +105,9 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         activation: str = "sign",
         bias: bool = False,
         density: float = 1.0,
+        cavity: str = "second_order",
         input_scaling: str | None = "auto",
+        rounding: str | None = None,
         num_samples: int = 32,
         random_state: Any = None,
     ) -> None:
@@ -130,7 +130,9 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         self.activation = activation
         self.bias = bias
         self.density = density
+        self.cavity = cavity
         self.input_scaling = input_scaling
+        self.rounding = rounding
         self.num_samples = num_samples
         self.random_state = random_state
 
@@ -139,10 +141,15 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
         codes = self._encode(labels)
         settings = self._settings(inputs.shape[1], len(inputs))
-        self._remember_inputs(inputs, settings.input_scaling)
+        self.input_transform_ = fit_transform_of(inputs, settings.input_scaling)
         key, seed = self._keys()
-        data = Batch(self._scale(inputs), self._targets(codes))
-        self._finish(settings, *compiled.fit(key, settings, data), seed)
+        data = Batch(jnp.asarray(self.input_transform_(inputs)), self._targets(codes))
+        state, history = compiled.fit(key, settings, data)
+        hyper = compiled.last_numbers(settings, history)
+        weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data)
+        self._publish(
+            settings, *jax.device_get((state, hyper, weights)), compiled.join_history(history), seed
+        )
         return self
 
     @classmethod
@@ -154,65 +161,23 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         *,
         problems_at_once: int | None = None,
     ) -> None:
-        """Fit equally configured members, one a problem, as one compiled program.
+        """Fit equally configured binary members, one a problem, as one compiled program.
 
         Parameters
         ----------
         members : unfitted, equal but for their random states.
-        X : pool of inputs ``[n, features]``, finite.
-        problems : for each member, rows of ``X`` and their labels; every problem has the same number of
-            classes. Shorter problems are padded with samples that send no messages.
-        problems_at_once : bounds the memory; None trains all side by side.
+        X : pool of inputs ``[n, features]``, finite; all problems share its input transform.
+        problems : for each member, rows of ``X`` and their labels of two classes.
+        problems_at_once : bounds the memory of networks with hidden layers; None trains all side by side.
         """
-        X = np.asarray(X, np.float32)
-        longest = max(len(rows) for rows, _ in problems)
-        targets = []
-        for member, (_, y) in zip(members, problems, strict=True):
-            member.n_features_in_ = X.shape[1]
-            targets.append(np.asarray(member._targets(member._encode(y))))
-        settings = members[0]._settings(X.shape[1], longest)
-        rows_of = np.zeros((len(problems), longest), np.int32)
-        labels = np.zeros(rows_of.shape, targets[0].dtype)
-        sample_mask = np.zeros(rows_of.shape, np.float32)
-        for index, (member, (rows, _)) in enumerate(zip(members, problems, strict=True)):
-            member._remember_inputs(X[rows], settings.input_scaling)
-            rows_of[index, : len(rows)], labels[index, : len(rows)] = rows, targets[index]
-            sample_mask[index, : len(rows)] = 1.0
-        offset = np.array([member.input_offset_ for member in members], np.float32)
-        scale = np.array([member.input_scale_ for member in members], np.float32)
-        keys, seeds = zip(*(member._keys() for member in members), strict=True)
-        trained = compiled.fit_many(
-            jnp.stack(keys),
-            settings,
-            Problems(*(jnp.asarray(leaf) for leaf in (X, rows_of, labels, sample_mask, offset, scale))),
-            problems_at_once,
-        )
-        for index, (member, seed) in enumerate(zip(members, seeds, strict=True)):
-            own = jax.tree.map(operator.itemgetter(index), trained)
-            member._finish(settings, *own, seed)
+        many.fit_many(members, np.asarray(X, np.float32), problems, problems_at_once)
 
     @classmethod
     def decide_many(
         cls, members: Sequence["MessagePassingClassifier"], X: NDArray
     ) -> tuple[NDArray, NDArray]:
-        """Whether each member chooses its second class, and its probability: ``[n, P]`` each."""
-        X = np.asarray(X, np.float32)
-        spec, how, num_samples = members[0].spec_, members[0]._checked_prediction(), members[0].num_samples
-        first_wins = np.zeros((len(X), len(members)), bool)
-        probabilities = np.zeros(first_wins.shape, np.float32)
-        scalings = [(member.input_offset_, member.input_scale_) for member in members]
-        for offset, scale in dict.fromkeys(scalings):
-            own = [index for index, scaling in enumerate(scalings) if scaling == (offset, scale)]
-            models = jax.tree.map(
-                lambda *leaves: np.stack(leaves), *(members[index]._model() for index in own)
-            )
-            for start in range(0, len(X), ROWS_AT_ONCE):
-                rows = slice(start, start + ROWS_AT_ONCE)
-                inputs = jnp.asarray((X[rows] - offset) * scale)
-                scores, shares = compiled.decide_many(spec, how, num_samples, models, inputs)
-                first_wins[rows, own] = np.asarray(scores)[:, :, 0].T >= 0
-                probabilities[rows, own] = np.asarray(shares)[:, :, 1].T
-        return first_wins, probabilities
+        """Whether each binary member chooses its second class, and its probability: ``[n, P]`` each."""
+        return many.decide_many(members, np.asarray(X, np.float32))
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Scores ``[n]`` for two classes (positive or 0: the second), ``[n, C]`` for more.
@@ -239,7 +204,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
         """Scores ``[n, K]`` and probabilities ``[n, C]``."""
         check_is_fitted(self)
-        inputs = self._scale(validate_data(self, X, dtype=np.float32, reset=False))
+        inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
         decided = compiled.decide(
             self.spec_, self._checked_prediction(), self.num_samples, self._model(), inputs
         )
@@ -258,9 +223,6 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
             weights = [np.concatenate([layer, bias[None]]) for layer, bias in pairs]
         return compiled.Model(weights, self.state_, self.hyper_, np.int32(self.sampling_seed_))
 
-    def _scale(self, inputs: NDArray) -> jax.Array:
-        return jnp.asarray((inputs - self.input_offset_) * self.input_scale_)
-
     def _encode(self, y: NDArray) -> NDArray:
         """Class numbers of the labels; sets ``classes_``."""
         check_classification_targets(y)
@@ -278,36 +240,26 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         return jnp.asarray(codes, jnp.int32)
 
     def _settings(self, num_features: int, num_samples: int) -> Settings:
-        if self.input_scaling not in INPUT_SCALINGS:
-            raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {self.input_scaling!r}")
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
         widths = (num_features, *(int(width) for width in self.hidden), num_outputs)
         return resolve(self.get_params(deep=False), widths, num_samples)
 
-    def _remember_inputs(self, X: NDArray, scaling: str | None) -> None:
-        """Offset and scale of all inputs together, and which of them ever differ from 0."""
-        self.live_inputs_ = np.any(X != 0.0, axis=0)
-        self.input_offset_, self.input_scale_ = 0.0, 1.0
-        if scaling == "max_abs":
-            self.input_scale_ = 1.0 / (float(np.abs(X).max()) or 1.0)
-        elif scaling == "standard":
-            self.input_offset_ = float(X.mean())
-            self.input_scale_ = 1.0 / (float(X.std()) + DEVIATION_FLOOR)
-
-    def _finish(self, settings: Settings, state: State, history: list[Info], seed: int) -> None:
-        """Publish what training found, as NumPy arrays."""
+    def _publish(
+        self,
+        settings: Settings,
+        state: State,
+        hyper: Hyper,
+        weights: list[NDArray],
+        history: dict[str, NDArray],
+        seed: int,
+    ) -> None:
+        """Store what training found: NumPy arrays only."""
         spec = self.spec_ = settings.spec
-        self.n_iter_ = sum(info.error.size for info in history)
-        self.hyper_ = jax.device_get(compiled.numbers_at(settings, self.n_iter_ - 1))
-        self.state_ = state
-        weights = [np.asarray(layer) for layer in compiled.decode(spec, state, self.hyper_)]
+        self.state_, self.hyper_ = state, hyper
         self.weights_ = [layer[: spec.widths[index]] for index, layer in enumerate(weights)]
         self.biases_ = [layer[-1] for layer in weights] if spec.bias else None
-        # an epoch's Info is [batches, sweeps, ...]: one row a sweep
-        self.history_ = {
-            name: np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in leaves])
-            for name, *leaves in zip(Info._fields, *history, strict=True)
-        }
+        self.history_ = history
+        self.n_iter_ = len(history["error"])
         self.sampling_seed_ = seed
 
     def _keys(self) -> tuple[jax.Array, int]:
