@@ -10,6 +10,7 @@ import pytest
 import mpnn
 from mpnn import cli
 from mpnn.cli import main
+from mpnn.data import load_dataset, sample_few_shot
 
 CONFIG = """
 name = "tiny"
@@ -149,12 +150,12 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
     if not hasattr(estimators, "save_model"):
         pytest.skip("needs mpnn.estimators.save_model")
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    y = np.repeat([0, 1, 2], 12)
-    x = rng.normal(size=(36, 8)) + 3.0 * np.eye(3, 8)[y]
+    digits = load_dataset("digits")
+    three = digits.y_train < 3
+    x, y = sample_few_shot(digits.x_train[three], digits.y_train[three], per_class=8, seed=0)
     with open("train.csv", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*(f"feature_{place}" for place in range(8)), "kind"])
+        writer.writerow([*(f"feature_{place}" for place in range(64)), "kind"])
         writer.writerows([*row, f"kind {label}"] for row, label in zip(x.tolist(), y, strict=True))
     assert main(["train", "train.csv", "--label", "kind", "--output", "model", "--num-epochs", "20"]) == 0
     assert "training accuracy" in capsys.readouterr().out
@@ -162,5 +163,6 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
     assert "accuracy" in capsys.readouterr().out
     with open("predictions.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 36
+    assert len(rows) == 24
+    assert {"label", "p_kind 0", "p_kind 1", "p_kind 2"} == set(rows[0])
     assert np.mean([row["label"] == f"kind {label}" for row, label in zip(rows, y, strict=True)]) > 0.8

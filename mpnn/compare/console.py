@@ -46,11 +46,12 @@ def progress(console: Console, total: int) -> Iterator[Listener]:
 
 def print_table(console: Console, table: Table) -> None:
     """Print a table of the report."""
-    shown = RichTable(title=table.title, title_justify="left", caption=table.note or None)
+    shown = RichTable(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for place, column in enumerate(table.columns):
-        shown.add_column(column, justify="right" if place else "left")
+        shown.add_column(column, justify="right" if place else "left", no_wrap=place == 0)
     for cells in table.rows:
         shown.add_row(*(Text(cell.text, style="bold" if cell.strong else "") for cell in cells))
+    console.print(Text(table.title, style="bold"))
     console.print(shown)
 
 

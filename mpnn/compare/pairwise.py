@@ -63,17 +63,25 @@ def evaluate_votes(ensemble: Any, task: Task) -> Evaluation:
 
 
 def weight_size(estimators: list[Any]) -> dict[str, int]:
-    """Return bits per weight, from the distinct values in use, and the bytes of all weights packed so."""
+    """Return bits per weight and the bytes of all weights and biases packed so.
+
+    Whole numbers count by the distinct values in use, real ones as they are stored.
+    """
     weights = [np.asarray(layer) for estimator in estimators for layer in estimator.weights_]
-    levels = set().union(*(np.unique(layer).tolist() for layer in weights))
-    bits = max(1, (len(levels) - 1).bit_length())
+    weights += [np.asarray(layer) for one in estimators for layer in getattr(one, "biases_", None) or ()]
+    if any(layer.dtype.kind == "f" for layer in weights):
+        bits = 8 * max(layer.itemsize for layer in weights)
+    else:
+        levels = set().union(*(np.unique(layer).tolist() for layer in weights))
+        bits = max(1, (len(levels) - 1).bit_length())
     return {"weight_bits": bits, "model_bytes": -(-bits * sum(layer.size for layer in weights) // 8)}
 
 
 def first_layer(ensemble: Any) -> dict[str, NDArray]:
     """Return the first unit of the first layer of each network [P, in], with the pairs [P, 2] as text."""
     layers = [np.asarray(estimator.weights_[0])[:, 0] for estimator in ensemble.estimators_]
-    return {"weights": np.stack(layers), "pairs": np.asarray(ensemble.pairs_).astype(str)}
+    pairs = np.asarray(ensemble.classes_)[np.asarray(ensemble.pairs_)]
+    return {"weights": np.stack(layers), "pairs": pairs.astype(str)}
 
 
 def _bayes(ensemble: Any, task: Task) -> tuple[NDArray, dict[str, Any]]:

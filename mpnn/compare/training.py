@@ -1,5 +1,6 @@
 """One model from the command line: train, save, load, predict."""
 
+import copy
 import csv
 import io
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mpnn.compare.config import ConfigError, unknown_name
 from mpnn.compare.inputs import Examples, Inputs
@@ -72,7 +74,7 @@ def write_predictions(model: Any, examples: Examples, path: Path) -> float | Non
     """Write labels, and probabilities where the model has them; return the accuracy if labels are known."""
     try:
         labels = model.predict(examples.x)
-        probabilities = model.predict_proba(examples.x) if hasattr(model, "predict_proba") else None
+        probabilities = _probabilities(model, examples.x)
     except ValueError as error:
         raise ConfigError(f"the model cannot read these examples: {error}") from error
     text = io.StringIO()
@@ -86,6 +88,13 @@ def write_predictions(model: Any, examples: Examples, path: Path) -> float | Non
             writer.writerow([label, *(f"{value:.6g}" for value in row)])
     write_atomically(path, text.getvalue().encode())
     return None if examples.y is None else float(np.mean(labels == examples.y))
+
+
+def _probabilities(model: Any, x: NDArray) -> NDArray | None:
+    """Return class probabilities [n, C]; of an ensemble, the sums of pair probabilities of its soft vote."""
+    if "vote" in model.get_params(deep=False):
+        model = copy.copy(model).set_params(vote="soft")
+    return model.predict_proba(x) if hasattr(model, "predict_proba") else None
 
 
 def _training_set(inputs: Inputs, shots: int | None, seed: int) -> Examples:

@@ -68,6 +68,16 @@ def test_the_comparison_decides_what_is_predicted():
     assert not {"prediction", "random_state", "ties", "vote"} & set(known)
 
 
+def test_biases_and_real_weights_count():
+    class Network:
+        weights_ = [np.zeros((3, 2), dtype=np.int8)]
+        biases_ = [np.array([1, -1], dtype=np.int8)]
+
+    assert weight_size([Network()]) == {"weight_bits": 2, "model_bytes": 2}
+    Network.weights_ = [np.zeros((3, 2), dtype=np.float32)]
+    assert weight_size([Network()]) == {"weight_bits": 32, "model_bytes": 32}
+
+
 @pytest.mark.parametrize(("values", "bits"), [([-1, 1], 1), ([-1, 0, 1], 2), (range(-3, 4), 3), ([0], 1)])
 def test_bits_are_counted_from_the_weights(values, bits):
     class Network:
