@@ -1,8 +1,10 @@
 """Checkpoints of a training run: everything needed to go on as if nothing had happened.
 
 A checkpoint is one step of an Orbax folder: the state's arrays, and beside them as JSON the number of
-epochs done, the run's key, the spec, the caller's own metadata and a digest of the arrays. Orbax writes a
-step under another name and renames it when it is complete, so that a killed run leaves no half step.
+epochs done, the run's key, the spec, the caller's own metadata and a digest of the arrays, since Orbax
+does not notice a changed bit. Orbax writes a step under another name and renames it when it is complete, so
+that a killed run leaves no half step. The arrays lie end to end in one array of bytes: where several are
+damaged, Orbax reports one and leaves the failures of the others to surface later, anywhere.
 Weights to be published are another matter (:mod:`mpnn.published`); their functions are offered here too.
 """
 
@@ -47,6 +49,10 @@ __all__ = [
 ]
 
 
+CONTENT = "content"  # the one array in a step
+FIELDS = {"epoch", "spec", "key", "digest", "shapes", "metadata"}
+
+
 class Restored(NamedTuple):
     """What :func:`restore_state` returns; ``epoch`` is the number done, hence ``first_epoch`` of the rest."""
 
@@ -86,6 +92,7 @@ def save_state(
         "spec": _spec_as_json(spec),
         "key": {"impl": str(jax.random.key_impl(key)), "data": np.asarray(jax.random.key_data(key)).tolist()},
         "digest": digest(arrays),
+        "shapes": [list(array.shape) for array in arrays.values()],
         "metadata": dict(metadata or {}),
     }
     about = json.loads(json.dumps(about))  # fails here, not inside Orbax, on what JSON cannot hold
@@ -98,7 +105,9 @@ def save_state(
                     f"{folder} already holds epoch {newest}, at or after epoch {epoch}: resume from it, "
                     "delete it, or use another folder"
                 )
-        items = ocp.args.Composite(state=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about))
+        content = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays.values()])
+        state_item = ocp.args.StandardSave({CONTENT: content})
+        items = ocp.args.Composite(state=state_item, about=ocp.args.JsonSave(about))
         manager.save(epoch, args=items, force=True)
 
 
@@ -125,6 +134,10 @@ def restore_state(
         about = _read_about(folder, manager, chosen)
         _check_spec(folder, about, spec)
         like = _blank(spec) if like is None else like
+        if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
+            raise CheckpointError(
+                f"{folder} holds a state of other shapes: give a state of its shapes as like"
+            )
         arrays = _read_arrays(folder, manager, chosen, like)
     if digest(arrays) != about["digest"]:
         raise _damaged(folder, chosen, "the arrays do not match their digest")
@@ -202,7 +215,7 @@ def _read_about(folder: str | Path, manager: Any, epoch: int) -> dict[str, Any]:
 
     try:
         about = manager.restore(epoch, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
-        if {"epoch", "spec", "key", "digest", "metadata"} - set(about):
+        if FIELDS - set(about):
             raise ValueError("fields are missing")
     except Exception as error:  # Orbax passes on whatever its storage raises
         raise _damaged(folder, epoch, f"its description cannot be read: {_first_line(error)}") from error
@@ -212,14 +225,19 @@ def _read_about(folder: str | Path, manager: Any, epoch: int) -> dict[str, Any]:
 def _read_arrays(folder: str | Path, manager: Any, epoch: int, like: State) -> dict[str, np.ndarray]:
     import orbax.checkpoint as ocp
 
-    leaves = jax.tree_util.tree_leaves_with_path(like)
-    blank = {jax.tree_util.keystr(path): np.zeros(leaf.shape, leaf.dtype) for path, leaf in leaves}
+    leaves = [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(like)]
+    sizes = [leaf.size * leaf.dtype.itemsize for _, leaf in leaves]
+    blank = {CONTENT: np.zeros(sum(sizes), np.uint8)}
     try:
         items = ocp.args.Composite(state=ocp.args.StandardRestore(blank))
-        restored = manager.restore(epoch, args=items).state
+        content = np.asarray(manager.restore(epoch, args=items).state[CONTENT])
     except Exception as error:  # Orbax passes on whatever its storage raises
         raise _damaged(folder, epoch, f"its arrays cannot be read: {_first_line(error)}") from error
-    return {name: np.asarray(restored[name]) for name in blank}
+    pieces = np.split(content, np.cumsum(sizes)[:-1])
+    return {
+        name: piece.view(leaf.dtype).reshape(leaf.shape)
+        for (name, leaf), piece in zip(leaves, pieces, strict=True)
+    }
 
 
 def _first_line(error: Exception) -> str:
