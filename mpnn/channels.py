@@ -166,13 +166,16 @@ class ReLU:
         alive = jax.nn.sigmoid(on - off)
         deviation, spread_root = jnp.sqrt(variance), jnp.sqrt(spread)
         below, above = numerics.hazard(omega / deviation), numerics.hazard(-mean / spread_root)
-        off_mean, on_mean = omega - deviation * below, mean + spread_root * above
-        off_variance = variance * (1.0 - below * (below - omega / deviation))
-        on_variance = spread * (1.0 - above * (above + mean / spread_root))
-        shift = off_mean + alive * (on_mean - off_mean) - omega
-        total = (1.0 - alive) * off_variance + alive * on_variance
-        total = total + alive * (1.0 - alive) * jnp.square(on_mean - off_mean)
-        curvature = (1.0 - total / variance) / variance
+        scale = 1.0 + precision * variance
+        # E[z] - omega and 1 - Var[z] / V on either branch, neither formed as a difference of large numbers
+        off_shift = -deviation * below
+        on_shift = variance * (field - precision * omega) / scale + spread_root * above
+        off_loss = below * (below - omega / deviation)
+        on_loss = (precision * variance + above * (above + mean / spread_root)) / scale
+        shift = (1.0 - alive) * off_shift + alive * on_shift
+        loss = (1.0 - alive) * off_loss + alive * on_loss
+        loss = loss - alive * (1.0 - alive) * jnp.square(on_shift - off_shift) / variance
+        curvature = loss / variance
         return Derivatives(shift / variance, curvature, jnp.zeros_like(curvature))
 
     def decide(self, z: Array) -> Array:

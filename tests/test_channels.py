@@ -8,6 +8,7 @@ from scipy import special
 
 from mpnn.channels import Argmax, BinaryLabel, Identity, ReLU, Sign
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 # Autodiff of free energies that contain log_ndtr; see the tolerance of the numerics.
 TOLERANCE = 2e-7
 HIDDEN = [Sign(), Identity(), ReLU()]
@@ -141,6 +142,14 @@ def test_binary_label_free_energy_is_the_log_probability(x64):
         np.testing.assert_allclose(actual, expected, rtol=1e-7)
 
 
+@pytest.mark.parametrize("confidence", [0.5, np.inf])
+def test_no_label_says_nothing(confidence):
+    for values in BinaryLabel().derivatives(
+        jnp.zeros(2), jnp.asarray([0.3, -2.0]), jnp.ones(2), 0.7, confidence
+    ):
+        np.testing.assert_array_equal(values, 0.0)
+
+
 @pytest.mark.parametrize("num_draws", [0, 3])
 def test_argmax_matches_autodiff(num_draws, x64):
     generator = np.random.default_rng(6)
@@ -228,13 +237,13 @@ def test_float32_agrees_with_float64(channel, x64):
     """At pre-activations up to 30 standard deviations from 0, relative to the scale 1/sqrt(V)."""
     double = [
         values.astype(np.float64)
-        for values in float32_grid([-9, -1, 0, 2, 9], [0, 0.5], [-3, -0.1, 0, 3], [0.01, 1])
+        for values in float32_grid([-9, -1, 0, 2, 9], [0, 0.5], [-3, -0.1, 0, 3], [1e-4, 0.01, 1])
     ]
     single = [values.astype(np.float32) for values in double]
     scale = 1 / np.sqrt(double[3])
     exact, rough = jax.jit(channel.derivatives)(*double), jax.jit(channel.derivatives)(*single)
     np.testing.assert_allclose(rough.gradient / scale, exact.gradient / scale, rtol=2e-5, atol=2e-5)
-    np.testing.assert_allclose(rough.curvature / scale**2, exact.curvature / scale**2, rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(rough.curvature / scale**2, exact.curvature / scale**2, rtol=1e-4, atol=5e-5)
 
 
 def test_deterministic_forward_pass():

@@ -1,9 +1,8 @@
 """Errors on Fashion-MNIST after one epoch, against an independent NumPy implementation.
 
 Binary weights, sign units, batches of 128, inputs standardized by their global mean and deviation,
-initial fields N(0, 1), posterior as prior with rho 1 (output 0.9) and damping 0.8. Test errors in percent,
-of the discrete network and of the Bayesian pass. From one epoch to the next a single run moves by about 1,
-hence several seeds and the bounds below.
+initial fields N(0, 1), damping 0.8. Test errors in percent, of the discrete network and of the Bayesian pass.
+A single run moves by about 1 from one epoch to the next, hence several seeds and the bounds below.
 """
 
 import jax
@@ -19,8 +18,6 @@ from mpnn.training import Schedules, train
 from mpnn.weights import Moments
 
 pytestmark = pytest.mark.slow
-NUMBERS = {"rho": [1.0, 1.0, 0.9], "damping": 0.8}
-SEEDS = (0, 1, 2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +30,20 @@ def pixels(fashion_mnist):
     return *standardized, jnp.asarray(fashion_mnist.y_train), fashion_mnist.y_test
 
 
-def after_one_epoch(spec, seed, pixels):
+def after_one_epoch(spec, seed, pixels, rho):
     """Test error of the discrete network and of the Bayesian pass, percent; polarization of each layer."""
+    numbers = {"rho": rho, "damping": 0.8}
     train_inputs, test_inputs, train_labels, test_labels = pixels
     state, history = train(
         jax.random.key(100 + seed),
         spec,
-        start(spec, seed, **NUMBERS),
+        start(spec, seed, **numbers),
         Batch(train_inputs, train_labels),
-        Schedules(**NUMBERS),
+        Schedules(**numbers),
         num_epochs=1,
         batch_size=128,
     )
-    hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **NUMBERS))
+    hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **numbers))
     discrete = discrete_outputs(spec, decode(spec, state, hyper), test_inputs)
     beliefs = [Moments(layer.mean, layer.variance) for layer in state.layers]
     mean, variance = moment_outputs(spec, beliefs, test_inputs, hyper.noise)
@@ -56,25 +54,29 @@ def after_one_epoch(spec, seed, pixels):
     return *errors, np.asarray(history[0].polarization[-1, -1])
 
 
+def summary(spec, seeds, pixels, **numbers):
+    """Means over seeds, printed with every seed's errors."""
+    runs = [after_one_epoch(spec, seed, pixels, **numbers) for seed in seeds]
+    discrete, bayesian, polarization = (np.array(values) for values in zip(*runs, strict=True))
+    print(spec.rule, discrete.round(2), bayesian.round(2), polarization.mean(axis=0).round(4))  # noqa: T201
+    return discrete.mean(), bayesian.mean(), polarization.mean(axis=0)
+
+
 @pytest.mark.parametrize("rule", ["amp", "bp_inspired_second_order"])
 def test_fashion_mnist_101_101(rule, pixels):
-    """The NumPy implementation gives 17.0 / 16.1 (AMP) and 17.2 / 16.1 (BP-inspired) with one seed each,
-    and polarizations 0.525, 0.711, 0.286.
+    """Over 12 seeds the NumPy implementation of AMP gives 17.90 +- 0.74 and Bayesian 17.02 +- 0.89 (standard
+    deviation of one run), this one 17.79 and 16.76; polarizations 0.529, 0.708, 0.284 in both.
     """
     spec = NetworkSpec((784, 101, 101, 10), rule=rule, output="argmax")
-    discrete, bayesian, polarization = zip(
-        *[after_one_epoch(spec, seed, pixels) for seed in SEEDS], strict=True
-    )
-    print(rule, np.round(discrete, 2), np.round(bayesian, 2), np.mean(polarization, axis=0))  # noqa: T201
-    assert abs(np.mean(discrete) - 17.1) < 1.2
-    assert abs(np.mean(bayesian) - 16.3) < 1.0
-    np.testing.assert_allclose(np.mean(polarization, axis=0), [0.525, 0.711, 0.286], atol=0.01)
+    discrete, bayesian, polarization = summary(spec, (0, 1, 2, 3), pixels, rho=[1.0, 1.0, 0.9])
+    assert abs(discrete - 17.9) < 1.1
+    assert abs(bayesian - 17.0) < 1.3
+    np.testing.assert_allclose(polarization, [0.529, 0.708, 0.284], atol=0.007)
 
 
 def test_fashion_mnist_501_501_mean_field(pixels):
-    """The NumPy implementation and the published curve both give 18.1; polarizations 0.424 and 0.441."""
+    """The NumPy implementation and the published curve both give 18.1; polarizations 0.424, 0.441, 0.079."""
     spec = NetworkSpec((784, 501, 501, 10), rule="mean_field", output="argmax")
-    discrete, _, polarization = zip(*[after_one_epoch(spec, seed, pixels) for seed in SEEDS[:2]], strict=True)
-    print(np.round(discrete, 2), np.mean(polarization, axis=0))  # noqa: T201
-    assert abs(np.mean(discrete) - 18.1) < 1.0
-    np.testing.assert_allclose(np.mean(polarization, axis=0)[:2], [0.424, 0.441], atol=0.01)
+    discrete, _, polarization = summary(spec, (0, 1), pixels, rho=[1.0001, 1.0001, 0.9])
+    assert abs(discrete - 18.1) < 1.0
+    np.testing.assert_allclose(polarization, [0.424, 0.441, 0.079], atol=0.004)
