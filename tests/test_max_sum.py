@@ -177,7 +177,7 @@ def test_padding_samples_are_silent():
     rng = np.random.default_rng(6)
     fields, magnitudes = rng.normal(size=9), rng.uniform(0.1, 1.0, size=9)
     np.testing.assert_array_equal(messages(fields, magnitudes, 0.0).to_signs, 0.0)
-    spec = NetworkSpec((7, 3, 1), rule="max_sum", sweeps_per_batch=2)
+    spec = NetworkSpec((7, 1), rule="max_sum", sweeps_per_batch=2)
     state, hyper = start(spec, Schedules(margin=0.5), 0)
     batch = Batch(jnp.asarray(rng.normal(size=(4, 7))), jnp.zeros(4), jnp.zeros(4))
     after, _ = sweep_batch(spec, state, batch, hyper)
