@@ -17,6 +17,9 @@ NUM_PASSES = 2
 BISECTIONS = 30
 # How much a weight's own target counts beside the error it can repair; both in units of its inputs' power.
 OWN_TARGET = 1.0
+# Densities tried, over half the prior probability of a non-zero weight; and when a rounding is good enough.
+DENSITY_STEPS = (1.0, 1.6, 2.6, 4.0)
+ENOUGH_COSINE = 0.995
 
 
 def _scale_to_density(mean: Array, density: Array, largest: int) -> Array:
@@ -36,33 +39,12 @@ def _scale_to_density(mean: Array, density: Array, largest: int) -> Array:
     return jnp.clip(mean / peak * jnp.exp(low), -largest, largest)
 
 
-def round_with_feedback(
-    mean: Array, inputs: Array, sample_weights: Array, sparsity: Array, largest: int
+def _round_at_density(
+    mean: Array, columns: Array, sample_weights: Array, power: Array, density: Array, largest: int
 ) -> Array:
-    """Round each unit's magnetizations to the levels ``-largest..largest``, int8 ``[N, K]``.
-
-    Parameters
-    ----------
-    mean : magnetizations ``[N, K]``.
-    inputs : the layer's training inputs ``[B, N]``; rows are brought to unit norm.
-    sample_weights : which samples each unit was trained on ``[B, K]``, non-negative.
-    sparsity : the family's base measure. Means are first scaled so that the mean ``|weight| / largest`` is
-        half the prior probability of a non-zero weight.
-    largest : P of the levels.
-
-    Notes
-    -----
-    With targets ``t`` and ``R = X (t - w)``, the weight i of each unit becomes the rounding of
-    ``w_i + (x_i^T R + q_i (t_i - w_i)) / (2 q_i)``, ``q_i = x_i^T x_i``: the minimum of
-    ``|R|^2 + q_i (t_i - w_i)^2``. Inputs go in descending power, twice.
-    """
-    density = 1.0 / (2.0 + jnp.exp(sparsity))
+    """Round to the levels with ``mean(|target|) = density * largest``, one input at a time; ``[N, K]``."""
     target = jax.vmap(partial(_scale_to_density, density=density, largest=largest), 1, 1)(mean)
-    norm = jnp.linalg.norm(inputs, axis=1, keepdims=True)
-    rows = inputs / jnp.maximum(norm, jnp.finfo(inputs.dtype).tiny)
-    power = jnp.matmul(jnp.square(rows).T, sample_weights)
     order = jnp.argsort(-jnp.sum(power, axis=1))
-    columns = rows.T
 
     def place(carry: tuple[Array, Array], index: Array) -> tuple[tuple[Array, Array], None]:
         weights, residual = carry
@@ -73,6 +55,56 @@ def round_with_feedback(
         residual = residual - column[:, None] * (placed - now)
         return (weights.at[index].set(placed), residual), None
 
-    carry = (target, jnp.zeros((inputs.shape[0], mean.shape[1]), mean.dtype))
+    carry = (target, jnp.zeros((columns.shape[1], mean.shape[1]), mean.dtype))
     (weights, _), _ = jax.lax.scan(place, carry, jnp.tile(order, NUM_PASSES))
+    return weights
+
+
+def round_with_feedback(
+    mean: Array, inputs: Array, sample_weights: Array, sparsity: Array, largest: int
+) -> Array:
+    """Round each unit's magnetizations to the levels ``-largest..largest``, int8 ``[N, K]``.
+
+    Parameters
+    ----------
+    mean : magnetizations ``[N, K]``.
+    inputs : the layer's training inputs ``[B, N]``; rows are brought to unit norm.
+    sample_weights : which samples each unit was trained on ``[B, K]``, non-negative.
+    sparsity : the family's base measure. The sparsest rounding that is tried has a mean
+        ``|weight| / largest`` of half the prior probability of a non-zero weight.
+    largest : P of the levels.
+
+    Notes
+    -----
+    With targets ``t`` (the magnetizations scaled to a density) and ``R = X (t - w)``, the weight i of each
+    unit becomes the rounding of ``w_i + (x_i^T R + q_i (t_i - w_i)) / (2 q_i)``, ``q_i = x_i^T x_i``: the
+    minimum of ``|R|^2 + q_i (t_i - w_i)^2``. Inputs go in descending power, twice. A unit keeps the sparsest
+    rounding whose training pre-activations ``X w`` have a cosine of :data:`ENOUGH_COSINE` with ``X m``, or
+    else the best of them: few inputs need many non-zero weights, many inputs need few.
+    """
+    rows = inputs / jnp.maximum(jnp.linalg.norm(inputs, axis=1, keepdims=True), jnp.finfo(inputs.dtype).tiny)
+    power = jnp.matmul(jnp.square(rows).T, sample_weights)
+    wanted = jnp.matmul(rows, mean)
+    densities = jnp.minimum(jnp.asarray(DENSITY_STEPS) / (2.0 + jnp.exp(sparsity)), 1.0)
+
+    def try_denser(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        attempt, best, best_cosine = carry
+        density = densities[attempt]
+        weights = _round_at_density(mean, rows.T, sample_weights, power, density, largest)
+        cosine = _cosine(wanted, jnp.matmul(rows, weights), sample_weights)
+        better = (best_cosine < ENOUGH_COSINE) & (cosine > best_cosine)
+        return attempt + 1, jnp.where(better, weights, best), jnp.where(better, cosine, best_cosine)
+
+    def unfinished(carry: tuple[Array, Array, Array]) -> Array:
+        return (carry[0] < len(DENSITY_STEPS)) & jnp.any(carry[2] < ENOUGH_COSINE)
+
+    start = (jnp.zeros((), int), jnp.zeros_like(mean), jnp.full(mean.shape[1], -1.0, mean.dtype))
+    _, weights, _ = jax.lax.while_loop(unfinished, try_denser, start)
     return weights.astype(jnp.int8)
+
+
+def _cosine(first: Array, second: Array, weights: Array) -> Array:
+    """Weighted cosine of the columns of two ``[B, K]``; 0 where one vanishes."""
+    across = jnp.sum(first * second * weights, axis=0)
+    norms = jnp.sum(jnp.square(first) * weights, axis=0) * jnp.sum(jnp.square(second) * weights, axis=0)
+    return across / jnp.sqrt(jnp.maximum(norms, jnp.finfo(norms.dtype).tiny))

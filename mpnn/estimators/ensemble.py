@@ -44,10 +44,11 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     ----------
     estimator : the member; None for ``MessagePassingClassifier()``. Its ``prediction``, where it has one, may
         be changed after fitting: ``set_params(estimator__prediction="bayes")``.
-    ties : ``"confidence"``: among the classes with most votes, the largest sum of pair probabilities wins;
-        every sample gets a label. ``"head_to_head"``: a tie of two goes to that pair's member, and samples
+    ties : ``"confidence"``: among the classes with most votes, the largest coupled probability wins; every
+        sample gets a label. ``"head_to_head"``: a tie of two goes to that pair's member, and samples
         with three or more tied classes stay unlabelled (BeMi's rule).
-    vote : ``"hard"`` counts decisions, ``"soft"`` sums pair probabilities. May be changed after fitting.
+    vote : ``"hard"`` counts decisions, ``"soft"`` couples pair probabilities to class probabilities. May be
+        changed after fitting.
     pairs_per_batch : at most this many pairs are trained side by side, to bound memory; None for all.
     unlabelled : label of samples that the head-to-head rule leaves unlabelled; None for -1 with numeric
         classes and ``"unlabelled"`` with strings. Must not be a class.
@@ -124,15 +125,14 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self.classes_[self._scores(first_wins, probabilities).argmax(axis=1)]
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Votes and, within equal votes, sums of pair probabilities: ``[n, C]``; ``[n]`` for two classes."""
+        """Votes and, within equal votes, coupled probabilities: ``[n, C]``; ``[n]`` for two classes."""
         scores = self._scores(*self._decide(self._validated(X)))
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     @available_if(_soft)
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Normalized sums of pair probabilities ``[n, C]``; only with ``vote="soft"``."""
-        soft = self._sum_probabilities(self._decide(self._validated(X))[1])
-        return soft / len(self.pairs_)
+        """Coupled pair probabilities ``[n, C]``; only with ``vote="soft"``."""
+        return self._couple(self._decide(self._validated(X))[1])
 
     def votes(self, X: ArrayLike) -> NDArray:
         """Votes of each class, int ``[n, C]``; they sum to the number of pairs."""
@@ -199,17 +199,13 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def _count(self, first_wins: NDArray) -> NDArray:
         return voting.count_votes(first_wins, self.pairs_, len(self.classes_))
 
-    def _sum_probabilities(self, probabilities: NDArray) -> NDArray:
-        sums = np.zeros((probabilities.shape[0], len(self.classes_)))
-        for column, (first, second) in enumerate(self.pairs_):
-            sums[:, first] += probabilities[:, column]
-            sums[:, second] += 1.0 - probabilities[:, column]
-        return sums
+    def _couple(self, probabilities: NDArray) -> NDArray:
+        return voting.couple(probabilities, self.pairs_, len(self.classes_))
 
     def _scores(self, first_wins: NDArray, probabilities: NDArray) -> NDArray:
-        soft = self._sum_probabilities(probabilities)
-        # a sum of probabilities is below the number of classes, so it only orders equal votes
-        return soft if self.vote == "soft" else self._count(first_wins) + soft / len(self.classes_)
+        """Coupled probabilities; added to the votes they only order equal ones, being below 1."""
+        coupled = self._couple(probabilities)
+        return coupled if self.vote == "soft" else self._count(first_wins) + coupled
 
     def _validated(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)

@@ -5,49 +5,68 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of"]
+__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "zero_means_nothing"]
 
-INPUT_SCALINGS = ("auto", "root", "max_abs", "standard", None)
+INPUT_SCALINGS = ("auto", "root", "features", "max_abs", "standard", None)
 # Chosen on validation draws of MNIST and Fashion-MNIST training images, 2 to 40 a class.
 ROOT_POWER = 0.3
 ROOT_CENTRING = 0.8
+# Intensities: at least this share is 0, and the median input reaches this share of the largest.
+COMMON_ZEROS = 0.1
+COMMON_SCALE = 0.1
 # Keeps constant inputs finite when they are divided by their standard deviation.
 DEVIATION_FLOOR = 1e-5
 
 
 class InputTransform(NamedTuple):
-    """``(sign(x) |x scale|^power - offset) * live``, with ``scale`` one number for all inputs.
+    """``(sign(x) |x scale|^power - offset) * live``.
 
-    offset: ``[features]`` or one number; live: which inputs were ever non-zero in training, bool
-    ``[features]``. Inputs that never moved say nothing and are silenced.
+    scale, offset: one number, or one a feature ``[features]``; live: which inputs said anything in training,
+    bool ``[features]``. The others are silenced.
     """
 
-    scale: float
+    scale: NDArray
     power: float
     offset: NDArray
     live: NDArray
 
     def __call__(self, inputs: NDArray) -> NDArray:
         """Transform ``[n, features]``; float32."""
-        scaled = inputs * np.float32(self.scale)
+        scaled = inputs * self.scale
         if self.power != 1.0:
             scaled = np.sign(scaled) * np.abs(scaled) ** np.float32(self.power)
         return ((scaled - self.offset) * self.live).astype(np.float32, copy=False)
 
 
 def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
-    """Learn the transform called ``kind`` from training inputs ``[n, features]``."""
-    if kind not in INPUT_SCALINGS or kind == "auto":
+    """Learn the transform called ``kind`` from training inputs ``[n, features]``, float32."""
+    if kind not in INPUT_SCALINGS:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")
-    live = np.any(inputs != 0.0, axis=0)
-    zero = np.zeros((), np.float32)
+    if kind == "auto":
+        kind = "root" if zero_means_nothing(inputs) else "features"
+    one, zero = np.ones((), np.float32), np.zeros((), np.float32)
+    everything = np.ones(inputs.shape[1], bool)
     if kind is None:
-        return InputTransform(1.0, 1.0, zero, np.ones_like(live))
+        return InputTransform(one, 1.0, zero, everything)
     if kind == "standard":
-        scale = 1.0 / (float(inputs.std()) + DEVIATION_FLOOR)
-        return InputTransform(scale, 1.0, np.asarray(inputs.mean() * scale, np.float32), np.ones_like(live))
-    scale = 1.0 / (float(np.abs(inputs).max()) or 1.0)
+        scale = np.asarray(1.0 / (inputs.std() + DEVIATION_FLOOR), np.float32)
+        return InputTransform(scale, 1.0, np.asarray(inputs.mean() * scale), everything)
+    if kind == "features":
+        deviation = inputs.std(axis=0)
+        scale = np.asarray(1.0 / np.where(deviation > 0.0, deviation, one), np.float32)
+        return InputTransform(scale, 1.0, inputs.mean(axis=0) * scale, deviation > 0.0)
+    live = np.any(inputs != 0.0, axis=0)
+    scale = np.asarray(1.0 / (np.abs(inputs).max() or 1.0), np.float32)
     if kind == "max_abs":
         return InputTransform(scale, 1.0, zero, live)
     rooted = InputTransform(scale, ROOT_POWER, zero, live)
     return rooted._replace(offset=np.float32(ROOT_CENTRING) * rooted(inputs).mean(axis=0))
+
+
+def zero_means_nothing(inputs: NDArray) -> bool:
+    """Whether inputs look like intensities, as pixels and counts do: non-negative, often 0, on one scale."""
+    if inputs.min() < 0.0 or np.mean(inputs == 0.0) < COMMON_ZEROS:
+        return False
+    largest = inputs.max(axis=0)
+    live = largest[largest > 0.0]
+    return bool(live.size and np.median(live) >= COMMON_SCALE * live.max())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mpnn.estimators import compiled
 from mpnn.estimators.inputs import fit_transform_of
-from mpnn.estimators.settings import Settings
+from mpnn.estimators.settings import Settings, in_units_of_inputs
 from mpnn.network import Batch
 from mpnn.training import Problems
 
@@ -43,7 +43,9 @@ def fit_many(
     transform = fit_transform_of(X, settings.input_scaling)
     for member in members:
         member.input_transform_ = transform
-    inputs = jnp.asarray(transform(X))
+    transformed = transform(X)
+    settings = in_units_of_inputs(settings, transformed)
+    inputs = jnp.asarray(transformed)
     keys, seeds = zip(*(member._keys() for member in members), strict=True)
     if settings.spec.num_layers == 1 and settings.batch_size >= max(len(rows) for rows in rows_of):
         fitted = _fit_one_layer(keys[0], settings, inputs, rows_of, targets)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.estimators import compiled, many
 from mpnn.estimators.inputs import fit_transform_of
-from mpnn.estimators.settings import Settings, resolve
+from mpnn.estimators.settings import Settings, in_units_of_inputs, resolve
 from mpnn.fields import Hyper
 from mpnn.network import Batch, State
 
@@ -42,8 +42,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     reinforcement : weight of a batch's earlier evidence, in [0, 1].
     rho : share of the posterior that is the next batch's prior, > 0.
     sparsity : log odds of a zero weight before data; more removes more links. Not for binary weights.
-    noise : standard deviation assumed on every pre-activation, >= 0, in units of the scaled inputs.
-    margin : pre-activation that a label asks for, >= 0, in units of the scaled inputs. Two classes only.
+    noise : standard deviation assumed on every pre-activation, >= 0, as a share of the inputs' norm.
+    margin : pre-activation that a label asks for, >= 0, as a share of the inputs' norm. Two classes only.
     replicas, coupling : focusing: number of replicas >= 1 and their coupling >= 0.
     initial_field : scale of the random initial fields, >= 0.
     activation : of hidden units: ``"sign"``, ``"relu"`` or ``"identity"``.
@@ -143,13 +143,14 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         settings = self._settings(inputs.shape[1], len(inputs))
         self.input_transform_ = fit_transform_of(inputs, settings.input_scaling)
         key, seed = self._keys()
-        data = Batch(jnp.asarray(self.input_transform_(inputs)), self._targets(codes))
+        inputs = self.input_transform_(inputs)
+        settings = in_units_of_inputs(settings, inputs)
+        data = Batch(jnp.asarray(inputs), self._targets(codes))
         state, history = compiled.fit(key, settings, data)
         hyper = compiled.last_numbers(settings, history)
         weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data)
-        self._publish(
-            settings, *jax.device_get((state, hyper, weights)), compiled.join_history(history), seed
-        )
+        state, hyper, weights = jax.device_get((state, hyper, weights))
+        self._publish(settings, state, hyper, weights, compiled.join_history(history), seed)
         return self
 
     @classmethod

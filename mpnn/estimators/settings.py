@@ -3,11 +3,15 @@
 import dataclasses
 from typing import Any
 
-from mpnn.schedules import Schedules
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.schedules import Schedule, Schedules
 from mpnn.spec import NetworkSpec
 from mpnn.weights import weight_family
 
-__all__ = ["FULL_BATCH_LIMIT", "Settings", "resolve"]
+__all__ = ["FULL_BATCH_LIMIT", "Settings", "in_units_of_inputs", "resolve"]
 
 # Above this many samples a sweep over all of them is no longer the fastest way to learn.
 FULL_BATCH_LIMIT = 2000
@@ -23,8 +27,9 @@ FULL_BATCH: dict[str, Any] = {
     "reinforcement": 0.98,
     "sparsity": 1.5,
     "initial_field": 0.0,
-    "input_scaling": "root",
+    "input_scaling": "auto",
     "rounding": "feedback",
+    "noise": 0.2,
 }
 # Many samples in mini-batches: the posterior becomes the prior (Lucibello et al. 2022, appendix B.4).
 MINI_BATCH: dict[str, Any] = {
@@ -37,10 +42,13 @@ MINI_BATCH: dict[str, Any] = {
     "initial_field": 1.0,
     "input_scaling": "standard",
     "rounding": "mode",
+    "noise": 0.0,
 }
-COMMON: dict[str, Any] = {"noise": 0.0, "margin": 0.0, "replicas": 1.0, "coupling": 0.0}
+COMMON: dict[str, Any] = {"margin": 0.0, "replicas": 1.0, "coupling": 0.0}
 # Hidden units need unequal fields to become different; single units learn best from none.
 HIDDEN_INITIAL_FIELD = 0.1
+# At zero temperature a field of 0 answers nothing and stays 0.
+MAX_SUM_INITIAL_FIELD = 1.0
 ROUNDINGS = ("mode", "feedback")
 CAVITIES = {"exact": "bp_inspired", "second_order": "bp_inspired_second_order"}
 
@@ -65,6 +73,8 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
     num_layers = len(widths) - 1
     if num_layers > 1:
         defaults["initial_field"] = max(defaults["initial_field"], HIDDEN_INITIAL_FIELD)
+    if parameters["rule"] == "max_sum":
+        defaults["initial_field"] = MAX_SUM_INITIAL_FIELD
     if defaults["rho"] is None:
         # an output layer that forgets stays unpolarized and lets the layers below keep learning
         defaults["rho"] = (1.0001,) * (num_layers - 1) + (0.9,) if num_layers > 1 else 1.0
@@ -98,6 +108,30 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
         input_scaling=defaults["input_scaling"] if scaling == "auto" else scaling,
         rounding=_rounding(value("rounding"), spec),
     )
+
+
+def in_units_of_inputs(settings: Settings, inputs: NDArray) -> Settings:
+    """Turn noise and margin from shares of the inputs' norm into units of the pre-activations.
+
+    The norm is the root mean square over the training inputs ``[n, features]`` for the first layer, and the
+    root of the fan-in above.
+    """
+    spec = settings.spec
+    norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
+    norms = (norm, *(spec.fan_in(layer) ** 0.5 for layer in range(1, spec.num_layers)))
+    schedules = dataclasses.replace(
+        settings.schedules,
+        noise=_per_layer(settings.schedules.noise, norms),
+        margin=_per_layer(settings.schedules.margin, norms),
+    )
+    return dataclasses.replace(settings, schedules=schedules)
+
+
+def _per_layer(value: Schedule, factors: tuple[float, ...]) -> Schedule:
+    """A number, a value per layer, or a schedule of either, times one factor a layer."""
+    if callable(value):
+        return lambda step: jnp.asarray(value(step)) * jnp.asarray(factors)
+    return [float(number) for number in np.broadcast_to(np.asarray(value), (len(factors),)) * factors]
 
 
 def _rule(rule: str, cavity: str) -> str:

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LABEL_STATUSES", "all_pairs", "count_votes", "label_status", "resolve_ties"]
+__all__ = ["LABEL_STATUSES", "all_pairs", "count_votes", "couple", "label_status", "resolve_ties"]
 
 # In the order of the published codes 0 to 6.
 LABEL_STATUSES = (
@@ -22,6 +22,8 @@ LABEL_STATUSES = (
     "unique_wrong",
 )
 UNLABELLED = -1
+# Pair probabilities stay this far from 0 and 1, so that one network cannot veto a class for ever.
+CERTAIN = 1e-6
 
 
 def all_pairs(num_classes: int) -> list[tuple[int, int]]:
@@ -49,6 +51,21 @@ def resolve_ties(
         tied = (num_top == 2) & top[:, first] & top[:, second]
         winners[tied] = np.where(first_wins[tied, column], first, second)
     return winners
+
+
+def couple(first_probabilities: NDArray, pairs: list[tuple[int, int]], num_classes: int) -> NDArray:
+    """Class probabilities ``[n, C]`` from the pairs' probabilities of their first class ``[n, P]``.
+
+    If ``r_ij = p_i / (p_i + p_j)``, then ``p_i = 1 / (sum_{j != i} 1 / r_ij - (C - 2))`` (Price, Knerr,
+    Personnaz and Dreyfus 1994); where the pairs disagree it is normalized.
+    """
+    clipped = np.clip(first_probabilities.astype(float), CERTAIN, 1.0 - CERTAIN)
+    inverse = np.full((len(clipped), num_classes), 2.0 - num_classes)
+    for column, (first, second) in enumerate(pairs):
+        inverse[:, first] += 1.0 / clipped[:, column]
+        inverse[:, second] += 1.0 / (1.0 - clipped[:, column])
+    coupled = 1.0 / inverse
+    return coupled / coupled.sum(axis=1, keepdims=True)
 
 
 def label_status(votes: NDArray, winners: NDArray, classes: NDArray) -> dict[str, int]:
