@@ -7,8 +7,9 @@ import numpy as np
 from mpnn.network import Batch, init
 from mpnn.training import Schedules, run_batch
 
-# One batch, all its sweeps, compiled once per specification and shape.
+# One batch with all its sweeps, and the initial state: compiled once per specification and shape.
 compiled_batch = jax.jit(run_batch, static_argnums=0)
+compiled_init = jax.jit(init, static_argnums=1)
 
 
 def numbers_for(spec, **numbers):
@@ -19,7 +20,7 @@ def numbers_for(spec, **numbers):
 def start(spec, seed=0, initial_field=1.0, **numbers):
     """An initial state."""
     hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **numbers))
-    return init(jax.random.key(seed), spec, hyper, initial_field)
+    return compiled_init(jax.random.key(seed), spec, hyper, initial_field)
 
 
 def random_batch(spec, seed, batch_size):

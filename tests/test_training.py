@@ -15,6 +15,7 @@ from mpnn.prediction import decode, discrete_outputs
 from mpnn.spec import NetworkSpec
 from mpnn.training import Schedules, train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 SPEC = NetworkSpec((6, 5, 1), rule="amp")
 
 
