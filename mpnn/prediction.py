@@ -4,7 +4,7 @@ Three ways through the same layers. Inputs ``[B, N]``, outputs ``[B, K]`` with o
 
 * mode: the discrete weights alone, deterministic;
 * Bayesian: one pass of means and variances from the magnetizations, no sampling
-  (Lucibello et al. 2022, sec. 3);
+  (Lucibello et al. 2022, sec. 3); layers with few inputs may be averaged exactly;
 * sampled: weights drawn from the beliefs, votes averaged.
 """
 
@@ -17,6 +17,7 @@ from mpnn import numerics
 from mpnn.channels import VARIANCE_FLOOR
 from mpnn.fields import Hyper
 from mpnn.network import State
+from mpnn.rules import small_fan_in
 from mpnn.rules.base import Inputs, Preactivation, gaussian_preactivation
 from mpnn.spec import NetworkSpec
 from mpnn.weights import Moments
@@ -29,6 +30,7 @@ __all__ = [
     "discrete_preactivation",
     "moment_outputs",
     "sample_weights",
+    "small_fan_in_probabilities",
     "winner",
 ]
 
@@ -97,6 +99,26 @@ def moment_outputs(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noi
             unit_variance = _append_constant(spec, units.variance, 0.0)
             current = Inputs(unit_mean, unit_variance, unit_variance + jnp.square(unit_mean))
     return Preactivation(mean, variance)
+
+
+def small_fan_in_probabilities(
+    spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array
+) -> Array:
+    """Probability of each of two classes ``[B, 2]``, the layers above the first averaged exactly.
+
+    For networks with ``spec.small_fan_in``: hidden units count as independent given the input, and each
+    upper unit's sign is averaged over all its terms (:func:`mpnn.rules.small_fan_in.forward`). ``noise [L]``
+    counts in the first layer only.
+    """
+    known = Inputs(inputs, None, jnp.square(inputs))
+    mean, variance = gaussian_preactivation(beliefs[0], known)
+    scaled = (mean / jnp.sqrt(variance + jnp.square(noise[0]))).T
+    up = jnp.stack([numerics.ndtr(-scaled), numerics.ndtr(scaled)])
+    for belief in beliefs[1:]:
+        plus = 0.5 * (belief.variance + jnp.square(belief.mean) + belief.mean)
+        levels = jnp.stack([plus - belief.mean, 1.0 - 2.0 * plus + belief.mean, plus])
+        up = small_fan_in.forward(up[:, :, None], jnp.maximum(levels, 0.0)[..., None])[0]
+    return (up / jnp.sum(up, axis=0))[:, 0].T
 
 
 def class_probabilities(preactivation: Preactivation) -> Array:

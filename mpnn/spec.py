@@ -5,9 +5,10 @@ from typing import Any
 
 from mpnn import channels
 from mpnn.rules import RuleEntry, find_rule
+from mpnn.rules.small_fan_in import FAN_IN_LIMIT
 from mpnn.weights import WeightFamily, weight_family
 
-__all__ = ["NetworkSpec"]
+__all__ = ["NetworkSpec", "hinders_small_fan_in"]
 
 ACTIVATIONS: dict[str, Any] = {
     "sign": channels.Sign(),
@@ -32,6 +33,8 @@ class NetworkSpec:
     sweeps_per_batch: inner iterations over a batch, >= 1.
     focusing: whether the layers are coupled to replicas (see :mod:`mpnn.fields`).
     argmax_draws: quadrature points of the argmax output; 0 for the closed form.
+    small_fan_in: exact messages above the first layer, trained by :mod:`mpnn.annealing` and averaged exactly
+        in Bayesian prediction; see :func:`hinders_small_fan_in` for what it needs.
     """
 
     widths: tuple[int, ...]
@@ -44,6 +47,7 @@ class NetworkSpec:
     sweeps_per_batch: int = 1
     focusing: bool = False
     argmax_draws: int = 0
+    small_fan_in: bool = False
 
     def __post_init__(self) -> None:
         if len(self.widths) < 2 or min(self.widths) < 1:
@@ -61,6 +65,8 @@ class NetworkSpec:
         weight_family(self.weights)
         if self.works_on_fields:
             self._check_works_on_fields()
+        if self.small_fan_in and (hindrance := hinders_small_fan_in(self)):
+            raise ValueError(f"small_fan_in needs {hindrance}")
 
     def _check_works_on_fields(self) -> None:
         """Max-sum knows signs alone; anything else would need max-marginals of its own."""
@@ -103,3 +109,23 @@ class NetworkSpec:
         """The rule of a layer: the joint argmax output has no cavity and always uses mean field."""
         joint = self.output == "argmax" and layer == self.num_layers - 1
         return find_rule("mean_field" if joint else self.rule, self.sweeps_per_batch == 1)
+
+
+def hinders_small_fan_in(spec: NetworkSpec) -> str | None:
+    """Say what a network would need for exact messages above its first layer; None: nothing."""
+    hidden = spec.widths[1:-1]
+    if not hidden or max(hidden) > FAN_IN_LIMIT:
+        return f"hidden layers of 1 to {FAN_IN_LIMIT} units, got {hidden}"
+    needs = {
+        "weights": ("ternary",),
+        "rule": ("bp_inspired", "bp_inspired_second_order"),
+        "activation": ("sign",),
+        "output": ("binary_label",),
+        "bias": (False,),
+        "density": (1.0,),
+        "focusing": (False,),
+    }
+    for name, allowed in needs.items():
+        if getattr(spec, name) not in allowed:
+            return f"{name}={allowed[0]!r}, got {getattr(spec, name)!r}"
+    return None if spec.widths[-1] == 1 else f"a single output, got {spec.widths[-1]}"

@@ -28,6 +28,7 @@ __all__ = [
     "join_history",
     "last_numbers",
     "numbers_at",
+    "train",
 ]
 
 
@@ -84,6 +85,16 @@ def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]
     )
 
 
+def train(
+    key: Array, settings: Settings, data: Batch
+) -> tuple[State, Hyper, list[np.ndarray], dict[str, Any]]:
+    """Train one network: its beliefs, their numbers, its discrete weights and its history, all NumPy."""
+    state, history = fit(key, settings, data)
+    hyper = last_numbers(settings, history)
+    weights = decode(settings.spec, settings.rounding, state, hyper, data)
+    return *jax.device_get((state, hyper, weights)), join_history(history)
+
+
 def fit_many(
     keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
 ) -> tuple[State, list[Info]]:
@@ -132,8 +143,11 @@ def _decide(
         return outputs.mean, prediction.class_probabilities(outputs)
     if how == "bayes":
         beliefs = [Moments(layer.mean, layer.variance) for layer in model.state.layers]
-        outputs = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
-        probabilities = prediction.class_probabilities(outputs)
+        if spec.small_fan_in:
+            probabilities = prediction.small_fan_in_probabilities(spec, beliefs, inputs, model.hyper.noise)
+        else:
+            outputs = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
+            probabilities = prediction.class_probabilities(outputs)
     else:
         probabilities = _vote_shares(spec, num_samples, model, inputs)
     logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.estimators import compiled
+from mpnn.estimators import compiled, small
 from mpnn.estimators.inputs import fit_transform_of
 from mpnn.estimators.settings import Settings, in_units_of_inputs
 from mpnn.network import Batch
@@ -52,7 +52,8 @@ def fit_many(
     else:
         fitted = _fit_side_by_side(jnp.stack(keys), settings, inputs, rows_of, targets, problems_at_once)
     for member, seed, (state, hyper, weights, history) in zip(members, seeds, fitted, strict=True):
-        member._publish(settings, state, hyper, weights, history, seed)
+        member._publish(settings.spec, state, hyper, weights)
+        member._remember(history, seed)
 
 
 def _fit_one_layer(
@@ -103,6 +104,8 @@ def _fit_side_by_side(
         rows_padded[index, : len(rows)], labels[index, : len(rows)] = rows, target
         sample_mask[index, : len(rows)] = 1.0
     data = Problems(inputs, *(jnp.asarray(leaf) for leaf in (rows_padded, labels, sample_mask)))
+    if settings.annealing is not None:
+        return small.train_many(keys, settings, data, problems_at_once)
     state, history = compiled.fit_many(keys, settings, data, problems_at_once)
     hyper = compiled.last_numbers(settings, history)
     weights = compiled.decode_many(settings.spec, state, hyper)

@@ -12,11 +12,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpnn.estimators import compiled, many
+from mpnn.estimators import compiled, many, small
 from mpnn.estimators.inputs import fit_transform_of
 from mpnn.estimators.settings import Settings, in_units_of_inputs, resolve
 from mpnn.fields import Hyper
 from mpnn.network import Batch, State
+from mpnn.spec import NetworkSpec
 
 __all__ = ["MessagePassingClassifier"]
 
@@ -50,6 +51,10 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     bias : adds a constant input of 1 to every layer.
     density : share of links that exist, in (0, 1]; the others are removed at random before training.
     cavity : of ``"bp_inspired"``: ``"second_order"`` (matrix products only) or ``"exact"``.
+    small_fan_in : ``"exact"``: hidden layers of up to 16 units exchange exact messages and the beliefs are
+        annealed to discrete weights (:mod:`mpnn.small_networks`); for ternary weights, sign activations,
+        rule ``"bp_inspired"``, two classes, full batch, no bias, and of the numbers only num_sweeps, damping
+        and initial_field. ``"gaussian"``: messages as in wide layers. ``"auto"``: exact where possible.
     input_scaling : ``"max_abs"`` divides all inputs by their largest magnitude; ``"root"`` also takes the
         signed power 0.3 and subtracts 0.8 of each input's training mean; ``"standard"`` subtracts the global
         mean and divides by the global standard deviation; None leaves them; ``"auto"`` chooses.
@@ -106,6 +111,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         bias: bool = False,
         density: float = 1.0,
         cavity: str = "second_order",
+        small_fan_in: str = "auto",
         input_scaling: str | None = "auto",
         rounding: str | None = None,
         num_samples: int = 32,
@@ -131,6 +137,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         self.bias = bias
         self.density = density
         self.cavity = cavity
+        self.small_fan_in = small_fan_in
         self.input_scaling = input_scaling
         self.rounding = rounding
         self.num_samples = num_samples
@@ -146,11 +153,10 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         inputs = self.input_transform_(inputs)
         settings = in_units_of_inputs(settings, inputs)
         data = Batch(jnp.asarray(inputs), self._targets(codes))
-        state, history = compiled.fit(key, settings, data)
-        hyper = compiled.last_numbers(settings, history)
-        weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data)
-        state, hyper, weights = jax.device_get((state, hyper, weights))
-        self._publish(settings, state, hyper, weights, compiled.join_history(history), seed)
+        train = compiled.train if settings.annealing is None else small.train
+        state, hyper, weights, history = train(key, settings, data)
+        self._publish(settings.spec, state, hyper, weights)
+        self._remember(history, seed)
         return self
 
     @classmethod
@@ -245,20 +251,14 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         widths = (num_features, *(int(width) for width in self.hidden), num_outputs)
         return resolve(self.get_params(deep=False), widths, num_samples)
 
-    def _publish(
-        self,
-        settings: Settings,
-        state: State,
-        hyper: Hyper,
-        weights: list[NDArray],
-        history: dict[str, NDArray],
-        seed: int,
-    ) -> None:
-        """Store what training found: NumPy arrays only."""
-        spec = self.spec_ = settings.spec
-        self.state_, self.hyper_ = state, hyper
+    def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: list[NDArray]) -> None:
+        """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
+        self.spec_, self.state_, self.hyper_ = spec, state, hyper
         self.weights_ = [layer[: spec.widths[index]] for index, layer in enumerate(weights)]
         self.biases_ = [layer[-1] for layer in weights] if spec.bias else None
+
+    def _remember(self, history: dict[str, NDArray], seed: int) -> None:
+        """Store what happened on the way."""
         self.history_ = history
         self.n_iter_ = len(history["error"])
         self.sampling_seed_ = seed

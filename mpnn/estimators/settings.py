@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.estimators import small
 from mpnn.schedules import Schedule, Schedules
+from mpnn.small_networks import Annealing
 from mpnn.spec import NetworkSpec
 from mpnn.weights import weight_family
 
@@ -55,7 +57,10 @@ CAVITIES = {"exact": "bp_inspired", "second_order": "bp_inspired_second_order"}
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """One training run, with nothing left open."""
+    """One training run, with nothing left open.
+
+    annealing: the numbers of networks with few hidden units (:mod:`mpnn.annealing`); None for the others.
+    """
 
     spec: NetworkSpec
     schedules: Schedules
@@ -64,6 +69,7 @@ class Settings:
     initial_field: float
     input_scaling: str | None
     rounding: str
+    annealing: Annealing | None = None
 
 
 def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: int) -> Settings:
@@ -97,16 +103,22 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
         sweeps_per_batch=_positive("num_sweeps", value("num_sweeps")),
         focusing=replicas != 1.0,
     )
+    if few_units := small.chosen(parameters, spec, batch_size == num_samples):
+        defaults = dict(small.DEFAULTS)
+        spec = dataclasses.replace(spec, small_fan_in=True, sweeps_per_batch=int(value("num_sweeps")))
     numbers = ("rho", "damping", "reinforcement", "sparsity", "noise", "margin", "coupling")
     scaling = parameters["input_scaling"]
+    schedules = Schedules(replicas=replicas, **{name: value(name) for name in numbers})
+    initial_field = _initial_field(value("initial_field"))
     return Settings(
         spec=spec,
-        schedules=Schedules(replicas=replicas, **{name: value(name) for name in numbers}),
+        schedules=schedules,
         num_epochs=_positive("num_epochs", value("num_epochs")),
         batch_size=batch_size,
-        initial_field=_initial_field(value("initial_field")),
+        initial_field=initial_field,
         input_scaling=defaults["input_scaling"] if scaling == "auto" else scaling,
         rounding=_rounding(value("rounding"), spec),
+        annealing=small.numbers(value("damping"), initial_field) if few_units else None,
     )
 
 
