@@ -91,7 +91,7 @@ def write_predictions(model: Any, examples: Examples, path: Path) -> float | Non
 
 
 def _probabilities(model: Any, x: NDArray) -> NDArray | None:
-    """Return class probabilities [n, C]; of an ensemble, the sums of pair probabilities of its soft vote."""
+    """Return class probabilities [n, C]; of an ensemble, those of its soft vote."""
     if "vote" in model.get_params(deep=False):
         model = copy.copy(model).set_params(vote="soft")
     return model.predict_proba(x) if hasattr(model, "predict_proba") else None

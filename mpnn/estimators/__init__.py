@@ -2,5 +2,6 @@
 
 from mpnn.estimators.ensemble import PairwiseVoteClassifier
 from mpnn.estimators.message_passing import MessagePassingClassifier
+from mpnn.estimators.models import load_model, save_model
 
-__all__ = ["MessagePassingClassifier", "PairwiseVoteClassifier"]
+__all__ = ["MessagePassingClassifier", "PairwiseVoteClassifier", "load_model", "save_model"]

@@ -13,6 +13,7 @@ from mpnn.estimators.settings import Settings
 from mpnn.fields import Hyper
 from mpnn.network import Batch, Info, State
 from mpnn.rounding import round_with_feedback
+from mpnn.rules.base import Preactivation
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems
 from mpnn.weights import Moments
@@ -139,15 +140,18 @@ def _decide(
     spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array
 ) -> tuple[Array, Array]:
     if how == "mode":
-        outputs = prediction.discrete_preactivation(spec, model.weights, inputs)
-        return outputs.mean, prediction.class_probabilities(outputs)
+        outputs, variance = prediction.discrete_preactivation(spec, model.weights, inputs)
+        # one spread for all outputs, so that the largest output is the most probable class
+        spread = jnp.broadcast_to(jnp.mean(variance, axis=-1, keepdims=True), outputs.shape)
+        scores = outputs / jnp.sqrt(spread)
+        return scores, prediction.class_probabilities(Preactivation(outputs, spread))
     if how == "bayes":
         beliefs = [Moments(layer.mean, layer.variance) for layer in model.state.layers]
         if spec.small_fan_in:
             probabilities = prediction.small_fan_in_probabilities(spec, beliefs, inputs, model.hyper.noise)
         else:
-            outputs = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
-            probabilities = prediction.class_probabilities(outputs)
+            moments = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
+            probabilities = prediction.class_probabilities(moments)
     else:
         probabilities = _vote_shares(spec, num_samples, model, inputs)
     logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))

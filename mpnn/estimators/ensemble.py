@@ -50,8 +50,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     vote : ``"hard"`` counts decisions, ``"soft"`` couples pair probabilities to class probabilities. May be
         changed after fitting.
     pairs_per_batch : at most this many pairs are trained side by side, to bound memory; None for all.
-    unlabelled : label of samples that the head-to-head rule leaves unlabelled; None for -1 with numeric
-        classes and ``"unlabelled"`` with strings. Must not be a class.
+    unlabelled : label of samples that the head-to-head rule leaves unlabelled; must not be a class. None: -1
+        with numeric classes (or one less than the smallest, if that is negative), else ``"unlabelled"``.
     random_state : int, RandomState or None; seeds the members that take a random state.
 
     Attributes
@@ -218,8 +218,10 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
 
     def _unlabelled_label(self) -> Any:
-        numeric = np.issubdtype(self.classes_.dtype, np.number)
-        label = self.unlabelled if self.unlabelled is not None else (-1 if numeric else "unlabelled")
+        label = self.unlabelled
+        if label is None:
+            numeric = np.issubdtype(self.classes_.dtype, np.number)
+            label = min(-1, self.classes_[0] - 1) if numeric else "unlabelled"
         if self.ties == "head_to_head" and label in self.classes_.tolist():
             raise ValueError(
                 f"unlabelled must not be one of the classes, got {label!r}: choose another label"

@@ -189,7 +189,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Scores ``[n]`` for two classes (positive or 0: the second), ``[n, C]`` for more.
 
-        ``"mode"``: the network's outputs; else the log odds or log probabilities of :meth:`predict_proba`.
+        ``"mode"``: the network's outputs over their spread, see :meth:`predict_proba`; else its log odds or
+        log probabilities.
         """
         scores = self._decide(X)[0]
         return scores[:, 0] if scores.shape[1] == 1 else scores
