@@ -21,8 +21,8 @@ def pairwise_method(classifier: Callable[..., Any], summary: str) -> Method:
 
     Two predictions are scored: "vote", the hard head-to-head vote of the discrete weights, where an
     example with three or more tied classes stays unlabelled and counts as an error; and, if the
-    classifier has a parameter `prediction`, "bayes", the largest sum of pair probabilities from the
-    marginals.
+    classifier has a parameter `prediction`, "bayes", the largest class probability,
+    coupled from the marginals' pair probabilities.
     """
 
     def parameters() -> dict[str, Any]:

@@ -100,8 +100,8 @@ def cost_table(rows: Sequence[Row], dataset: str) -> Table:
         tuple(lines),
         "train s: median of warm fits, that is without compilation where more than one draw ran. KiB: the "
         "numbers that prediction needs, weights packed at their bits. zero %: weights that are 0, of all "
-        "weights. nll in nats; ece: expected calibration error over 15 bins. Those of a vote are of its "
-        "normalized sums of pair probabilities, which stay below 2/C for C classes, however sure the pairs.",
+        "weights. nll in nats; ece: expected calibration error over 15 bins; those of an ensemble "
+        "are of its class probabilities, which are coupled from the probabilities of its pairs.",
     )
 
 
