@@ -1,0 +1,1 @@
+"""Training by integer and constraint programming; knows nothing of message passing."""

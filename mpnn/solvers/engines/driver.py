@@ -1,0 +1,127 @@
+"""One call for every engine: time, progress, interruption."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from threading import Event, Thread
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.solvers.engines.base import Engine, Outcome
+from mpnn.solvers.engines.cpsat import CpSat
+from mpnn.solvers.engines.gurobi import Gurobi
+from mpnn.solvers.engines.highs import Highs
+from mpnn.solvers.engines.model import Model
+from mpnn.solvers.engines.scip import Scip
+from mpnn.solvers.engines.solution import Incumbent, Limits, Listener, Solution
+
+__all__ = ["ENGINES", "check_engine", "installed_engines", "solve"]
+
+ENGINES: dict[str, Callable[[], Engine]] = {"cpsat": CpSat, "highs": Highs, "scip": Scip, "gurobi": Gurobi}
+_MODULES = {"cpsat": "ortools", "highs": "highspy", "scip": "pyscipopt", "gurobi": "gurobipy"}
+# How often Ctrl-C is looked for.
+POLL_SECONDS = 0.1
+
+
+def installed_engines() -> tuple[str, ...]:
+    """Return the names of the engines whose packages are installed."""
+    return tuple(name for name, module in _MODULES.items() if find_spec(module) is not None)
+
+
+def check_engine(name: str) -> None:
+    """Refuse the name of an engine that does not exist."""
+    if name not in ENGINES:
+        raise ValueError(f"engine must be one of {tuple(ENGINES)}, got {name!r}")
+
+
+def solve(
+    model: Model,
+    limits: Limits,
+    *,
+    engine: str = "cpsat",
+    start: NDArray | None = None,
+    listener: Listener | None = None,
+) -> Solution:
+    """Solve a model with one of the engines.
+
+    Parameters
+    ----------
+    model
+        The integer program.
+    limits
+        Seconds, threads, seed.
+    engine
+        A key of `ENGINES`.
+    start
+        A value for every variable, [num_variables]; a solution to begin with, or a hint if it is none.
+    listener
+        Told of each better solution.
+
+    Returns
+    -------
+    Solution
+        Ctrl-C ends the search and keeps the best solution; `interrupted` is then true.
+
+    Raises
+    ------
+    MissingEngineError
+        The engine is not installed.
+    ValueError
+        There is no such engine, or it cannot take this model.
+    """
+    check_engine(engine)
+    if start is not None and start.shape != (model.num_variables,):
+        raise ValueError(f"start must hold {model.num_variables} values, got shape {start.shape}")
+    began = perf_counter()
+    incumbents: list[Incumbent] = []
+    better = 1.0 if model.maximised else -1.0
+
+    def report(objective: float, bound: float) -> None:
+        if incumbents and (objective - incumbents[-1].objective) * better <= 0.0:
+            return
+        found = Incumbent(perf_counter() - began, float(objective), float(bound))
+        incumbents.append(found)
+        if listener is not None:
+            listener(found)
+        if limits.stop_at is not None and (objective - limits.stop_at) * better >= 0.0:
+            worker.stop()
+
+    worker = ENGINES[engine]()
+    outcome, interrupted = _run_interruptibly(worker, model, limits, start, report)
+    objective = None if outcome.values is None else model.value(outcome.values)
+    bound = outcome.bound if outcome.bound is not None and np.isfinite(outcome.bound) else None
+    seconds = perf_counter() - began
+    if objective is not None and not incumbents:
+        incumbents.append(Incumbent(seconds, objective, np.nan if bound is None else bound))
+    return Solution(outcome.status, outcome.values, objective, bound, seconds, tuple(incumbents), interrupted)
+
+
+def _run_interruptibly(worker: Engine, *arguments: Any) -> tuple[Outcome, bool]:
+    """Solve in a second thread: the first one, which gets Ctrl-C, is then free to pass it on."""
+    outcomes: list[Outcome] = []
+    errors: list[BaseException] = []
+    finished = Event()
+
+    def work() -> None:
+        try:
+            outcomes.append(worker.run(*arguments))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            finished.set()
+
+    Thread(target=work, daemon=True).start()
+    interrupted = False
+    while not finished.is_set():
+        try:
+            finished.wait(POLL_SECONDS)
+        except KeyboardInterrupt:
+            if interrupted:  # the second one means it
+                raise
+            interrupted = True
+            worker.stop()
+    if errors:
+        raise errors[0]
+    return outcomes[0], interrupted

@@ -1,0 +1,97 @@
+"""What a solver is allowed, and what it found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from numpy.typing import NDArray
+
+__all__ = ["STATUSES", "Incumbent", "Limits", "Listener", "Solution"]
+
+STATUSES = ("optimal", "feasible", "infeasible", "none_found")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one solve may use.
+
+    Parameters
+    ----------
+    seconds
+        Wall clock, > 0.
+    threads
+        At least 1. With one thread the search is the same every time.
+    seed
+        At least 0.
+    work
+        Deterministic time (CP-SAT) or work units (Gurobi), > 0, instead of the wall clock that decides where
+        a search ends; with it, even a search that is cut off gives the same result every time.
+    stop_at
+        Stop as soon as the objective is this good; None: go on to the optimum.
+    """
+
+    seconds: float
+    threads: int = 1
+    seed: int = 0
+    work: float | None = None
+    stop_at: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0.0:
+            raise ValueError(f"time_limit must be above 0 seconds, got {self.seconds}")
+        if self.threads < 1:
+            raise ValueError(f"threads must be at least 1, got {self.threads}")
+        if self.work is not None and not self.work > 0.0:
+            raise ValueError(f"work_limit must be above 0, got {self.work}")
+
+
+class Incumbent(NamedTuple):
+    """A better solution than all before: when it was found, its objective, and the bound then."""
+
+    seconds: float
+    objective: float
+    bound: float
+
+
+Listener = Callable[[Incumbent], None]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The outcome of one solve.
+
+    Parameters
+    ----------
+    status
+        "optimal", "feasible" (cut off with a solution), "infeasible" or "none_found" (cut off without).
+    values
+        Value of each variable, None without a solution.
+    objective, bound
+        Of the best solution, and what no solution can beat; None where unknown.
+    seconds
+        Wall clock, with the time that handing over the model took.
+    incumbents
+        The solutions on the way, each better than the one before.
+    interrupted
+        Whether the user stopped the search.
+    """
+
+    status: str
+    values: NDArray | None
+    objective: float | None
+    bound: float | None
+    seconds: float
+    incumbents: tuple[Incumbent, ...] = ()
+    interrupted: bool = False
+
+    @property
+    def gap(self) -> float | None:
+        """|objective - bound| over |objective| (at least 1); None where one is unknown."""
+        if self.objective is None or self.bound is None:
+            return None
+        return abs(self.objective - self.bound) / max(1.0, abs(self.objective))
+
+    @property
+    def first_seconds(self) -> float | None:
+        """Seconds to the first solution; None without one."""
+        return self.incumbents[0].seconds if self.incumbents else None
