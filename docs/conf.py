@@ -1,5 +1,6 @@
 """Sphinx configuration: `make docs` builds the site into build/docs, and any warning is an error."""
 
+import re
 from typing import Any
 
 import mpnn
@@ -34,11 +35,27 @@ autodoc_typehints = "none"
 napoleon_google_docstring = False
 
 
-def _skip_field_numbers(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out the fields of named tuples, whose only text is their number: the class explains them."""
-    return True if (getattr(member, "__doc__", None) or "").startswith("Alias for field number") else None
+ITEM = re.compile(r"^([a-z_]+(?:, [a-z_]+)*): (?=\S)")
+
+
+def _skip_noise(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what says nothing of ours: numbers of named tuples' fields, scikit-learn's metadata routing."""
+    numbered = (getattr(member, "__doc__", None) or "").startswith("Alias for field number")
+    return True if numbered or re.fullmatch(r"set_\w+_request", name) else None
+
+
+def _show_items(app: Any, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings explain fields as `name: text` after an empty line; make these field lists."""
+    in_list = False
+    for place, line in enumerate(lines):
+        starts = place == 0 or in_list or not lines[place - 1].strip()
+        is_item = bool(ITEM.match(line)) and starts
+        if is_item:
+            lines[place] = ITEM.sub(r":\1: ", line)
+        in_list = is_item or (in_list and line.startswith(" "))
 
 
 def setup(app: Any) -> None:
-    """Register the filter."""
-    app.connect("autodoc-skip-member", _skip_field_numbers)
+    """Register the two filters."""
+    app.connect("autodoc-skip-member", _skip_noise)
+    app.connect("autodoc-process-docstring", _show_items)
