@@ -1,0 +1,194 @@
+"""The scikit-learn side that all gradient methods share."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mpnn.gradient import deciding, many, training
+from mpnn.gradient.inputs import fit_input_transform
+from mpnn.gradient.methods import Method, Plan
+
+__all__ = ["GradientClassifier"]
+
+PREDICTIONS = ("mode", "bayes", "sample")
+# Bounds the memory of deciding.
+ROWS_AT_ONCE = 10_000
+
+
+class GradientClassifier(ClassifierMixin, BaseEstimator):
+    """A network with few-bit weights trained by gradients; subclasses say by which method.
+
+    Subclasses have the parameters ``prediction``, ``num_epochs``, ``batch_size``, ``input_scaling``,
+    ``num_samples`` and ``random_state`` beside their own, and implement :meth:`_method`.
+
+    Attributes
+    ----------
+    classes_ : the labels, sorted; for two, the second is the positive one, and an output of 0 votes for it.
+    weights_ : list of int8 arrays ``[inputs, outputs]``, a layer each.
+    biases_ : list of int8 arrays ``[outputs]``, or None.
+    latents_, real_, statistics_ : lists of arrays: what the weights were read from, the numbers that stay
+        real, and batch norm's running means and variances.
+    history_ : dict of arrays with one number an epoch: ``loss`` and ``error`` of the training batches.
+    input_transform_ : what inputs go through; ``live`` says which may act.
+    n_iter_ : epochs done.
+    """
+
+    # Epochs and mini-batch size where they are None or "auto": up to this many samples, and above.
+    few_samples = 2000
+    few_epochs, many_epochs = 200, 20
+    many_batch_size = 128
+
+    @abstractmethod
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
+        """The method for a network of these widths."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
+        """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
+        inputs, labels = validate_data(self, X, y, dtype=np.float32)
+        targets = self._targets(self._encode(labels))
+        self.input_transform_ = fit_input_transform(inputs, self.input_scaling)
+        plan = self._plan(len(inputs))
+        method = self._method(self._widths(inputs.shape[1]), plan)
+        key, seed = self._keys()
+        init_key, train_key = jax.random.split(key)
+        rows = jnp.arange(len(inputs))
+        data = training.Data(
+            jnp.asarray(self.input_transform_(inputs)), rows, jnp.asarray(targets), jnp.ones(len(inputs))
+        )
+        state, history = training.train(train_key, method, plan, training.init(init_key, method, plan), data)
+        self._publish(method, jax.device_get(state), jax.device_get(history), seed)
+        return self
+
+    @classmethod
+    def fit_many(
+        cls,
+        members: Sequence["GradientClassifier"],
+        X: NDArray,
+        problems: Sequence[tuple[NDArray, NDArray]],
+        *,
+        problems_at_once: int | None = None,
+    ) -> None:
+        """Fit equally configured binary members, one a problem, as one compiled program.
+
+        Parameters
+        ----------
+        members : unfitted, equal but for their random states.
+        X : pool of inputs ``[n, features]``, finite; all problems share its input transform.
+        problems : for each member, rows of ``X`` and their labels of two classes.
+        problems_at_once : bounds the memory; None trains all side by side.
+        """
+        many.fit_many(members, np.asarray(X, np.float32), problems, problems_at_once)
+
+    @classmethod
+    def decide_many(cls, members: Sequence["GradientClassifier"], X: NDArray) -> tuple[NDArray, NDArray]:
+        """Whether each binary member chooses its second class, and its probability: ``[n, P]`` each."""
+        return many.decide_many(members, np.asarray(X, np.float32))
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Outputs or log odds: ``[n]`` for two classes (0 and more: the second), ``[n, C]`` for more."""
+        scores = self._decide(X)[0]
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Labels ``[n]`` by the chosen prediction."""
+        scores = self.decision_function(X)
+        return self.classes_[(scores >= 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def predict_proba(self, X: ArrayLike) -> NDArray:
+        """Probabilities ``[n, C]``: the softmax of the outputs, or its mean over the weights."""
+        return self._decide(X)[1]
+
+    def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
+        check_is_fitted(self)
+        inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
+        how = self._checked_prediction()
+        parts = [
+            deciding.decide(
+                self.method_, how, self.num_samples, self._model(), inputs[start : start + ROWS_AT_ONCE]
+            )
+            for start in range(0, len(inputs), ROWS_AT_ONCE)
+        ]
+        scores, shares = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return scores, shares
+
+    def _checked_prediction(self) -> str:
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
+        if self.num_samples < 1:
+            raise ValueError(f"num_samples must be at least 1, got {self.num_samples}")
+        return self.prediction
+
+    def _model(self) -> deciding.Model:
+        """What deciding needs; the published weights with their bias rows last."""
+        weights = self.weights_
+        if self.biases_ is not None:
+            pairs = zip(self.weights_, self.biases_, strict=True)
+            weights = [np.concatenate([layer, bias[None]]) for layer, bias in pairs]
+        latents, real, statistics = (tuple(group) for group in (self.latents_, self.real_, self.statistics_))
+        return deciding.Model(tuple(weights), latents, real, statistics, np.uint32(self.sampling_seed_))
+
+    def _publish(
+        self, method: Method, state: training.TrainState, history: training.History, seed: int
+    ) -> None:
+        """Store the network: NumPy arrays only."""
+        self.method_, self.sampling_seed_ = method, seed
+        self.latents_ = [np.asarray(leaf) for leaf in state.parameters.latents]
+        self.real_ = [np.asarray(leaf) for leaf in state.parameters.real]
+        self.statistics_ = [np.asarray(leaf) for leaf in state.statistics]
+        layers = [np.asarray(method.family.mode(jnp.asarray(leaf))).astype(np.int8) for leaf in self.latents_]
+        bias = getattr(method.network, "bias", False)
+        self.weights_ = [layer[:-1] for layer in layers] if bias else layers
+        self.biases_ = [layer[-1] for layer in layers] if bias else None
+        self.history_ = {name: np.asarray(leaf) for name, leaf in zip(history._fields, history, strict=True)}
+        self.n_iter_ = len(self.history_["loss"])
+
+    def _encode(self, y: NDArray) -> NDArray:
+        """Class numbers of the labels; sets ``classes_``."""
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_[0]!r}"
+            )
+        return codes
+
+    def _targets(self, codes: NDArray) -> NDArray:
+        """Targets as the losses take them: -1 and +1 for two classes, else class numbers."""
+        if len(self.classes_) == 2:
+            return (2 * codes - 1).astype(np.float32)
+        return codes.astype(np.int32)
+
+    def _widths(self, num_features: int) -> tuple[int, ...]:
+        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        return (num_features, *(int(width) for width in self.hidden), num_outputs)
+
+    def _plan(self, num_samples: int, *, uneven: bool = False) -> Plan:
+        few = num_samples <= self.few_samples
+        epochs, size = self.num_epochs, self.batch_size
+        if epochs is None:
+            epochs = self.few_epochs if few else self.many_epochs
+        if size == "auto":
+            size = None if few else self.many_batch_size
+        size = num_samples if size is None else min(_positive("batch_size", size), num_samples)
+        epochs = _positive("num_epochs", epochs)
+        return Plan(epochs, size, num_samples, uneven or num_samples % size != 0)
+
+    def _keys(self) -> tuple[jax.Array, int]:
+        """The training key, and the seed of sampled predictions."""
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        return jax.random.key(seed), seed
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(value)

@@ -1,0 +1,120 @@
+"""Moment propagation: gradients through the means and variances of a network of random weights."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optax
+from flax import nnx
+from jax import Array
+
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.gradient.families import Bernoulli, Family, Moments, TernaryBelief
+from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
+from mpnn.gradient.moments import expected_logits
+from mpnn.gradient.networks import MomentPerceptron, NetworkSpec
+
+__all__ = ["BELIEFS", "MomentPropagation", "MomentPropagationClassifier"]
+
+BELIEFS: dict[str, Callable[..., Family]] = {"binary": Bernoulli, "ternary": TernaryBelief}
+
+
+@dataclass(frozen=True)
+class MomentPropagation(Method):
+    """Cross-entropy of the mean prediction; the parameters are the natural parameters of the weights."""
+
+    learning_rate: float = 0.01
+
+    def build(self, rngs: nnx.Rngs) -> nnx.Module:
+        """The network of means and variances."""
+        return MomentPerceptron(self.network, self.family, "moments", rngs=rngs)
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """Means and variances."""
+        return stacked_moments(self.family, latents)
+
+    def logits(self, outputs: Moments) -> Array:
+        """Logits of the mean prediction."""
+        return expected_logits(outputs)
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """Adam, cosine."""
+        adam = optax.adam(cosine(self.learning_rate, plan))
+        return partitioned(adam, adam)
+
+    @property
+    def analytic(self) -> bool:
+        """The forward pass is the mean prediction."""
+        return True
+
+
+class MomentPropagationClassifier(GradientClassifier):
+    """Binary or ternary weights and sign units, trained through the moments of their distribution.
+
+    The gradient twin of mean-field message passing: the forward pass hands on the mean and variance of every
+    unit (:mod:`mpnn.gradient.moments`), the backward pass is automatic differentiation. All weights and
+    hidden units of the discrete network are discrete and nothing else is trained; only inputs and outputs are
+    real.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers; () for a single layer.
+    weights : ``"binary"`` or ``"ternary"``.
+    prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean, one pass, no sampling)
+        or ``"sample"`` (mean probabilities of drawn networks). May be changed after fitting.
+    learning_rate : initial rate of Adam, > 0, falling to 0 as a cosine; None: 0.1 for full batches, else 0.01.
+    spread : standard deviation of the initial natural parameters, > 0.
+    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 10 epochs of
+        batches of 128 above. ``batch_size=None`` is full batch.
+    bias : adds a constant input of 1 to every layer; its weights are discrete too.
+    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    num_samples : networks drawn by sampled predictions.
+    random_state : int, RandomState or None.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from mpnn.gradient import MomentPropagationClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> classifier = MomentPropagationClassifier(hidden=(101,), random_state=0).fit(X[:1000], y[:1000])
+    >>> bool(classifier.set_params(prediction="bayes").score(X[1000:], y[1000:]) > 0.9)
+    True
+    """
+
+    many_epochs = 10
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        weights: str = "binary",
+        prediction: str = "mode",
+        *,
+        learning_rate: float | None = None,
+        spread: float = 0.5,
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        bias: bool = False,
+        input_scaling: str | None = "auto",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.weights = weights
+        self.prediction = prediction
+        self.learning_rate = learning_rate
+        self.spread = spread
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.bias = bias
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> MomentPropagation:
+        if self.weights not in BELIEFS:
+            raise ValueError(f"weights must be one of {tuple(BELIEFS)}, got {self.weights!r}")
+        return MomentPropagation(
+            network=NetworkSpec(widths, bias=self.bias),
+            family=BELIEFS[self.weights](spread=self.spread),
+            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
+        )

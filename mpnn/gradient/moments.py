@@ -1,0 +1,105 @@
+"""Means and variances through a network of random weights: the forward half of mean-field message passing.
+
+With inputs of mean m and variance v and independent weights of mean t and variance s, a pre-activation is
+Gaussian in the limit of many inputs, with mean ``sum m t`` and variance ``sum (m² + v) s + v t²`` (Soudry,
+Hubara and Meir 2014; Shayer, Levi and Fetaya 2018; Peters and Welling 2018).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import Array
+from jax.scipy.stats import norm
+
+from mpnn.gradient import surrogates
+from mpnn.gradient.families import Moments
+
+__all__ = ["MomentNorm", "dense_moments", "expected_logits", "unit_sample", "sign_moments", "sign_sample"]
+
+# Keeps the derivative of a deviation finite where nothing is uncertain.
+VARIANCE_FLOOR = 1e-6
+NORM_EPSILON = 1e-4
+
+
+def dense_moments(
+    mean: Array, variance: Array | None, weight: Moments, scale: float, *, unit_power: bool = False
+) -> Moments:
+    """Moments ``[B, K]`` of ``scale * x @ w`` from those of x ``[B, N]`` and of w ``[N, K]``.
+
+    variance None: x is known. unit_power: ``m² + v = 1``, as for signs, which saves a matrix product.
+    """
+    total = scale * (mean @ weight.mean)
+    if weight.variance.ndim == 0:
+        spread = jnp.zeros_like(total)
+    elif unit_power:
+        spread = jnp.sum(weight.variance, axis=0)
+    else:
+        power = jnp.square(mean) if variance is None else jnp.square(mean) + variance
+        spread = power @ weight.variance
+    if variance is not None:
+        spread = spread + variance @ jnp.square(weight.mean)
+    return Moments(total, jnp.broadcast_to(scale**2 * spread + VARIANCE_FLOOR, total.shape))
+
+
+def sign_moments(state: Moments) -> Moments:
+    """Moments of the sign of a Gaussian: ``2 Phi(m / sqrt v) - 1`` and 1 less its square."""
+    mean = 2.0 * norm.cdf(state.mean / jnp.sqrt(state.variance)) - 1.0
+    return Moments(mean, 1.0 - jnp.square(mean))
+
+
+def unit_sample(key: Array, state: Moments, activate: Callable[[Array], Array]) -> Array:
+    """Draw the pre-activation and apply the unit to it."""
+    noise = jax.random.normal(key, state.mean.shape, state.mean.dtype)
+    return activate(state.mean + jnp.sqrt(state.variance) * noise)
+
+
+def sign_sample(key: Array, state: Moments, temperature: float) -> Array:
+    """Draw signs, with the derivative of the Concrete distribution at a temperature (Berger et al. 2023)."""
+    logit = norm.logcdf(state.mean / jnp.sqrt(state.variance)) - norm.logcdf(
+        -state.mean / jnp.sqrt(state.variance)
+    )
+    noise = jax.random.logistic(key, logit.shape, logit.dtype)
+    relaxed = jnp.tanh((logit + noise) / (2.0 * temperature))
+    return relaxed + jax.lax.stop_gradient(surrogates.sign(relaxed) - relaxed)
+
+
+def expected_logits(state: Moments) -> Array:
+    """Logits whose softmax is about the mean softmax of Gaussian outputs: ``m / sqrt(1 + pi v / 8)``.
+
+    (MacKay 1992, for one output; applied to each of several.)
+    """
+    return state.mean / jnp.sqrt(1.0 + jnp.pi / 8.0 * state.variance)
+
+
+class MomentNorm(nnx.BatchNorm):
+    """Batch norm of numbers, as in flax, and of moments: the variance of a batch is ``E[v] + Var[m]``."""
+
+    def __init__(
+        self, num_features: int, *, momentum: float, use_bias: bool, use_scale: bool, rngs: nnx.Rngs
+    ):
+        super().__init__(
+            num_features,
+            momentum=momentum,
+            epsilon=NORM_EPSILON,
+            use_bias=use_bias,
+            use_scale=use_scale,
+            rngs=rngs,
+        )
+
+    def moments(self, state: Moments, *, train: bool, mask: Array | None = None) -> Moments:
+        """Normalize moments ``[..., features]``; training updates the running statistics."""
+        if train:
+            axes = tuple(range(state.mean.ndim - 1))
+            mean = jnp.mean(state.mean, axes, where=mask)
+            spread = jnp.mean(state.variance + jnp.square(state.mean), axes, where=mask) - jnp.square(mean)
+            for running, new in ((self.mean, mean), (self.var, spread)):
+                running[...] = self.momentum * running[...] + (1.0 - self.momentum) * new
+        else:
+            mean, spread = self.mean[...], self.var[...]
+        scale = jax.lax.rsqrt(spread + self.epsilon)
+        if self.scale is not None:
+            scale = scale * self.scale[...]
+        shift = 0.0 if self.bias is None else self.bias[...]
+        return Moments((state.mean - mean) * scale + shift, state.variance * jnp.square(scale))

@@ -1,0 +1,120 @@
+"""BayesBiNN: the Bayesian learning rule for Bernoulli weights (Meng, Bachmann and Khan 2020).
+
+A weight is +1 with probability ``sigmoid(2 f)``, where the field f is its natural parameter; its mean is
+``tanh f`` and its Fisher information ``sech² f``. With N samples, prior fields ``f0`` and learning rate a,
+the rule is ``f <- (1 - a) f - a (N dL/dmean - f0)``, equation (9) there.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from mpnn.gradient.optimizers.checks import require_params
+
+__all__ = [
+    "PriorState",
+    "bayesbinn",
+    "divide_by_fisher",
+    "fisher_information",
+    "pull_to_prior",
+    "relaxed_sample",
+    "set_prior",
+    "sign_ema",
+]
+
+# Smallest Fisher information that anything is divided by.
+FISHER_FLOOR = 1e-10
+
+
+class PriorState(NamedTuple):
+    """Fields of the prior."""
+
+    prior: Any
+
+
+def relaxed_sample(key: Array, field: Array, temperature: float) -> Array:
+    """Draw weights in (-1, 1) that depend smoothly on their fields: ``tanh((f + d) / temperature)``.
+
+    d is half a standard logistic variable (Concrete distribution); as the temperature goes to 0 the weights
+    become exact Bernoulli draws, and their gradients vanish.
+    """
+    return jnp.tanh((field + 0.5 * jax.random.logistic(key, field.shape, field.dtype)) / temperature)
+
+
+def fisher_information(field: Array) -> Array:
+    """``sech² f``, without the cancellation of ``1 - tanh² f``; at least ``FISHER_FLOOR``."""
+    decay = jnp.exp(-2.0 * jnp.abs(field))
+    return jnp.maximum(4.0 * decay / jnp.square(1.0 + decay), FISHER_FLOOR)
+
+
+def divide_by_fisher() -> optax.GradientTransformation:
+    """Turn gradients by fields into gradients by means; the parameters are the fields."""
+    return optax.stateless(
+        lambda updates, params: jax.tree.map(
+            lambda update, field: update / fisher_information(field), updates, params
+        )
+    )
+
+
+def pull_to_prior(weight: float = 1.0) -> optax.GradientTransformation:
+    """Add ``weight (f - f0)``, the gradient by the mean of the divergence from the prior.
+
+    ``f0`` is 0 (uniform) until :func:`set_prior` changes it.
+    """
+
+    def update(updates: Any, state: PriorState, params: Any = None) -> tuple[Any, PriorState]:
+        require_params(params)
+        pulled = jax.tree.map(
+            lambda update, field, prior: update + weight * (field - prior), updates, params, state.prior
+        )
+        return pulled, state
+
+    return optax.GradientTransformation(lambda params: PriorState(optax.tree.zeros_like(params)), update)
+
+
+def set_prior(state: Any, fields: Any) -> Any:
+    """Return an optimizer state whose prior is ``fields``, such as the posterior of an earlier task."""
+
+    def replace(leaf: Any) -> Any:
+        return PriorState(fields) if isinstance(leaf, PriorState) else leaf
+
+    return jax.tree.map(replace, state, is_leaf=lambda leaf: isinstance(leaf, PriorState))
+
+
+def bayesbinn(
+    learning_rate: optax.ScalarOrSchedule,
+    num_samples: int,
+    momentum: float = 0.0,
+    prior_weight: float = 1.0,
+) -> optax.GradientTransformation:
+    """The rule, for parameters that are fields and gradients taken through :func:`relaxed_sample`.
+
+    Parameters
+    ----------
+    learning_rate : in (0, 1], or a schedule.
+    num_samples : size N of the data set whose mean loss the gradients belong to.
+    momentum : weight of the old average gradient, in [0, 1).
+    prior_weight : factor of the divergence from the prior; 1 is Bayes.
+    """
+    return optax.chain(
+        optax.scale(num_samples),
+        divide_by_fisher(),
+        pull_to_prior(prior_weight),
+        optax.ema(momentum, debias=True) if momentum else optax.identity(),
+        optax.scale_by_learning_rate(learning_rate),
+    )
+
+
+def sign_ema(learning_rate: optax.ScalarOrSchedule, gain: float = 1.0) -> optax.GradientTransformation:
+    """What the rule becomes at the released image settings: ``f <- (1 - a) f - a gain g``.
+
+    There the temperature is 1e-10 and float32 saturates every weight: the weights are ``sign(f)``, g is their
+    straight-through gradient, and the field is an exponentially decayed sum of gradients whose scale does not
+    matter. Neither noise, nor the divergence from the prior, nor the number of samples is left.
+    """
+    return optax.chain(
+        optax.scale(gain), optax.add_decayed_weights(1.0), optax.scale_by_learning_rate(learning_rate)
+    )

@@ -1,0 +1,57 @@
+"""BiMU: Bernoulli weights that forget a little, so that they never saturate (Cottart et al. 2026)."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from mpnn.gradient.optimizers.bayesbinn import fisher_information
+from mpnn.gradient.optimizers.checks import require_params
+
+__all__ = ["BiMUState", "bimu"]
+
+
+class BiMUState(NamedTuple):
+    """Number of updates so far."""
+
+    num_updates: Array
+
+
+def bimu(
+    learning_rate: optax.ScalarOrSchedule = 1.0,
+    *,
+    memory: int,
+    prior_weight: float = 1.0,
+    largest_step: float = 1.0,
+) -> optax.GradientTransformation:
+    """Metaplastic steps of fields f with gradients g through relaxed samples.
+
+    ``f <- f - (a g + k sech²(f) f / memory) / (k sech²(f) + 2 g tanh(f) + 2 |g| + 1 / largest_step)``: the
+    denominator is a curvature, never negative, that makes confident weights move less; the second term of the
+    numerator forgets what lies more than ``memory`` updates back. Where all gradients of an array are 0 it
+    stays.
+
+    Parameters
+    ----------
+    learning_rate : a > 0, or a schedule.
+    memory : number of updates that are remembered, >= 1.
+    prior_weight : k > 0, weight of the divergence from the prior.
+    largest_step : bound of the step per unit of gradient, > 0.
+    """
+
+    def step(gradient: Array, field: Array, rate: Any) -> Array:
+        information = prior_weight * fisher_information(field)
+        numerator = rate * gradient + information * field / memory
+        curvature = information + 2.0 * gradient * jnp.tanh(field) + 2.0 * jnp.abs(gradient)
+        change = -numerator / (curvature + 1.0 / largest_step)
+        return jnp.where(jnp.any(gradient != 0.0), change, 0.0)
+
+    def update(updates: Any, state: BiMUState, params: Any = None) -> tuple[Any, BiMUState]:
+        require_params(params)
+        rate = learning_rate(state.num_updates) if callable(learning_rate) else learning_rate
+        changes = jax.tree.map(lambda gradient, field: step(gradient, field, rate), updates, params)
+        return changes, BiMUState(optax.safe_increment(state.num_updates))
+
+    return optax.GradientTransformation(lambda _: BiMUState(jnp.zeros([], jnp.int32)), update)

@@ -1,0 +1,167 @@
+"""The trainer that all gradient methods share: epochs of mini-batches in one compiled program.
+
+Data stay on the device; :func:`train_many` maps the same program over problems of one shape. Axes: problems
+P, samples n, batch B, outputs K.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from mpnn.gradient.losses import LOSSES, errors
+from mpnn.gradient.methods import Leaves, Method, Parameters, Plan, apply, initial_leaves
+
+__all__ = ["Data", "History", "TrainState", "init", "init_many", "train", "train_many"]
+
+
+class Data(NamedTuple):
+    """Rows ``[m]`` of the inputs ``[n, ...]``, their targets ``[m]``; mask ``[m]`` is 0 for padding."""
+
+    inputs: Array
+    rows: Array
+    targets: Array
+    mask: Array
+
+
+class TrainState(NamedTuple):
+    """What the next step needs."""
+
+    parameters: Parameters
+    statistics: Leaves
+    optimizer: optax.OptState
+    step: Array
+
+
+class History(NamedTuple):
+    """Mean loss and error of the training batches, as they were met; ``[epochs]``."""
+
+    loss: Array
+    error: Array
+
+
+def _init(key: Array, method: Method, plan: Plan) -> TrainState:
+    parameters, statistics = initial_leaves(method, key)
+    return TrainState(
+        parameters, statistics, method.optimizer(plan).init(parameters), jnp.zeros([], jnp.int32)
+    )
+
+
+def _objective(
+    parameters: Parameters,
+    statistics: Leaves,
+    batch: Data,
+    key: Array,
+    step: Array,
+    method: Method,
+    plan: Plan,
+) -> tuple[Array, tuple[Leaves, Array]]:
+    """Mean loss of a batch; the statistics afterwards and the number of errors."""
+    read_key, unit_key = jax.random.split(key)
+    weights = method.read(parameters.latents, read_key, step, plan)
+    outputs, statistics = apply(
+        method,
+        weights,
+        parameters.real,
+        statistics,
+        batch.inputs,
+        train=True,
+        key=unit_key,
+        mask=batch.mask[:, None] if plan.uneven else None,
+    )
+    logits = method.logits(outputs)
+    losses = LOSSES[method.loss](logits, batch.targets)
+    count = jnp.maximum(jnp.sum(batch.mask), 1.0)
+    wrong = jnp.sum(batch.mask * errors(logits, batch.targets))
+    return jnp.sum(batch.mask * losses) / count + method.penalty(parameters.latents), (statistics, wrong)
+
+
+def _step(
+    state: TrainState, batch: Data, key: Array, method: Method, plan: Plan
+) -> tuple[TrainState, tuple[Array, Array]]:
+    value_and_grad = jax.value_and_grad(_objective, has_aux=True)
+    arguments = (state.parameters, state.statistics, batch)
+    if method.num_draws == 1:
+        (loss, (statistics, wrong)), gradients = value_and_grad(*arguments, key, state.step, method, plan)
+    else:
+        keys = jax.random.split(key, method.num_draws)
+        every = jax.vmap(lambda one: value_and_grad(*arguments, one, state.step, method, plan))(keys)
+        (loss, (statistics, wrong)), gradients = jax.tree.map(partial(jnp.mean, axis=0), every)
+    updates, optimizer = method.optimizer(plan).update(gradients, state.optimizer, state.parameters)
+    after = TrainState(
+        optax.apply_updates(state.parameters, updates),
+        statistics,
+        optimizer,
+        optax.safe_increment(state.step),
+    )
+    if plan.uneven:  # a batch of nothing but padding changes nothing
+        empty = jnp.sum(batch.mask) == 0
+        after = jax.tree.map(lambda old, new: jnp.where(empty, old, new), state, after)
+    return after, (loss * jnp.sum(batch.mask), wrong)
+
+
+def _batches(key: Array, mask: Array, plan: Plan) -> tuple[Array, Array]:
+    """Places in the problem ``[steps, B]`` in random order, padding last, and their mask."""
+    order = jnp.argsort(jax.random.uniform(key, mask.shape) + (mask == 0))
+    missing = plan.steps_per_epoch * plan.batch_size - len(mask)
+    places = jnp.pad(order, (0, missing)).reshape(plan.steps_per_epoch, plan.batch_size)
+    present = jnp.pad(mask[order], (0, missing)).reshape(places.shape)
+    return places, present
+
+
+def _epoch(
+    state: TrainState, key: Array, data: Data, method: Method, plan: Plan
+) -> tuple[TrainState, History]:
+    order_key, step_key, augment_key = jax.random.split(key, 3)
+    places, present = _batches(order_key, data.mask, plan)
+
+    def one(state: TrainState, now: tuple[Array, Array]) -> tuple[TrainState, tuple[Array, Array]]:
+        place, mask = now
+        inputs = method.augment(jax.random.fold_in(augment_key, state.step), data.inputs[data.rows[place]])
+        batch = Data(inputs, data.rows[place], data.targets[place], mask)
+        return _step(state, batch, jax.random.fold_in(step_key, state.step), method, plan)
+
+    state, (losses, wrong) = jax.lax.scan(one, state, (places, present))
+    total = jnp.sum(data.mask)
+    return state, History(jnp.sum(losses) / total, jnp.sum(wrong) / total)
+
+
+def _train(
+    key: Array, method: Method, plan: Plan, state: TrainState, data: Data
+) -> tuple[TrainState, History]:
+    keys = jax.random.split(key, plan.num_epochs)
+    return jax.lax.scan(lambda now, own: _epoch(now, own, data, method, plan), state, keys)
+
+
+# init(key, method, plan): a state before training.
+init = jax.jit(_init, static_argnums=(1, 2))
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def init_many(keys: Array, method: Method, plan: Plan) -> TrainState:
+    """States of P problems; every leaf has a leading axis P."""
+    return jax.vmap(lambda key: _init(key, method, plan))(keys)
+
+
+# train(key, method, plan, state, data): all epochs; the state is donated.
+train = jax.jit(_train, static_argnums=(1, 2), donate_argnums=3)
+
+
+@partial(jax.jit, static_argnums=(1, 2, 5), donate_argnums=3)
+def train_many(
+    keys: Array, method: Method, plan: Plan, states: TrainState, data: Data, at_once: int | None = None
+) -> tuple[TrainState, History]:
+    """Train P problems side by side, at most ``at_once`` at a time; they share the inputs ``[n, ...]``."""
+
+    def one(own: tuple[Array, TrainState, Array, Array, Array]) -> tuple[TrainState, History]:
+        key, state, *problem = own
+        return _train(key, method, plan, state, Data(data.inputs, *problem))
+
+    own = (keys, states, data.rows, data.targets, data.mask)
+    num_problems = data.rows.shape[0]
+    if at_once is None or at_once >= num_problems:
+        return jax.vmap(one)(own)
+    return jax.lax.map(one, own, batch_size=at_once)
