@@ -39,7 +39,7 @@ ITEM = re.compile(r"^([a-z_]+(?:, [a-z_]+)*): (?=\S)")
 
 
 def _skip_noise(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out what says nothing of ours: numbers of named tuples' fields, scikit-learn's metadata routing."""
+    """Leave out numbers of named tuples' fields, and scikit-learn's metadata routing."""
     numbered = (getattr(member, "__doc__", None) or "").startswith("Alias for field number")
     return True if numbered or re.fullmatch(r"set_\w+_request", name) else None
 
@@ -52,7 +52,9 @@ def _show_items(app: Any, what: str, name: str, member: Any, options: Any, lines
         is_item = bool(ITEM.match(line)) and starts
         if is_item:
             lines[place] = ITEM.sub(r":\1: ", line)
-        in_list = is_item or (in_list and line.startswith(" "))
+        in_list = is_item or (in_list and bool(line.strip()))
+        if in_list and not is_item:
+            lines[place] = f"    {line.strip()}"
 
 
 def setup(app: Any) -> None:
