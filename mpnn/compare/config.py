@@ -78,6 +78,8 @@ class CompareConfig:
         Draw d of every data set and of every method uses the seed `seed + d`.
     test_limit
         At most this many test examples, drawn once for the whole comparison; None: all of them.
+    classes
+        Labels that are kept of every data set, at least two, for instance one pair; None: all of them.
     """
 
     name: str
@@ -87,6 +89,7 @@ class CompareConfig:
     draws: int = 5
     seed: int = 0
     test_limit: int | None = None
+    classes: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _require(
@@ -105,6 +108,11 @@ class CompareConfig:
                 f"test_limit must be at least 1, got {self.test_limit}",
                 "test_limit = 1000, or leave it out for the whole test set",
             )
+        if self.classes is not None:
+            _require(
+                len(self.classes) >= 2, f"classes must hold two labels at least, got {self.classes}", "[4, 9]"
+            )
+            _require_unique(self.classes, "classes")
         _require(bool(self.methods), "methods must hold at least one method", 'a table "[[methods]]"')
         _require_unique([method.name for method in self.methods], "names of methods")
 

@@ -10,7 +10,7 @@ import shutil
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -52,12 +52,15 @@ class Job:
     draw: int
     seed: int
     test_limit: int | None
+    classes: tuple[int, ...] | None = None
 
     @property
     def key(self) -> str:
         """The key of the job's row: a hash of all that decides it."""
         identity = to_jsonable(asdict(self))
         del identity["method"]["shots"]  # which rows there are, not what one row holds
+        if self.classes is None:
+            del identity["classes"]
         return row_key(identity)
 
 
@@ -67,7 +70,7 @@ Listener = Callable[[Job, Row | None], None]
 def list_jobs(config: CompareConfig) -> list[Job]:
     """Return the jobs in the order they run: all methods of one draw follow each other."""
     return [
-        Job(method, dataset, shots, draw, config.seed + draw, config.test_limit)
+        Job(method, dataset, shots, draw, config.seed + draw, config.test_limit, config.classes)
         for dataset in config.datasets
         for shots in config.shots
         for draw in range(config.draws)
@@ -152,6 +155,8 @@ def _load(name: str, config: CompareConfig) -> Dataset:
         dataset = load_dataset(name)
     except (ValueError, OSError) as error:
         raise ConfigError(f"cannot load the data set {name!r}: {error}") from error
+    if config.classes is not None:
+        dataset = _only_classes(dataset, config.classes)
     smallest = np.unique(dataset.y_train, return_counts=True)[1].min()
     if max(config.shots) > smallest:
         raise ConfigError(
@@ -159,6 +164,20 @@ def _load(name: str, config: CompareConfig) -> Dataset:
             f"shots must not exceed that, got {max(config.shots)}"
         )
     return dataset
+
+
+def _only_classes(dataset: Dataset, classes: tuple[int, ...]) -> Dataset:
+    unknown = sorted(set(classes) - set(dataset.y_train.tolist()))
+    if unknown:
+        raise ConfigError(f"{dataset.name} has no class {unknown[0]!r}; leave it out of classes")
+    train, test = (np.isin(labels, classes) for labels in (dataset.y_train, dataset.y_test))
+    return replace(
+        dataset,
+        x_train=dataset.x_train[train],
+        y_train=dataset.y_train[train],
+        x_test=dataset.x_test[test],
+        y_test=dataset.y_test[test],
+    )
 
 
 def _check_folder(output: Path, jobs: list[Job]) -> None:

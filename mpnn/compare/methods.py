@@ -16,6 +16,7 @@ from mpnn.compare.baselines import sklearn_method
 from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, unknown_name
 from mpnn.compare.contract import Method
 from mpnn.compare.pairwise import pairwise_method
+from mpnn.compare.solver_methods import BEMI, LOCAL_SEARCH, SINGLE_NEURON
 
 __all__ = ["METHODS", "check_methods", "check_params"]
 
@@ -52,6 +53,9 @@ METHODS: dict[str, Method] = {
     "message_passing": pairwise_method(
         _message_passing, "Few-bit networks by message passing, one per pair of classes"
     ),
+    "bemi": BEMI,
+    "single_neuron": SINGLE_NEURON,
+    "local_search": LOCAL_SEARCH,
     # Multinomial, L2 penalty with C = 1 (scikit-learn's defaults); more steps, so that it converges.
     "logistic_regression": sklearn_method(
         LogisticRegression,

@@ -1,1 +1,22 @@
-"""Training by integer and constraint programming; knows nothing of message passing."""
+"""Few-bit networks trained by integer and constraint programming; knows nothing of message passing.
+
+    from mpnn.solvers import BeMiClassifier
+
+The engines are optional: `pip install 'mpnn[solvers]'` brings OR-Tools CP-SAT and HiGHS, `mpnn[scip]` and
+`mpnn[gurobi]` the others.
+"""
+
+from mpnn.solvers.base import NoNetworkError
+from mpnn.solvers.bemi import BeMiClassifier
+from mpnn.solvers.engines import MissingEngineError, installed_engines
+from mpnn.solvers.local_search import LocalSearchClassifier
+from mpnn.solvers.single_neuron import SingleNeuronClassifier
+
+__all__ = [
+    "BeMiClassifier",
+    "LocalSearchClassifier",
+    "MissingEngineError",
+    "NoNetworkError",
+    "SingleNeuronClassifier",
+    "installed_engines",
+]

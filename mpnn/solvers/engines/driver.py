@@ -44,7 +44,7 @@ def solve(
     start: NDArray | None = None,
     listener: Listener | None = None,
 ) -> Solution:
-    """Solve a model with one of the engines.
+    """Solve a model with one of the engines; a start that is a solution is never lost.
 
     Parameters
     ----------
@@ -89,13 +89,27 @@ def solve(
             worker.stop()
 
     worker = ENGINES[engine]()
+    known = start if start is not None and model.accepts(start) else None
+    if known is not None:
+        report(model.value(known), np.nan)
     outcome, interrupted = _run_interruptibly(worker, model, limits, start, report)
+    if known is not None:
+        outcome = _no_worse_than(known, outcome, model, better)
     objective = None if outcome.values is None else model.value(outcome.values)
     bound = outcome.bound if outcome.bound is not None and np.isfinite(outcome.bound) else None
     seconds = perf_counter() - began
     if objective is not None and not incumbents:
         incumbents.append(Incumbent(seconds, objective, np.nan if bound is None else bound))
     return Solution(outcome.status, outcome.values, objective, bound, seconds, tuple(incumbents), interrupted)
+
+
+def _no_worse_than(start: NDArray, outcome: Outcome, model: Model, better: float) -> Outcome:
+    """Return the start where a search that was cut off has nothing as good: engines may ignore starts."""
+    if outcome.values is None:
+        return Outcome("feasible", start, outcome.bound)
+    if (model.value(start) - model.value(outcome.values)) * better > 0.0:
+        return outcome._replace(values=start)
+    return outcome
 
 
 def _run_interruptibly(worker: Engine, *arguments: Any) -> tuple[Outcome, bool]:

@@ -1,7 +1,7 @@
 """A small description of an integer program, the same for every engine."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -139,6 +139,10 @@ class Model:
             if np.isfinite(row.upper) and row.upper < largest:
                 slack = largest - row.upper if row.big_m is None else row.big_m
                 yield _relaxed(row.expression, variable, value, slack, upper=row.upper)
+
+    def linearised(self) -> "Model":
+        """Return the same program without implications."""
+        return replace(self, rows=list(self.without_implications()))
 
     def _range(self, expression: Expression) -> tuple[float, float]:
         columns, coefficients = expression

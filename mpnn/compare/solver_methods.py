@@ -1,0 +1,88 @@
+"""Solver methods in a comparison: which there are, and what their stages did."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mpnn.compare.contract import Evaluation, Method, Task
+from mpnn.compare.pairwise import pairwise_method
+
+__all__ = ["BEMI", "LOCAL_SEARCH", "SINGLE_NEURON", "solver_vote"]
+
+
+def solver_vote(classifier: Callable[..., Any], summary: str) -> Method:
+    """Return the pairwise vote of a solver's classifier; rows also hold what each stage did."""
+    vote = pairwise_method(classifier, summary)
+
+    def evaluate(ensemble: Any, task: Task) -> Evaluation:
+        evaluation = vote.evaluate(ensemble, task)
+        stages = [getattr(member, "stages_", []) for member in ensemble.estimators_]
+        if any(stages):
+            evaluation.facts["stages"] = stage_summary(stages)
+        return evaluation
+
+    return Method(vote.summary, vote.parameters, vote.build, evaluate)
+
+
+def stage_summary(members: list[list[Any]]) -> dict[str, dict[str, Any]]:
+    """Return, for each stage by name, shares of statuses and means over the networks."""
+    names = list(dict.fromkeys(stage.name for stages in members for stage in stages))
+    return {name: _summarise([s for stages in members for s in stages if s.name == name]) for name in names}
+
+
+def _summarise(stages: list[Any]) -> dict[str, Any]:
+    statuses = [stage.status for stage in stages]
+    measured = ("objective", "bound", "gap", "seconds", "first_seconds", "start_objective", "kept", "nonzero")
+    means = {}
+    for name in measured:
+        values = [value for stage in stages if (value := getattr(stage, name)) is not None]
+        means[name] = float(np.mean(values)) if values else None
+    return {"statuses": {status: statuses.count(status) for status in sorted(set(statuses))}, **means}
+
+
+def _bemi(**params: Any) -> Any:
+    """Build BeMi's classifier; in a config the start "message_passing" trains the same network first."""
+    from mpnn.solvers import BeMiClassifier
+
+    start = params.get("warm_start")
+    if start == "none":
+        params["warm_start"] = None
+    elif start == "message_passing":
+        params["warm_start"] = _same_network(params)
+    return BeMiClassifier(**params)
+
+
+def _same_network(params: Mapping[str, Any]) -> Any:
+    """Return message passing on BeMi's network: its widths, levels and, up to one factor, its inputs."""
+    from mpnn.estimators import MessagePassingClassifier
+    from mpnn.solvers import BeMiClassifier
+
+    known = BeMiClassifier().get_params() | dict(params)
+    levels = known["levels"]
+    return MessagePassingClassifier(
+        hidden=known["hidden"],
+        weights="ternary" if levels == 1 else levels,
+        input_scaling="max_abs",
+    )
+
+
+def _single_neuron(**params: Any) -> Any:
+    from mpnn.solvers import SingleNeuronClassifier
+
+    return SingleNeuronClassifier(**params)
+
+
+def _local_search(**params: Any) -> Any:
+    from mpnn.solvers import LocalSearchClassifier
+
+    return LocalSearchClassifier(**params)
+
+
+BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
+SINGLE_NEURON = solver_vote(
+    _single_neuron, "One ternary neuron per pair of classes by linear or integer programming"
+)
+LOCAL_SEARCH = solver_vote(
+    _local_search, "Few-bit networks by iterated local search, one per pair of classes"
+)

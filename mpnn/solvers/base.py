@@ -1,0 +1,155 @@
+"""What every classifier trained by a solver has in common."""
+
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mpnn.solvers.formulation import Weights, forward
+from mpnn.solvers.inputs import IntegerInputs
+
+__all__ = [
+    "BinaryNetworkMixin",
+    "MulticlassNetworkMixin",
+    "NoNetworkError",
+    "SolverClassifier",
+    "check_hidden",
+    "check_levels",
+    "weights_to_start_from",
+]
+
+LARGEST_LEVEL = 127
+
+
+class NoNetworkError(RuntimeError):
+    """The solver found no network in the time it had, or there is none."""
+
+
+class SolverClassifier(ClassifierMixin, BaseEstimator):
+    """Whole weights and sign activations on whole inputs; subclasses add `fit`."""
+
+    input_transform_: IntegerInputs
+    weights_: list[NDArray]
+    biases_: list[NDArray] | None
+    classes_: NDArray
+
+    def _encode(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+        """Check the samples; return inputs [n, features] and class numbers [n]. Sets `classes_`."""
+        inputs, labels = validate_data(self, X, y)
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_[0]!r}"
+            )
+        if len(self.classes_) > 2 and not self.__sklearn_tags__().classifier_tags.multi_class:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(labels)}; put {type(self).__name__} into PairwiseVoteClassifier"
+            )
+        return inputs, codes
+
+    def _seed(self) -> int:
+        return int(check_random_state(getattr(self, "random_state", None)).randint(np.iinfo(np.int32).max))
+
+    def _publish(self, weights: Weights) -> None:
+        """Store weights of the live inputs as the whole network's."""
+        live = self.input_transform_.live
+        first = np.zeros((len(live), weights.layers[0].shape[1]), np.int8)
+        first[live] = weights.layers[0]
+        self.weights_ = [first, *(layer.astype(np.int8) for layer in weights.layers[1:])]
+        self.biases_ = None if weights.biases is None else [bias.astype(np.int8) for bias in weights.biases]
+
+    def _outputs(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Pre-activations of the last layer, [n, K]."""
+        check_is_fitted(self)
+        inputs = self.input_transform_(validate_data(self, X, reset=False))
+        layers = tuple(layer.astype(np.int64) for layer in self.weights_)
+        biases = None if self.biases_ is None else tuple(bias.astype(np.int64) for bias in self.biases_)
+        return forward(inputs, Weights(layers, biases))[-1]
+
+
+class BinaryNetworkMixin:
+    """One output; positive or 0 means the second class."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Return the output [n], a whole number; 0 or more votes for the second class."""
+        return self._outputs(X)[:, 0].astype(float)  # type: ignore[attr-defined]
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return labels [n]."""
+        return self.classes_[(self.decision_function(X) >= 0).astype(int)]  # type: ignore[attr-defined]
+
+
+class MulticlassNetworkMixin:
+    """One output a class, +1 for the sample's own and -1 for the others."""
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Return outputs [n, C], whole numbers; for two classes their difference [n]."""
+        outputs = self._outputs(X).astype(float)  # type: ignore[attr-defined]
+        return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Return the labels [n] of the largest outputs; ties are drawn, alike for the same sample."""
+        outputs = self._outputs(X)  # type: ignore[attr-defined]
+        winners = outputs.argmax(axis=1)
+        top = outputs == outputs.max(axis=1, keepdims=True)
+        rows = np.asarray(X)
+        for sample in np.flatnonzero(top.sum(axis=1) > 1):
+            tied = np.flatnonzero(top[sample])
+            draw = np.random.default_rng(crc32(np.asarray(rows[sample], float).tobytes()))
+            winners[sample] = draw.choice(tied)
+        return self.classes_[winners]  # type: ignore[attr-defined]
+
+    def predict_all_good(self, X: ArrayLike) -> NDArray:
+        """Return class numbers [n], -1 where not exactly one output is positive or 0.
+
+        The measure of Toro Icarte et al.: a sample is right only if all its outputs are.
+        """
+        on = self._outputs(X) >= 0  # type: ignore[attr-defined]
+        return np.where(on.sum(axis=1) == 1, on.argmax(axis=1), -1)
+
+
+def weights_to_start_from(
+    source: Any, inputs: NDArray, labels: NDArray, random_state: Any = None
+) -> list[NDArray] | None:
+    """Return weights [in, out] from a list of arrays, a fitted classifier, or one that is fitted here.
+
+    A classifier that has no `weights_` yet is cloned and fitted on the same samples, with the given random
+    state unless it has one of its own.
+    """
+    if source is None:
+        return None
+    if hasattr(source, "fit"):
+        model = source
+        if not hasattr(source, "weights_"):
+            model = clone(source)
+            if "random_state" in model.get_params() and model.random_state is None:
+                model.set_params(random_state=random_state)
+            model.fit(inputs, labels)
+        source = model.weights_
+    return [np.asarray(layer, dtype=np.int64) for layer in source]
+
+
+def check_levels(levels: int) -> None:
+    """Refuse weights that int8 cannot hold."""
+    if not isinstance(levels, int | np.integer) or not 1 <= levels <= LARGEST_LEVEL:
+        raise ValueError(f"levels must be a whole number from 1 to {LARGEST_LEVEL}, got {levels!r}")
+
+
+def check_hidden(hidden: Any) -> tuple[int, ...]:
+    """Return the widths of the hidden layers as a tuple of whole numbers of at least 1."""
+    widths = tuple(hidden)
+    if any(not isinstance(width, int | np.integer) or width < 1 for width in widths):
+        raise ValueError(f"hidden must hold whole numbers of at least 1, got {hidden!r}")
+    return tuple(int(width) for width in widths)

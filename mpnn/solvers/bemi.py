@@ -1,0 +1,312 @@
+"""BeMi's lexicographic training of one small network for two classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpnn.solvers.base import (
+    BinaryNetworkMixin,
+    NoNetworkError,
+    SolverClassifier,
+    check_hidden,
+    check_levels,
+    weights_to_start_from,
+)
+from mpnn.solvers.bemi_models import (
+    BIG_MS,
+    STAGES,
+    Problem,
+    Program,
+    least_margins,
+    margin_program,
+    satisfiability_program,
+)
+from mpnn.solvers.engines import Limits, Solution, check_engine, solve
+from mpnn.solvers.formulation import Weights
+from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
+from mpnn.solvers.progress import Announce, shown_progress
+
+__all__ = ["BeMiClassifier", "Stage"]
+
+# How the published script shares 25 seconds out.
+SHARES = {"SM": 0.4, "MM": 0.4, "MW": 0.2}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage did.
+
+    Parameters
+    ----------
+    name
+        "SM", "MM" or "MW".
+    status, objective, bound, gap, seconds, first_seconds
+        As in :class:`mpnn.solvers.engines.Solution`.
+    time_limit
+        Seconds it had, with what earlier stages left.
+    start_objective
+        Objective of the start, None where there was none.
+    kept
+        Samples that are confidently right after SM.
+    nonzero
+        Non-zero weights after the stage.
+    """
+
+    name: str
+    status: str
+    objective: float | None
+    bound: float | None
+    gap: float | None
+    seconds: float
+    first_seconds: float | None
+    time_limit: float
+    start_objective: float | None
+    kept: int
+    nonzero: int
+
+
+class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
+    """A few-bit sign network for two classes by integer programming, in three stages.
+
+    SM makes as many samples as possible confidently right; MM then maximises the sum of the margins of all
+    neurons on these; MW then removes as many weights as possible without losing margin. Weights are {-P..P}
+    without biases; of inputs that are 0 in all of training they are 0. For more classes, use
+    `PairwiseVoteClassifier(BeMiClassifier(), ties="head_to_head")`.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers, BeMi's own are (4, 4) and (10, 3); () for one neuron.
+    time_limit : seconds, shared among the stages as 2 : 2 : 1, or one number a stage; what a stage leaves
+        goes to the next.
+    levels : P of the weights {-P..P}, 1 to 127.
+    stages : ``("SM", "MM", "MW")`` or its ablations: "SM" first, the others in this order, if at all.
+    warm_start : what SM begins with, and the later stages where it is better than the stage before:
+        ``"lp_rounding"`` (a linear program, rounded, copied into every hidden neuron), None, a list of weight
+        arrays [in, out], or a classifier with ``weights_``; if unfitted, it is fitted on the same samples.
+    engine : ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
+    constant_neurons : whether hidden neurons may have one sign for all samples. They may in the publication,
+        and wide margins are then had most cheaply by such neurons.
+    eps : in (0, 1]; a negative pre-activation is at most -eps. Inputs are whole, so any value is one model;
+        0.1 is published.
+    big_m : ``"implications"`` where the engine has them; ``"point"``: the least valid number for each sample;
+        ``"paper"``: one number for each layer, as published.
+    input_scaling : ``"raw"`` or ``"unit"``, see :func:`mpnn.solvers.inputs.integer_inputs`.
+    threads : of the engine; with one, the search is the same every time, but for where the clock ends it.
+    work_limit : deterministic units that each stage may also use (CP-SAT, Gurobi); None for the clock alone.
+    verbose : shows stage, objective, bound and time.
+    random_state : int, RandomState or None.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted; an output of 0 votes for the second.
+    weights_ : list of int8 arrays [in, out].
+    stages_ : list of :class:`Stage`.
+    interrupted_ : whether Ctrl-C ended the search; the weights are then the best found.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from mpnn.solvers import BeMiClassifier
+    >>> X, y = load_digits(n_class=2, return_X_y=True)
+    >>> classifier = BeMiClassifier(hidden=(4,), time_limit=5, random_state=0).fit(X[:6], y[:6])
+    >>> classifier.weights_[0].shape, classifier.stages_[0].status
+    ((64, 4), 'optimal')
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (4, 4),
+        time_limit: float | Sequence[float] = 25.0,
+        *,
+        levels: int = 1,
+        stages: Sequence[str] = STAGES,
+        warm_start: Any = "lp_rounding",
+        engine: str = "cpsat",
+        constant_neurons: bool = True,
+        eps: float = 1.0,
+        big_m: str = "implications",
+        input_scaling: str = "raw",
+        threads: int = 1,
+        work_limit: float | None = None,
+        verbose: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.time_limit = time_limit
+        self.levels = levels
+        self.stages = stages
+        self.warm_start = warm_start
+        self.engine = engine
+        self.constant_neurons = constant_neurons
+        self.eps = eps
+        self.big_m = big_m
+        self.input_scaling = input_scaling
+        self.threads = threads
+        self.work_limit = work_limit
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "BeMiClassifier":
+        """Train on inputs [n, features] and labels [n] of two classes.
+
+        Raises
+        ------
+        NoNetworkError
+            SM ended without a network, which no start but None makes possible.
+        MissingEngineError
+            The engine is not installed.
+        """
+        inputs, codes = self._encode(X, y)
+        seconds = self._seconds()
+        self.input_transform_ = integer_inputs(inputs, self.input_scaling)
+        problem = self._problem(self.input_transform_(inputs), 2 * codes - 1)
+        start = self._start(problem, inputs, np.asarray(y))
+        seed = self._seed()
+        self.stages_: list[Stage] = []
+        with shown_progress(self.verbose) as announce:
+            weights = self._run_stages(problem, start, seconds, seed, announce)
+        self._publish(weights)
+        return self
+
+    def _run_stages(
+        self,
+        problem: Problem,
+        start: Weights | None,
+        seconds: dict[str, float],
+        seed: int,
+        announce: Announce,
+    ) -> Weights:
+        weights: Weights | None = None
+        kept, left, widened = problem, 0.0, False
+        for name in self.stages:
+            began, allowed = perf_counter(), seconds[name] + left
+            if name == "SM":
+                program = satisfiability_program(problem)
+            elif name == "MM":
+                program = margin_program(kept)
+            else:
+                program = margin_program(kept, _margins_to_keep(kept, weights, widened))
+            values = _best_start(program, [weights, start])
+            limits = Limits(
+                max(allowed - (perf_counter() - began), 0.01), self.threads, seed, self.work_limit
+            )
+            solution = solve(program.model, limits, engine=self.engine, start=values, listener=announce(name))
+            if solution.values is not None:
+                weights = program.network.read(solution.values)
+            elif weights is None:
+                raise NoNetworkError(
+                    f"{self.engine} found no network in {allowed:g} s; raise time_limit or give a warm_start"
+                )
+            if name == "SM":
+                kept = problem.restricted(problem.kept(weights))
+            widened = widened or name == "MM"
+            used = perf_counter() - began
+            left = max(allowed - used, 0.0)
+            start_value = None if values is None else program.model.value(values)
+            self._record(name, solution, weights, allowed, used, start_value, len(kept.signs))
+            self.interrupted_ = solution.interrupted
+            if solution.interrupted or len(kept.signs) == 0:
+                break
+        if weights is None:
+            raise AssertionError("the first stage sets the weights or raises")
+        return weights
+
+    def _record(
+        self,
+        name: str,
+        solution: Solution,
+        weights: Weights,
+        allowed: float,
+        used: float,
+        start_value: float | None,
+        kept: int,
+    ) -> None:
+        self.stages_.append(
+            Stage(
+                name=name,
+                status=solution.status,
+                objective=solution.objective,
+                bound=solution.bound,
+                gap=solution.gap,
+                seconds=used,
+                first_seconds=solution.first_seconds,
+                time_limit=allowed,
+                start_objective=start_value,
+                kept=kept,
+                nonzero=int(sum(np.count_nonzero(layer) for layer in weights.layers)),
+            )
+        )
+
+    def _problem(self, inputs: NDArray, signs: NDArray) -> Problem:
+        check_engine(self.engine)
+        check_levels(self.levels)
+        if self.big_m not in BIG_MS:
+            raise ValueError(f"big_m must be one of {BIG_MS}, got {self.big_m!r}")
+        if not 0.0 < self.eps <= 1.0:
+            raise ValueError(f"eps must be in (0, 1], got {self.eps}")
+        live = inputs[:, self.input_transform_.live]
+        widths = (live.shape[1], *check_hidden(self.hidden), 1)
+        return Problem(
+            live, signs, widths, self.levels, self.eps, self.big_m, self.constant_neurons, inputs.shape[1]
+        )
+
+    def _seconds(self) -> dict[str, float]:
+        """Return the seconds of each stage; checks the stages."""
+        stages = tuple(self.stages)
+        allowed = [name for name in STAGES if name in stages]
+        if not stages or stages[0] != "SM" or list(stages) != allowed:
+            raise ValueError(f"stages must be 'SM' and what follows it of {STAGES}, in order, got {stages}")
+        if isinstance(self.time_limit, Sequence):
+            if len(self.time_limit) != len(stages):
+                raise ValueError(
+                    f"time_limit must be one number or one a stage, got {len(self.time_limit)} for {stages}"
+                )
+            return dict(zip(stages, map(float, self.time_limit), strict=True))
+        total = sum(SHARES[name] for name in stages)
+        return {name: float(self.time_limit) * SHARES[name] / total for name in stages}
+
+    def _start(self, problem: Problem, inputs: NDArray, labels: NDArray) -> Weights | None:
+        if isinstance(self.warm_start, str):
+            if self.warm_start != "lp_rounding":
+                raise ValueError(
+                    "warm_start must be 'lp_rounding', None, weights or a classifier, "
+                    f"got {self.warm_start!r}"
+                )
+            neuron = rounded_neuron(problem.inputs, problem.signs, self.levels)
+            return copied_neuron(neuron, problem.widths, self.levels)
+        given = weights_to_start_from(self.warm_start, inputs, labels, self.random_state)
+        if given is None:
+            return None
+        live = self.input_transform_.live
+        shapes = [layer.shape for layer in given]
+        wanted = [
+            (len(live), *problem.widths[1:2]),
+            *zip(problem.widths[1:-1], problem.widths[2:], strict=True),
+        ]
+        if shapes != wanted:
+            raise ValueError(f"the warm start has layers of shapes {shapes}, this network {wanted}")
+        if max(np.abs(layer).max() for layer in given) > self.levels:
+            raise ValueError(f"the warm start has weights beyond {self.levels}: raise levels")
+        return Weights((given[0][live], *given[1:]))
+
+
+def _margins_to_keep(problem: Problem, weights: Weights | None, widened: bool) -> list[NDArray]:
+    """Return what MW must keep: MM's margins; without MM only the samples' labels, margins of 0."""
+    if widened and weights is not None:
+        return least_margins(problem, weights)
+    return [np.zeros(width) for width in problem.widths[1:]]
+
+
+def _best_start(program: Program, candidates: Sequence[Weights | None]) -> NDArray | None:
+    """Return the best solution among the candidates; the first one as a mere hint if none is a solution."""
+    starts = [program.complete(weights) for weights in candidates if weights is not None]
+    feasible = [values for values in starts if program.model.accepts(values)]
+    if feasible:
+        better = 1.0 if program.model.maximised else -1.0
+        return max(feasible, key=lambda values: better * program.model.value(values))
+    return starts[0] if starts else None

@@ -1,0 +1,59 @@
+"""Inputs as whole numbers: then every pre-activation is one, and a solver's tolerance decides nothing."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["INPUT_SCALINGS", "IntegerInputs", "integer_inputs"]
+
+INPUT_SCALINGS = ("raw", "unit")
+# Steps of inputs that are not whole numbers: four decimals, as Thorbjarnarson and Yorke-Smith round.
+STEPS = 10_000
+# Sums of whole numbers up to this, over thousands of inputs, are exact in float64.
+LARGEST_WHOLE = 2**24
+
+
+class IntegerInputs(NamedTuple):
+    """`round((x - offset) * scale)`, zero where an input says nothing.
+
+    offset, scale : one number, or one a feature [features].
+    live : bool [features], which inputs said anything in training; weights of the others are 0.
+    """
+
+    offset: NDArray
+    scale: NDArray
+    live: NDArray
+
+    def __call__(self, inputs: NDArray) -> NDArray[np.int64]:
+        """Transform [n, features]."""
+        return np.round((inputs.astype(float) - self.offset) * self.scale).astype(np.int64) * self.live
+
+
+def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: bool = True) -> IntegerInputs:
+    """Learn the transform from training inputs [n, features].
+
+    Parameters
+    ----------
+    inputs
+        Finite numbers.
+    scaling
+        "raw": whole numbers, such as pixels, stay; others are multiplied so that the largest magnitude is
+        10,000, and rounded. "unit": each feature goes to [0, 1] in steps of 1/10,000.
+    constants_live
+        Whether a feature that is constant in training, but not zero, keeps its weights.
+    """
+    if scaling not in INPUT_SCALINGS:
+        raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {scaling!r}")
+    values = inputs.astype(float)
+    least, largest = values.min(axis=0), values.max(axis=0)
+    offset, scale = np.zeros(()), np.ones(())
+    if scaling == "unit":
+        spread = largest - least
+        offset, scale = least, STEPS / np.where(spread > 0.0, spread, 1.0)
+    elif not (np.all(values == np.round(values)) and np.abs(values).max() <= LARGEST_WHOLE):
+        scale = np.asarray(STEPS / (np.abs(values).max() or 1.0))
+    transform = IntegerInputs(offset, scale, np.ones(inputs.shape[1], bool))
+    whole = transform(inputs)
+    says_something = whole.any(axis=0) if constants_live else (whole != whole[0]).any(axis=0)
+    return transform._replace(live=np.asarray(says_something))

@@ -1,0 +1,50 @@
+"""A network from one linear program: the widest-margin neuron, rounded, in place of every hidden neuron."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from mpnn.solvers.formulation import Weights
+
+__all__ = ["copied_neuron", "rounded_neuron", "widest_margin"]
+
+
+def widest_margin(inputs: NDArray, signs: NDArray, levels: int) -> NDArray:
+    """Return the real weights [features] in [-P, P] of the largest least margin y x.w.
+
+    inputs : [n, features]; signs : [n], -1 or +1; levels : P.
+    """
+    count, features = inputs.shape
+    rows = np.hstack([-signs[:, None] * inputs, np.ones((count, 1))]).astype(float)
+    scale = max(1.0, float(np.abs(inputs).max()))
+    aim = np.append(np.zeros(features), -1.0)
+    found = linprog(
+        aim,
+        A_ub=rows / np.append(np.full(features, scale), 1.0),
+        b_ub=np.zeros(count),
+        bounds=[(-levels, levels)] * features + [(None, None)],
+        method="highs",
+    )
+    if found.x is None:
+        raise RuntimeError(f"the linear program of the widest margin failed: {found.message}")
+    return found.x[:-1]
+
+
+def rounded_neuron(inputs: NDArray, signs: NDArray, levels: int) -> NDArray[np.int64]:
+    """Return `widest_margin` rounded to whole weights [features]."""
+    return np.round(widest_margin(inputs, signs, levels)).astype(np.int64)
+
+
+def copied_neuron(neuron: NDArray, widths: Sequence[int], levels: int) -> Weights:
+    """Return the network [widths] that decides as the neuron [widths[0]] does.
+
+    Every neuron of the first layer is the given one, and all later weights are +P, so that the output is
+    as large as it can be: a neuron that separates the samples makes each of them confidently right.
+    """
+    if len(widths) == 2:
+        return Weights((neuron[:, None],))
+    first = np.repeat(neuron[:, None], widths[1], axis=1)
+    shapes = zip(widths[1:-1], widths[2:], strict=True)
+    return Weights((first, *(np.full(shape, levels) for shape in shapes)))

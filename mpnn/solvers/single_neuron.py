@@ -1,0 +1,124 @@
+"""One few-bit neuron by linear or integer programming: the baseline beside every exact network."""
+
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_levels
+from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
+from mpnn.solvers.formulation import Weights
+from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.linear_start import rounded_neuron
+from mpnn.solvers.progress import shown_progress
+
+__all__ = ["SingleNeuronClassifier"]
+
+OBJECTIVES = ("lp_rounding", "max_margin", "min_weight")
+
+
+class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
+    """The sign of one weighted sum, weights {-P..P}, no bias.
+
+    Parameters
+    ----------
+    objective : ``"lp_rounding"``: the widest margin with real weights, rounded (milliseconds);
+        ``"max_margin"``: the widest margin of whole weights; ``"min_weight"``: the fewest non-zero weights
+        with at least ``margin_share`` of the rounded weights' margin.
+    time_limit : seconds of the integer program, > 0.
+    levels : P of the weights {-P..P}, 1 to 127.
+    margin_share : in [0, 1].
+    engine : ``"highs"``, ``"cpsat"``, ``"scip"`` or ``"gurobi"``.
+    input_scaling : ``"raw"`` or ``"unit"``.
+    threads : of the engine.
+    verbose : shows objective, bound and time.
+    random_state : int, RandomState or None.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted; a sum of 0 votes for the second.
+    weights_ : one int8 array [features, 1].
+    margin_ : least sum, times the sign, over the training samples; negative where they are not separated.
+    solution_ : status, bound and gap of the integer program, None for ``"lp_rounding"``.
+    """
+
+    def __init__(
+        self,
+        objective: str = "min_weight",
+        time_limit: float = 10.0,
+        *,
+        levels: int = 1,
+        margin_share: float = 0.5,
+        engine: str = "highs",
+        input_scaling: str = "raw",
+        threads: int = 1,
+        verbose: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.objective = objective
+        self.time_limit = time_limit
+        self.levels = levels
+        self.margin_share = margin_share
+        self.engine = engine
+        self.input_scaling = input_scaling
+        self.threads = threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "SingleNeuronClassifier":
+        """Train on inputs [n, features] and labels [n] of two classes."""
+        inputs, codes = self._encode(X, y)
+        self._check()
+        self.input_transform_ = integer_inputs(inputs, self.input_scaling)
+        live = self.input_transform_(inputs)[:, self.input_transform_.live]
+        signs = 2 * codes - 1
+        neuron = rounded_neuron(live, signs, self.levels)
+        self.solution_: Solution | None = None
+        if self.objective != "lp_rounding":
+            neuron = self._improve(live, signs, neuron)
+        self.margin_ = int((signs * (live @ neuron)).min())
+        self._publish(Weights((neuron[:, None],)))
+        return self
+
+    def _improve(self, inputs: NDArray, signs: NDArray, start: NDArray) -> NDArray:
+        """Solve the integer program from the rounded weights, which are a solution of it."""
+        model = Model()
+        weights = model.add_variables(len(start), -self.levels, self.levels)
+        margin = int((signs * (inputs @ start)).min())
+        reach = self.levels * int(np.abs(inputs).sum(axis=1).max())
+        rows = [
+            Expression(weights, (sign * row).astype(float)) for row, sign in zip(inputs, signs, strict=True)
+        ]
+        if self.objective == "max_margin":
+            least = model.add_variables(1, -reach - 1, reach)
+            for row in rows:
+                model.add_row(row.plus(least, -1.0), lower=0.0)
+            model.maximise(least)
+            values = np.append(start, margin).astype(float)
+        else:
+            # a share of a negative margin would ask for more than the start has
+            wanted = ceil(self.margin_share * margin) if margin > 0 else margin
+            for row in rows:
+                model.add_row(row, lower=wanted)
+            used = model.add_variables(len(start), 0, 1)
+            for weight, switch in zip(weights, used, strict=True):
+                pair = np.array([weight, switch])
+                model.add_row(Expression(pair, np.array([1.0, -float(self.levels)])), upper=0.0)
+                model.add_row(Expression(pair, np.array([1.0, float(self.levels)])), lower=0.0)
+            model.minimise(used)
+            values = np.concatenate([start, start != 0]).astype(float)
+        limits = Limits(self.time_limit, self.threads, self._seed())
+        with shown_progress(self.verbose) as announce:
+            listener = announce(self.objective)
+            self.solution_ = solve(model, limits, engine=self.engine, start=values, listener=listener)
+        found = self.solution_.values
+        return start if found is None else np.round(found[weights]).astype(np.int64)
+
+    def _check(self) -> None:
+        check_engine(self.engine)
+        check_levels(self.levels)
+        if self.objective not in OBJECTIVES:
+            raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
+        if not 0.0 <= self.margin_share <= 1.0:
+            raise ValueError(f"margin_share must be in [0, 1], got {self.margin_share}")
