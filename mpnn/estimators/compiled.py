@@ -121,12 +121,8 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, data: B
     layer, inputs = state.layers[0], data.inputs
     if spec.bias:
         inputs = jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
-    if spec.output == "binary_label":
-        trained_on = jnp.abs(network.binary_labels(data))
-    else:
-        trained_on = jnp.ones((inputs.shape[0], spec.widths[-1]))
     levels = spec.family.levels or ()
-    rounded = round_with_feedback(layer.mean, inputs, trained_on, hyper.sparsity[0], levels[-1])
+    rounded = round_with_feedback(layer.mean, inputs, hyper.sparsity[0], levels[-1])
     return [rounded if layer.mask is None else rounded * layer.mask.astype(rounded.dtype)]
 
 
