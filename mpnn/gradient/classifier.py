@@ -46,6 +46,8 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
     few_samples = 2000
     few_epochs, many_epochs = 200, 20
     many_batch_size = 128
+    # Trains one network; compiled and mapped over problems by the shared trainer.
+    _fit_problem: training.FitProblem = staticmethod(training.fit_problem)
 
     @abstractmethod
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
@@ -59,12 +61,11 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
         plan = self._plan(len(inputs))
         method = self._method(self._widths(inputs.shape[1]), plan)
         key, seed = self._keys()
-        init_key, train_key = jax.random.split(key)
         rows = jnp.arange(len(inputs))
         data = training.Data(
             jnp.asarray(self.input_transform_(inputs)), rows, jnp.asarray(targets), jnp.ones(len(inputs))
         )
-        state, history = training.train(train_key, method, plan, training.init(init_key, method, plan), data)
+        state, history = training.fit(self._fit_problem, key, method, plan, data)
         self._publish(method, jax.device_get(state), jax.device_get(history), seed)
         return self
 
@@ -170,6 +171,12 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
     def _widths(self, num_features: int) -> tuple[int, ...]:
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
         return (num_features, *(int(width) for width in self.hidden), num_outputs)
+
+    def _norm(self, given: str | None, with_hidden_layers: str) -> str | None:
+        """Batch norm of that kind where it is left open and there are hidden layers."""
+        if given != "auto":
+            return given
+        return with_hidden_layers if len(self.hidden) else None
 
     def _plan(self, num_samples: int, *, uneven: bool = False) -> Plan:
         few = num_samples <= self.few_samples

@@ -17,6 +17,9 @@ from mpnn.gradient.optimizers import fisher_information
 
 __all__ = ["Bernoulli", "Family", "LatentBinary", "LatentTernary", "Moments", "TernaryBelief"]
 
+# Largest mean that beliefs start from when they continue a real-valued network.
+LARGEST_START = 0.9
+
 
 class Moments(NamedTuple):
     """Mean and variance, of one shape."""
@@ -48,6 +51,9 @@ class Family(Protocol):
     def sample(self, key: Array, latent: Array) -> Array:
         """Draw discrete weights."""
 
+    def from_real(self, weights: Array) -> Array:
+        """A latent array that believes in the signs of real weights, the more the larger they are."""
+
 
 @dataclass(frozen=True)
 class _Latent:
@@ -69,6 +75,9 @@ class _Latent:
 
     def sample(self, key: Array, latent: Array) -> Array:
         return self.mode(latent)
+
+    def from_real(self, weights: Array) -> Array:
+        return jnp.clip(weights / _deviation(weights), -1.0, 1.0)
 
 
 class LatentBinary(_Latent):
@@ -121,6 +130,10 @@ class Bernoulli:
         uniform = jax.random.uniform(key, latent.shape, latent.dtype)
         return jnp.where(uniform < jax.nn.sigmoid(2.0 * latent), 1.0, -1.0)
 
+    def from_real(self, weights: Array) -> Array:
+        """Means are the weights over their deviation, at most 0.9."""
+        return jnp.arctanh(jnp.clip(weights / _deviation(weights), -LARGEST_START, LARGEST_START))
+
 
 @dataclass(frozen=True)
 class TernaryBelief:
@@ -158,3 +171,14 @@ class TernaryBelief:
         zero, plus = jax.nn.sigmoid(latent)
         signs = jnp.where(jax.random.uniform(sign_key, plus.shape) < plus, 1.0, -1.0)
         return jnp.where(jax.random.uniform(zero_key, zero.shape) < zero, 0.0, signs)
+
+    def from_real(self, weights: Array) -> Array:
+        """``P0 = 0.95 - 0.9 |w|`` and mean w, for weights over their deviation within [-1, 1]."""
+        scaled = jnp.clip(weights / _deviation(weights), -1.0, 1.0)
+        zero = 0.95 - 0.9 * jnp.abs(scaled)
+        plus = jnp.clip((1.0 + scaled / (1.0 - zero)) / 2.0, 0.05, 0.95)
+        return jax.scipy.special.logit(jnp.stack([zero, plus]))
+
+
+def _deviation(weights: Array) -> Array:
+    return jnp.std(weights) + jnp.finfo(weights.dtype).tiny

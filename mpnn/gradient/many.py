@@ -45,11 +45,9 @@ def fit_many(
     plan = first._plan(longest, uneven=bool(np.any(mask == 0)))
     method = first._method(first._widths(X.shape[1]), plan)
     keys, seeds = zip(*(member._keys() for member in members), strict=True)
-    init_keys, train_keys = jax.vmap(jax.random.split, out_axes=1)(jnp.stack(keys))
     data = training.Data(*(jnp.asarray(leaf) for leaf in (transform(X), rows_padded, targets, mask)))
-    states = training.init_many(init_keys, method, plan)
-    states, history = training.train_many(train_keys, method, plan, states, data, problems_at_once)
-    states, history = jax.device_get((states, history))
+    fitted = training.fit_many(first._fit_problem, jnp.stack(keys), method, plan, data, problems_at_once)
+    states, history = jax.device_get(fitted)
     for index, (member, seed) in enumerate(zip(members, seeds, strict=True)):
         member.input_transform_ = transform
         own = operator.itemgetter(index)

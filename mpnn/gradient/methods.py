@@ -11,7 +11,7 @@ import optax
 from flax import nnx
 from jax import Array
 
-from mpnn.gradient.families import Family
+from mpnn.gradient.families import Family, LatentBinary
 from mpnn.gradient.networks import Discrete, Perceptron
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Method",
     "Parameters",
     "Plan",
+    "RealWeights",
     "apply",
     "cosine",
     "initial_leaves",
@@ -68,12 +69,14 @@ class Method:
     family : what a latent array says about weights.
     loss : a name in :data:`mpnn.gradient.losses.LOSSES`.
     num_draws : gradients averaged over this many draws of weights.
+    warm_epochs : epochs of a real-valued network that the latent arrays start from; 0: none.
     """
 
     network: Any
     family: Family
     loss: str = "cross_entropy"
     num_draws: int = 1
+    warm_epochs: int = 0
 
     def build(self, rngs: nnx.Rngs) -> nnx.Module:
         """The module that training runs forward."""
@@ -107,6 +110,26 @@ class Method:
     def analytic(self) -> bool:
         """Whether means of the predictions are known without sampling."""
         return False
+
+
+@dataclass(frozen=True)
+class RealWeights(Method):
+    """The same network with real weights, trained by Adam: what discrete ones may start from."""
+
+    learning_rate: float = 1e-3
+
+    @classmethod
+    def like(cls, method: Method) -> "RealWeights":
+        """The real network of a method's shape."""
+        return cls(network=method.network, family=LatentBinary(), loss=method.loss)
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """The weights themselves."""
+        return latents
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """Adam, cosine."""
+        return optax.adam(cosine(self.learning_rate, plan))
 
 
 @lru_cache(maxsize=64)

@@ -62,7 +62,7 @@ class MomentPropagationClassifier(GradientClassifier):
     weights : ``"binary"`` or ``"ternary"``.
     prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean, one pass, no sampling)
         or ``"sample"`` (mean probabilities of drawn networks). May be changed after fitting.
-    learning_rate : initial rate of Adam, > 0, falling to 0 as a cosine; None: 0.1 for full batches, else 0.01.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
     spread : standard deviation of the initial natural parameters, > 0.
     num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 10 epochs of
         batches of 128 above. ``batch_size=None`` is full batch.

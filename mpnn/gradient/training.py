@@ -1,11 +1,11 @@
 """The trainer that all gradient methods share: epochs of mini-batches in one compiled program.
 
-Data stay on the device; :func:`train_many` maps the same program over problems of one shape. Axes: problems
+Data stay on the device; :func:`fit_many` maps the same program over problems of one shape. Axes: problems
 P, samples n, batch B, outputs K.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,9 @@ import optax
 from jax import Array
 
 from mpnn.gradient.losses import LOSSES, errors
-from mpnn.gradient.methods import Leaves, Method, Parameters, Plan, apply, initial_leaves
+from mpnn.gradient.methods import Leaves, Method, Parameters, Plan, RealWeights, apply, initial_leaves
 
-__all__ = ["Data", "History", "TrainState", "init", "init_many", "train", "train_many"]
+__all__ = ["Data", "FitProblem", "History", "TrainState", "fit", "fit_many", "fit_problem", "init", "train"]
 
 
 class Data(NamedTuple):
@@ -136,32 +136,49 @@ def _train(
     return jax.lax.scan(lambda now, own: _epoch(now, own, data, method, plan), state, keys)
 
 
+def fit_problem(key: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
+    """Train one network from the start, after a real-valued one where the method asks for that."""
+    init_key, warm_key, train_key = jax.random.split(key, 3)
+    state = _init(init_key, method, plan)
+    if method.warm_epochs:
+        real, real_plan = RealWeights.like(method), plan._replace(num_epochs=method.warm_epochs)
+        warm, _ = _train(warm_key, real, real_plan, _init(init_key, real, real_plan), data)
+        latents = tuple(method.family.from_real(latent) for latent in warm.parameters.latents)
+        parameters = Parameters(latents, warm.parameters.real)
+        optimizer = method.optimizer(plan).init(parameters)
+        state = TrainState(parameters, warm.statistics, optimizer, jnp.zeros([], jnp.int32))
+    return _train(train_key, method, plan, state, data)
+
+
 # init(key, method, plan): a state before training.
 init = jax.jit(_init, static_argnums=(1, 2))
-
-
-@partial(jax.jit, static_argnums=(1, 2))
-def init_many(keys: Array, method: Method, plan: Plan) -> TrainState:
-    """States of P problems; every leaf has a leading axis P."""
-    return jax.vmap(lambda key: _init(key, method, plan))(keys)
-
-
-# train(key, method, plan, state, data): all epochs; the state is donated.
+# train(key, method, plan, state, data): all epochs, from a state, which is donated.
 train = jax.jit(_train, static_argnums=(1, 2), donate_argnums=3)
 
 
-@partial(jax.jit, static_argnums=(1, 2, 5), donate_argnums=3)
-def train_many(
-    keys: Array, method: Method, plan: Plan, states: TrainState, data: Data, at_once: int | None = None
+class FitProblem(Protocol):
+    """A way to train one network, such as :func:`fit_problem`."""
+
+    def __call__(self, key: Array, method: Any, plan: Plan, data: Data) -> tuple[TrainState, History]:
+        """Return the state after training, and the history."""
+
+
+@partial(jax.jit, static_argnums=(0, 2, 3))
+def fit(how: FitProblem, key: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
+    """Train one network."""
+    return how(key, method, plan, data)
+
+
+@partial(jax.jit, static_argnums=(0, 2, 3, 5))
+def fit_many(
+    how: FitProblem, keys: Array, method: Method, plan: Plan, data: Data, at_once: int | None = None
 ) -> tuple[TrainState, History]:
-    """Train P problems side by side, at most ``at_once`` at a time; they share the inputs ``[n, ...]``."""
+    """Train P networks side by side, at most ``at_once`` at a time; they share the inputs ``[n, ...]``."""
 
-    def one(own: tuple[Array, TrainState, Array, Array, Array]) -> tuple[TrainState, History]:
-        key, state, *problem = own
-        return _train(key, method, plan, state, Data(data.inputs, *problem))
+    def one(own: tuple[Array, Array, Array, Array]) -> tuple[TrainState, History]:
+        return how(own[0], method, plan, Data(data.inputs, *own[1:]))
 
-    own = (keys, states, data.rows, data.targets, data.mask)
-    num_problems = data.rows.shape[0]
-    if at_once is None or at_once >= num_problems:
+    own = (keys, data.rows, data.targets, data.mask)
+    if at_once is None or at_once >= data.rows.shape[0]:
         return jax.vmap(one)(own)
     return jax.lax.map(one, own, batch_size=at_once)

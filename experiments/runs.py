@@ -1,0 +1,76 @@
+"""What the experiment scripts share: a strict TOML file, and an output folder of JSON lines that a run
+resumes.
+
+The folder holds `config.json`, `results.jsonl` (a row as soon as it is known) and `environments.json`
+(versions, device and commit of each start).
+"""
+
+import argparse
+import dataclasses
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TypeVar
+
+from mpnn.compare.config import ConfigError, to_jsonable, unknown_name
+from mpnn.compare.environment import describe_environment
+from mpnn.compare.results import lock_folder, open_results, read_json, row_key, write_json
+
+Config = TypeVar("Config")
+
+
+def read_config(path: Path, kind: type[Config]) -> Config:
+    """Read a TOML file into a dataclass; a list of tables may name its dataclass in the field's metadata."""
+    return _build(kind, tomllib.loads(path.read_text()), str(path))
+
+
+def _build(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    values = {}
+    for key, value in table.items():
+        if key not in fields:
+            raise ConfigError(unknown_name("key", key, fields, where))
+        item = fields[key].metadata.get("item")
+        values[key] = [_build(item, row, f"{where}: {key}") for row in value] if item else value
+    return kind(**values)
+
+
+def main(description: str, kind: type[Config], run: Callable[[Config, Path, str], None]) -> None:
+    """Parse `CONFIG [--output FOLDER]` and run; the default folder is runs/NAME OF THE CONFIG."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args()
+    output = given.output or Path("runs") / given.config.stem
+    try:
+        run(read_config(given.config, kind), output, f"{Path(sys.argv[0]).name} {given.config}")
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+def run_jobs(
+    jobs: Iterable[Mapping[str, Any]],
+    work: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    output: Path,
+    config: Any,
+    command: str,
+) -> list[dict[str, Any]]:
+    """Do every job that has no row yet; a job is a table of plain values that decides its row."""
+    with lock_folder(output), open_results(output / "results.jsonl") as results:
+        write_json(output / "config.json", to_jsonable(config))
+        starts = read_json(output / "environments.json", default=[])
+        write_json(output / "environments.json", [*starts, {"command": command, **describe_environment()}])
+        rows = []
+        for job in jobs:
+            key = row_key(to_jsonable(job))
+            if key not in results.keys:
+                start = perf_counter()
+                found = work(job)
+                seconds = round(perf_counter() - start, 1)
+                row = {"key": key, **job, **found, "seconds": seconds, "run": len(starts), "error": None}
+                results.append(to_jsonable(row))
+                print({name: row[name] for name in row if name not in ("key", "run", "error")}, flush=True)
+            rows += [row for row in results.rows if row["key"] == key]
+        return rows

@@ -1,0 +1,155 @@
+"""Bernoulli weights learned by the Bayesian learning rule (BayesBiNN) and its relatives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import optax
+from jax import Array
+
+from mpnn.gradient import surrogates
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.gradient.families import Bernoulli
+from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
+from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.optimizers import bayesbinn, bimu, relaxed_sample, sign_ema
+
+__all__ = ["BayesBiNNClassifier", "BayesianRule"]
+
+RULES = ("bayesbinn", "sign_ema", "bimu")
+
+
+@dataclass(frozen=True)
+class BayesianRule(Method):
+    """Fields as parameters, relaxed samples of the weights in the forward pass."""
+
+    rule: str = "bayesbinn"
+    learning_rate: float = 1e-3
+    schedule: str = "cosine"
+    temperature: float = 1.0
+    momentum: float = 0.0
+    prior_weight: float = 1.0
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """Relaxed samples; the signs themselves for ``"sign_ema"``."""
+        if self.rule == "sign_ema":
+            return tuple(surrogates.sign(latent, "identity") for latent in latents)
+        keys = jax.random.split(key, len(latents))
+        return tuple(
+            relaxed_sample(own, latent, self.temperature) for own, latent in zip(keys, latents, strict=True)
+        )
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """The rule for the fields, Adam for batch norm if it is trained."""
+        rate = cosine(self.learning_rate, plan) if self.schedule == "cosine" else self.learning_rate
+        if self.rule == "sign_ema":
+            discrete = sign_ema(rate)
+        elif self.rule == "bimu":
+            discrete = bimu(
+                memory=plan.num_samples, prior_weight=self.prior_weight, largest_step=self.learning_rate
+            )
+        else:
+            discrete = bayesbinn(rate, plan.num_samples, self.momentum, self.prior_weight)
+        return partitioned(discrete, optax.adam(1e-2))
+
+
+class BayesBiNNClassifier(GradientClassifier):
+    """Binary weights with a Bernoulli distribution, learned by the Bayesian learning rule (Meng et al. 2020).
+
+    **Not binary**: hidden units (ReLU or tanh, unless ``activation="sign"``), batch norm's running statistics
+    where there is batch norm, inputs and outputs.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers; () for a single layer.
+    prediction : ``"mode"`` (most probable weights), ``"bayes"`` and ``"sample"`` (mean probabilities of
+        ``num_samples`` drawn networks). May be changed after fitting.
+    rule : ``"bayesbinn"``; ``"sign_ema"``, what the published image classifiers compute (see
+        :func:`mpnn.gradient.optimizers.sign_ema`); or ``"bimu"``, which forgets and never saturates
+        (Cottart et al. 2026).
+    learning_rate : initial rate, > 0, falling to 0 as a cosine (BiMU: its largest step per unit of gradient,
+        constant); None for the rule's: 0.01, 1e-4 and 100.
+    temperature : of the relaxed samples, > 0; below 0.01 gradients vanish almost everywhere.
+    initial_field : scale of the random initial fields, > 0.
+    momentum : weight of the old average gradient, in [0, 1).
+    prior_weight : factor of the divergence from the prior; 1 is Bayes.
+    num_draws : draws of the weights that each gradient is averaged over, >= 1.
+    activation : of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
+    norm : ``"batch"`` (no trained numbers), ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden
+        layers.
+    dropout : shares of inputs and hidden units, in [0, 1).
+    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
+        batches of 128 above. ``batch_size=None`` is full batch.
+    bias : adds a constant input of 1 to every layer; its weights are binary too.
+    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    num_samples : networks drawn by sampled predictions.
+    random_state : int, RandomState or None.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        prediction: str = "mode",
+        *,
+        rule: str = "bayesbinn",
+        learning_rate: float | None = None,
+        temperature: float = 1.0,
+        initial_field: float = 0.1,
+        momentum: float = 0.0,
+        prior_weight: float = 1.0,
+        num_draws: int = 1,
+        activation: str = "relu",
+        norm: str | None = "auto",
+        dropout: tuple[float, float] = (0.0, 0.0),
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        bias: bool = False,
+        input_scaling: str | None = "auto",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.prediction = prediction
+        self.rule = rule
+        self.learning_rate = learning_rate
+        self.temperature = temperature
+        self.initial_field = initial_field
+        self.momentum = momentum
+        self.prior_weight = prior_weight
+        self.num_draws = num_draws
+        self.activation = activation
+        self.norm = norm
+        self.dropout = dropout
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.bias = bias
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> BayesianRule:
+        if self.rule not in RULES:
+            raise ValueError(f"rule must be one of {RULES}, got {self.rule!r}")
+        if not self.temperature > 0.0:
+            raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        norm = self._norm(self.norm, "batch")
+        network = NetworkSpec(
+            widths,
+            activation=self.activation,
+            norm=norm,
+            scaled=norm is None,
+            bias=self.bias,
+            dropout=(self.dropout[0], self.dropout[1]),
+        )
+        rates = {"bayesbinn": 0.01, "sign_ema": 1e-4, "bimu": 100.0}
+        return BayesianRule(
+            network=network,
+            family=Bernoulli(self.initial_field, two_valued=True),
+            num_draws=self.num_draws,
+            rule=self.rule,
+            learning_rate=self.learning_rate or rates[self.rule],
+            temperature=self.temperature,
+            momentum=self.momentum,
+            prior_weight=self.prior_weight,
+        )

@@ -1,0 +1,108 @@
+"""Networks whose binary weights are flipped, not rounded (Bop)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optax
+from jax import Array
+
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.gradient.families import Bernoulli
+from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
+from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.optimizers import bop
+
+__all__ = ["BopClassifier", "Flips"]
+
+
+@dataclass(frozen=True)
+class SignsOnly(Bernoulli):
+    """Weights that are their own latent array, -1 or +1 at random to begin with."""
+
+    spread: float = 1.0
+    two_valued: bool = True
+    deterministic = True
+
+
+@dataclass(frozen=True)
+class Flips(Method):
+    """The weights themselves are the parameters."""
+
+    adaptivity: float = 1e-3
+    threshold: float = 1e-6
+    learning_rate: float = 0.01
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """The weights as they are."""
+        return latents
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """Bop for the weights, Adam for batch norm; the adaptivity falls as a cosine."""
+        return partitioned(
+            bop(cosine(self.adaptivity, plan), self.threshold), optax.adam(cosine(self.learning_rate, plan))
+        )
+
+
+class BopClassifier(GradientClassifier):
+    """Binary weights and sign units, trained by Bop (Helwegen et al. 2019): no latent weights at all.
+
+    **Not binary**: batch norm's scales, shifts and running statistics, where there is batch norm; inputs and
+    outputs.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers; () for a single layer.
+    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    adaptivity : share of the new gradient in the moving average, in (0, 1], falling to 0 as a cosine.
+    threshold : least average gradient of a flip, >= 0.
+    learning_rate : initial rate of Adam for batch norm, > 0.
+    norm : ``"batch_affine"`` after every layer, or None; ``"auto"``: batch norm with hidden layers.
+    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
+        batches of 128 above. ``batch_size=None`` is full batch.
+    bias : adds a constant input of 1 to every layer; its weights are binary too.
+    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    num_samples : not used; for all methods' common interface.
+    random_state : int, RandomState or None.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        prediction: str = "mode",
+        *,
+        adaptivity: float = 1e-3,
+        threshold: float = 1e-6,
+        learning_rate: float = 0.01,
+        norm: str | None = "auto",
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        bias: bool = False,
+        input_scaling: str | None = "auto",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.prediction = prediction
+        self.adaptivity = adaptivity
+        self.threshold = threshold
+        self.learning_rate = learning_rate
+        self.norm = norm
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.bias = bias
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> Flips:
+        if not 0.0 < self.adaptivity <= 1.0:
+            raise ValueError(f"adaptivity must be in (0, 1], got {self.adaptivity}")
+        norm = self._norm(self.norm, "batch_affine")
+        return Flips(
+            network=NetworkSpec(widths, norm=norm, scaled=norm is None, bias=self.bias),
+            family=SignsOnly(),
+            adaptivity=self.adaptivity,
+            threshold=self.threshold,
+            learning_rate=self.learning_rate,
+        )

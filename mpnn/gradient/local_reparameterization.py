@@ -1,0 +1,169 @@
+"""Discrete weights trained through sampled Gaussian pre-activations (LR-Nets and their successors)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax import Array
+
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.gradient.families import Moments, TernaryBelief
+from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
+from mpnn.gradient.moment_propagation import BELIEFS
+from mpnn.gradient.moments import expected_logits
+from mpnn.gradient.networks import MomentPerceptron, NetworkSpec
+
+__all__ = ["LocalReparameterization", "LocalReparameterizationClassifier"]
+
+
+@dataclass(frozen=True)
+class LocalReparameterization(Method):
+    """Natural parameters of the weights, pre-activations drawn once a sample of the batch."""
+
+    propagation: str = "sampled"
+    temperature: float = 1.0
+    learning_rate: float = 0.01
+    weight_decay: float = 0.0
+
+    def build(self, rngs: nnx.Rngs) -> nnx.Module:
+        """The network of means and variances, whose units are drawn in training."""
+        return MomentPerceptron(self.network, self.family, self.propagation, self.temperature, rngs=rngs)
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """Means and variances."""
+        return stacked_moments(self.family, latents)
+
+    def logits(self, outputs: Moments) -> Array:
+        """Logits of the mean prediction over the last layer's weights."""
+        return expected_logits(outputs)
+
+    def penalty(self, latents: Leaves) -> Array | float:
+        """``|logits|² / 2`` draws ternary weights to uniform, ``a (1 - a)`` binary ones to certainty."""
+        if self.weight_decay == 0.0:
+            return 0.0
+        if isinstance(self.family, TernaryBelief):
+            return self.weight_decay * sum(0.5 * jnp.sum(jnp.square(latent)) for latent in latents)
+        variances = (self.family.moments(latent).variance for latent in latents)
+        return self.weight_decay * sum(jnp.sum(variance) / 4.0 for variance in variances)
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """Adam, cosine."""
+        adam = optax.adam(cosine(self.learning_rate, plan))
+        return partitioned(adam, adam)
+
+    @property
+    def analytic(self) -> bool:
+        """Only signs have known moments."""
+        return self.network.activation == "sign"
+
+
+class LocalReparameterizationClassifier(GradientClassifier):
+    """Binary or ternary weights trained by local reparameterization.
+
+    ``activation="relu"``: LR-Nets (Shayer, Levi and Fetaya 2018). ``activation="sign"``: Berger, Navon and
+    Fetaya (2023), with hidden signs drawn by Gumbel-softmax (``propagation="gumbel"``) or handed on as
+    moments (``"moments"``).
+
+    **Not binary**: ReLU units; batch norm's scales, shifts and running statistics where there is batch norm;
+    the last layer with ``real_output=True``, as published (its weights are then the last of ``real_``, not in
+    ``weights_``); inputs and outputs. Predictions use batch norm's running statistics, those of drawn
+    networks as well.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers; () for a single layer.
+    weights : ``"binary"`` or ``"ternary"``.
+    prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean with signs, mean over
+        drawn networks with ReLU) or ``"sample"`` (mean over drawn networks). May be changed after fitting.
+    activation : ``"relu"`` or ``"sign"``.
+    propagation : what hidden layers hand on in training: ``"sampled"`` for ReLU; ``"gumbel"`` or
+        ``"moments"`` for signs; ``"auto"``: sampled or gumbel.
+    temperature : of the Gumbel-softmax, > 0.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
+    weight_decay : factor of the regularizer, >= 0.
+    warm_epochs : epochs of the real-valued network that training starts from; 0: a random start.
+    norm : ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden layers.
+    real_output : keep the last layer's weights real.
+    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
+        batches of 128 above. ``batch_size=None`` is full batch.
+    bias : adds a constant input of 1 to every layer.
+    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    num_samples : networks drawn by sampled predictions.
+    random_state : int, RandomState or None.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        weights: str = "ternary",
+        prediction: str = "mode",
+        *,
+        activation: str = "relu",
+        propagation: str = "auto",
+        temperature: float = 1.0,
+        learning_rate: float | None = None,
+        weight_decay: float = 0.0,
+        warm_epochs: int = 0,
+        norm: str | None = "auto",
+        real_output: bool = False,
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        bias: bool = False,
+        input_scaling: str | None = "auto",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.weights = weights
+        self.prediction = prediction
+        self.activation = activation
+        self.propagation = propagation
+        self.temperature = temperature
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.warm_epochs = warm_epochs
+        self.norm = norm
+        self.real_output = real_output
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.bias = bias
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> LocalReparameterization:
+        if self.weights not in BELIEFS:
+            raise ValueError(f"weights must be one of {tuple(BELIEFS)}, got {self.weights!r}")
+        if self.real_output and not self.hidden:
+            raise ValueError("real_output=True needs hidden layers: a single layer would be all real")
+        norm = self._norm(self.norm, "batch_affine")
+        network = NetworkSpec(
+            widths,
+            activation=self.activation,
+            norm=norm,
+            scaled=norm is None,
+            bias=self.bias,
+            real_output=self.real_output,
+        )
+        return LocalReparameterization(
+            network=network,
+            family=BELIEFS[self.weights](),
+            warm_epochs=self.warm_epochs,
+            propagation=self._propagation(),
+            temperature=self.temperature,
+            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
+            weight_decay=self.weight_decay,
+        )
+
+    def _propagation(self) -> str:
+        signs = self.activation == "sign"
+        chosen = ("gumbel" if signs else "sampled") if self.propagation == "auto" else self.propagation
+        allowed = ("gumbel", "moments") if signs else ("sampled",)
+        if chosen not in allowed:
+            raise ValueError(
+                f"propagation must be one of {allowed} for {self.activation} units, got {chosen!r}"
+            )
+        return chosen

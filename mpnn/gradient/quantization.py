@@ -1,0 +1,191 @@
+"""Weights that real-valued training draws towards -1 and +1: ProxQuant and AdaSTE."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.gradient.families import LatentBinary
+from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
+from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.optimizers import adaste_weights, proxquant, scale_by_adaste
+
+__all__ = ["AdaSTEClassifier", "ProxQuantClassifier"]
+
+# AdaSTE: sharpness b of the first epoch, its largest value 1 / a, and where in training it gets there.
+# ProxQuant: twice the sum of the default proximal steps; weights start within 1 of a level.
+TOTAL_PULL = 6.0
+FIRST_SHARPNESS, LAST_SHARPNESS = 0.01, 100.0
+
+
+@dataclass(frozen=True)
+class Proximal(Method):
+    """Real weights, a proximal step after each update of Adam; the strength grows linearly."""
+
+    learning_rate: float = 0.01
+    strength: float = 0.01
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """The real weights."""
+        return latents
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """Adam, then the proximal map."""
+        adam = optax.adam(cosine(self.learning_rate, plan))
+        growing = optax.schedules.linear_schedule(0.0, self.strength, plan.num_steps)
+        return partitioned(optax.chain(adam, proxquant(growing)), adam)
+
+
+@dataclass(frozen=True)
+class Adaptive(Method):
+    """Latent weights under a map that sharpens to the sign."""
+
+    learning_rate: float = 0.01
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """Weights ``w(t)``, as if the map's derivative were 1: the optimizer knows the right one."""
+        assert plan is not None  # only training reads
+        sharpness = self._sharpness(plan)(step)
+
+        def forward(latent: Array) -> Array:
+            return latent + jax.lax.stop_gradient(adaste_weights(latent, sharpness) - latent)
+
+        return tuple(forward(latent) for latent in latents)
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """The map's adaptive derivative, then Adam."""
+        adam = optax.adam(cosine(self.learning_rate, plan))
+        return partitioned(optax.chain(scale_by_adaste(self._sharpness(plan)), adam), adam)
+
+    def _sharpness(self, plan: Plan) -> optax.Schedule:
+        """Exponential growth to the last value at the end."""
+        factor = LAST_SHARPNESS / FIRST_SHARPNESS
+        return lambda step: FIRST_SHARPNESS * jnp.power(factor, step / max(plan.num_steps, 1))
+
+
+class _QuantizingClassifier(GradientClassifier):
+    def _network(self, widths: tuple[int, ...]) -> NetworkSpec:
+        norm = self._norm(self.norm, "batch_affine")
+        return NetworkSpec(widths, activation=self.activation, norm=norm, scaled=norm is None, bias=self.bias)
+
+
+class ProxQuantClassifier(_QuantizingClassifier):
+    """Binary weights by proximal steps on real ones (Bai, Wang and Liberty 2019).
+
+    **Not binary**: hidden units (ReLU), batch norm's scales, shifts and running statistics where there is
+    batch norm, inputs and outputs. ``weights_`` are the signs of the final real weights.
+
+    Parameters
+    ----------
+    hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
+        :class:`mpnn.gradient.STEClassifier`.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0.
+    strength : proximal step at the end of training, >= 0; it grows from 0. None: 6 over the number of updates,
+        so that all steps add up to 3.
+    warm_epochs : epochs of the real-valued network that training starts from.
+    activation : ``"relu"``, ``"tanh"`` or ``"sign"``.
+    norm : ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        prediction: str = "mode",
+        *,
+        learning_rate: float = 0.01,
+        strength: float | None = None,
+        warm_epochs: int = 0,
+        activation: str = "relu",
+        norm: str | None = "auto",
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        bias: bool = False,
+        input_scaling: str | None = "auto",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.prediction = prediction
+        self.learning_rate = learning_rate
+        self.strength = strength
+        self.warm_epochs = warm_epochs
+        self.activation = activation
+        self.norm = norm
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.bias = bias
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> Proximal:
+        strength = TOTAL_PULL / plan.num_steps if self.strength is None else self.strength
+        if not strength >= 0.0:
+            raise ValueError(f"strength must be at least 0, got {strength}")
+        return Proximal(
+            network=self._network(widths),
+            family=LatentBinary(),
+            warm_epochs=self.warm_epochs,
+            learning_rate=self.learning_rate,
+            strength=strength,
+        )
+
+
+class AdaSTEClassifier(_QuantizingClassifier):
+    """Binary weights by adaptive straight-through steps (Le et al. 2022).
+
+    **Not binary**: hidden units (ReLU), batch norm's scales, shifts and running statistics where there is
+    batch norm, inputs and outputs. Unlike the release, the loss is met at the sharpened weights, not at their
+    signs.
+
+    Parameters
+    ----------
+    hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
+        :class:`mpnn.gradient.STEClassifier`.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0.
+    warm_epochs : epochs of the real-valued network that training starts from.
+    activation : ``"relu"``, ``"tanh"`` or ``"sign"``.
+    norm : ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (),
+        prediction: str = "mode",
+        *,
+        learning_rate: float = 0.01,
+        warm_epochs: int = 0,
+        activation: str = "relu",
+        norm: str | None = "auto",
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        bias: bool = False,
+        input_scaling: str | None = "auto",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.prediction = prediction
+        self.learning_rate = learning_rate
+        self.warm_epochs = warm_epochs
+        self.activation = activation
+        self.norm = norm
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.bias = bias
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> Adaptive:
+        return Adaptive(
+            network=self._network(widths),
+            family=LatentBinary(),
+            warm_epochs=self.warm_epochs,
+            learning_rate=self.learning_rate,
+        )
