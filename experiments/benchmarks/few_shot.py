@@ -65,8 +65,8 @@ def main(options: FewShot) -> None:
         "cold s",
         "warm s",
         "ratio",
-        title=f"{options.dataset}, {options.shots} a class, on {jax.devices()[0].device_kind} ({jax.default_backend()}), "
-        f"JAX {jax.__version__}; imports {imports:.1f} s",
+        title=f"{options.dataset}, {options.shots} a class, on {jax.devices()[0].device_kind} "
+        f"({jax.default_backend()}), JAX {jax.__version__}; imports {imports:.1f} s",
     )
     reference = None
     for name, model in models.items():
