@@ -49,6 +49,17 @@ def _message_passing(**params: Any) -> Any:
     return MessagePassingClassifier(**params)
 
 
+def _gradient(name: str, summary: str) -> Method:
+    """A classifier of :mod:`mpnn.gradient` by its name, which is imported on first use."""
+
+    def classifier(**params: Any) -> Any:
+        import mpnn.gradient
+
+        return getattr(mpnn.gradient, name)(**params)
+
+    return pairwise_method(classifier, f"{summary}, one per pair of classes")
+
+
 METHODS: dict[str, Method] = {
     "message_passing": pairwise_method(
         _message_passing, "Few-bit networks by message passing, one per pair of classes"
@@ -56,6 +67,16 @@ METHODS: dict[str, Method] = {
     "bemi": BEMI,
     "single_neuron": SINGLE_NEURON,
     "local_search": LOCAL_SEARCH,
+    "straight_through": _gradient(
+        "STEClassifier", "Binary or ternary networks by straight-through estimation"
+    ),
+    "moment_propagation": _gradient("MomentPropagationClassifier", "Gradients through means and variances"),
+    "bop": _gradient("BopClassifier", "Binary networks by flipping weights"),
+    "bayesbinn": _gradient("BayesBiNNClassifier", "Bernoulli weights by the Bayesian learning rule"),
+    "local_reparameterization": _gradient("LocalReparameterizationClassifier", "LR-Nets"),
+    "proxquant": _gradient("ProxQuantClassifier", "Binary weights by proximal steps"),
+    "adaste": _gradient("AdaSTEClassifier", "Binary weights by adaptive straight-through steps"),
+    "conntra": _gradient("CoNNTrAClassifier", "Ternary networks by coordinate descent"),
     # Multinomial, L2 penalty with C = 1 (scikit-learn's defaults); more steps, so that it converges.
     "logistic_regression": sklearn_method(
         LogisticRegression,

@@ -85,8 +85,8 @@ class ProxQuantClassifier(_QuantizingClassifier):
     hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
         :class:`mpnn.gradient.STEClassifier`.
     learning_rate : initial rate of Adam, > 0, a cosine to 0.
-    strength : proximal step at the end of training, >= 0; it grows from 0. None: 6 over the number of updates,
-        so that all steps add up to 3.
+    strength : proximal step at the end of training, >= 0; it grows from 0. None: 6 over the number of
+        updates, so that all steps add up to 3.
     warm_epochs : epochs of the real-valued network that training starts from.
     activation : ``"relu"``, ``"tanh"`` or ``"sign"``.
     norm : ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
