@@ -140,13 +140,17 @@ def argmax_probabilities(mean: Array, variance: Array) -> Array:
     """
     points, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_POINTS)
     deviation = jnp.sqrt(variance)
-    total = jnp.zeros_like(mean)
-    for point, weight in zip(points.tolist(), (weights / weights.sum()).tolist(), strict=True):
+
+    def add(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
+        point, weight = node
         candidate = mean + point * deviation
         scaled = (candidate[..., :, None] - mean[..., None, :]) / deviation[..., None, :]
         log_below = numerics.log_ndtr(scaled)
         others = jnp.sum(log_below, axis=-1) - jnp.diagonal(log_below, axis1=-2, axis2=-1)
-        total = total + weight * jnp.exp(others)
+        return total + weight * jnp.exp(others), None
+
+    nodes = jnp.asarray(points, mean.dtype), jnp.asarray(weights / weights.sum(), mean.dtype)
+    total, _ = jax.lax.scan(add, jnp.zeros_like(mean), nodes)
     return total / jnp.sum(total, axis=-1, keepdims=True)
 
 

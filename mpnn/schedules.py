@@ -6,13 +6,16 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from mpnn.fields import Hyper
 
 __all__ = ["Schedule", "Schedules"]
 
-Schedule: TypeAlias = float | Sequence[float] | Callable[[Any], Any]  # the last is an optax schedule
+# The last is an optax schedule.
+Schedule: TypeAlias = float | Sequence[float] | NDArray | Callable[[Any], Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Schedules:
 
     def __post_init__(self) -> None:
         for field, (low, high, text) in _RANGES.items():
-            for number in _numbers(getattr(self, field)):
-                if not low <= number < high:
+            for number in _numbers(field, getattr(self, field)):
+                if not low <= number <= high:
                     raise ValueError(f"{field} must be {text}, got {number}")
 
     def at(self, steps: Array, num_layers: int) -> Hyper:
@@ -50,23 +53,36 @@ class Schedules:
 
 
 _INFINITY = float("inf")
+# What single precision can hold: messages are float32.
+_LARGEST = float(np.finfo(np.float32).max)
+_BELOW_ONE = float(np.nextafter(np.float32(1.0), np.float32(0.0)))
+# Smallest and largest value, both allowed.
 _RANGES = {
-    "rho": (0.0, _INFINITY, "at least 0 and finite"),
-    "damping": (0.0, 1.0, "in [0, 1)"),
-    "reinforcement": (0.0, 1.0 + 1e-9, "in [0, 1]"),
-    "sparsity": (-_INFINITY, _INFINITY, "finite"),
-    "noise": (0.0, _INFINITY, "at least 0 and finite"),
-    "margin": (0.0, _INFINITY, "at least 0 and finite"),
-    "replicas": (1.0, _INFINITY, "at least 1 and finite"),
-    "coupling": (0.0, _INFINITY, "at least 0 and finite"),
+    "rho": (0.0, _LARGEST, "at least 0 and finite"),
+    "damping": (0.0, _BELOW_ONE, "in [0, 1)"),
+    "reinforcement": (0.0, 1.0, "in [0, 1]"),
+    "sparsity": (-_LARGEST, _LARGEST, "finite"),
+    "noise": (0.0, _LARGEST, "at least 0 and finite"),
+    "margin": (0.0, _LARGEST, "at least 0 and finite"),
+    "confidence": (0.0, _INFINITY, "at least 0"),
+    "replicas": (1.0, _LARGEST, "at least 1 and finite"),
+    "coupling": (0.0, _LARGEST, "at least 0 and finite"),
 }
 
 
-def _numbers(value: Schedule) -> list[float]:
+def _numbers(field: str, value: Schedule) -> list[float]:
     """The numbers that can be checked before running: all but those a schedule will return."""
     if callable(value):
         return []
-    return [float(number) for number in value] if isinstance(value, Sequence) else [float(value)]
+    try:
+        numbers = np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{field} must be a number, one value a layer or a schedule, got {value!r}"
+        ) from error
+    if numbers.ndim > 1 or numbers.size == 0:
+        raise ValueError(f"{field} must be a number, one value a layer or a schedule, got {value!r}")
+    return numbers.ravel().tolist()
 
 
 def _at(value: Schedule, steps: Array, num_layers: int) -> Array:

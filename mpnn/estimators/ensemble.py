@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.estimators import votes as voting
 from mpnn.estimators.message_passing import MessagePassingClassifier
+from mpnn.estimators.settings import positive
 
 __all__ = ["PairwiseVoteClassifier"]
 
@@ -98,7 +99,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"PairwiseVoteClassifier needs at least two classes, got one class: {self.classes_[0]!r}"
+                f"PairwiseVoteClassifier needs at least two classes, got one class: {self.classes_.item(0)!r}"
             )
         self._unlabelled_label()
         self.pairs_ = voting.all_pairs(len(self.classes_))
@@ -216,6 +217,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         for name, allowed in (("ties", TIES), ("vote", VOTES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        if self.pairs_per_batch is not None:
+            positive("pairs_per_batch", self.pairs_per_batch)
 
     def _unlabelled_label(self) -> Any:
         label = self.unlabelled

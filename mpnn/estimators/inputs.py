@@ -52,9 +52,11 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
         scale = np.asarray(1.0 / (inputs.std() + DEVIATION_FLOOR), np.float32)
         return InputTransform(scale, 1.0, np.asarray(inputs.mean() * scale), everything)
     if kind == "features":
+        # the deviation of a constant feature is not quite 0 where its mean is rounded
+        varies = np.ptp(inputs, axis=0) > 0.0
         deviation = inputs.std(axis=0)
-        scale = np.asarray(1.0 / np.where(deviation > 0.0, deviation, one), np.float32)
-        return InputTransform(scale, 1.0, inputs.mean(axis=0) * scale, deviation > 0.0)
+        scale = np.asarray(1.0 / np.where(varies & (deviation > 0.0), deviation, one), np.float32)
+        return InputTransform(scale, 1.0, inputs.mean(axis=0) * scale, varies)
     live = np.any(inputs != 0.0, axis=0)
     scale = np.asarray(1.0 / (np.abs(inputs).max() or 1.0), np.float32)
     if kind == "max_abs":

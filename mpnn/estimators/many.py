@@ -38,6 +38,7 @@ def fit_many(
         targets.append(np.asarray(member._targets(member._encode(y))))
         if len(member.classes_) != 2:
             raise ValueError(f"fit_many needs two classes a problem, got {len(member.classes_)}")
+    members[0]._checked_prediction()
     rows_of = [rows for rows, _ in problems]
     settings = members[0]._settings(X.shape[1], max(len(rows) for rows in rows_of))
     transform = fit_transform_of(X, settings.input_scaling)
@@ -120,7 +121,7 @@ def _fit_side_by_side(
 def decide_many(members: Sequence["MessagePassingClassifier"], X: NDArray) -> tuple[NDArray, NDArray]:
     """See :meth:`MessagePassingClassifier.decide_many`."""
     first = members[0]
-    spec, how, num_samples = first.spec_, first._checked_prediction(), first.num_samples
+    spec, (how, num_samples) = first.spec_, first._checked_prediction()
     models = jax.tree.map(lambda *leaves: np.stack(leaves), *(member._model() for member in members))
     second_wins = np.zeros((len(X), len(members)), bool)
     probabilities = np.zeros(second_wins.shape, np.float32)

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.estimators import compiled, many, small
 from mpnn.estimators.inputs import fit_transform_of
-from mpnn.estimators.settings import Settings, in_units_of_inputs, resolve
+from mpnn.estimators.settings import Settings, in_units_of_inputs, positive, resolve
 from mpnn.fields import Hyper
 from mpnn.network import Batch, State
 from mpnn.spec import NetworkSpec
@@ -147,6 +147,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
         codes = self._encode(labels)
+        self._checked_prediction()
         settings = self._settings(inputs.shape[1], len(inputs))
         self.input_transform_ = fit_transform_of(inputs, settings.input_scaling)
         key, seed = self._keys()
@@ -177,14 +178,14 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         problems : for each member, rows of ``X`` and their labels of two classes.
         problems_at_once : bounds the memory of networks with hidden layers; None trains all side by side.
         """
-        many.fit_many(members, np.asarray(X, np.float32), problems, problems_at_once)
+        many.fit_many(members, check_array(X, dtype=np.float32, input_name="X"), problems, problems_at_once)
 
     @classmethod
     def decide_many(
         cls, members: Sequence["MessagePassingClassifier"], X: NDArray
     ) -> tuple[NDArray, NDArray]:
         """Whether each binary member chooses its second class, and its probability: ``[n, P]`` each."""
-        return many.decide_many(members, np.asarray(X, np.float32))
+        return many.decide_many(members, check_array(X, dtype=np.float32, input_name="X"))
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Scores ``[n]`` for two classes (positive or 0: the second), ``[n, C]`` for more.
@@ -213,15 +214,14 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         """Scores ``[n, K]`` and probabilities ``[n, C]``."""
         check_is_fitted(self)
         inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
-        decided = compiled.decide(
-            self.spec_, self._checked_prediction(), self.num_samples, self._model(), inputs
-        )
+        decided = compiled.decide(self.spec_, *self._checked_prediction(), self._model(), inputs)
         return np.asarray(decided[0]), np.asarray(decided[1])
 
-    def _checked_prediction(self) -> str:
+    def _checked_prediction(self) -> tuple[str, int]:
+        """How to predict, and from how many samples."""
         if self.prediction not in PREDICTIONS:
             raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
-        return self.prediction
+        return self.prediction, positive("num_samples", self.num_samples)
 
     def _model(self) -> compiled.Model:
         """The published weights (bias rows last, as the network multiplies them) and the beliefs."""
@@ -237,7 +237,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_[0]!r}"
+                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_.item(0)!r}"
             )
         return codes
 
@@ -249,7 +249,10 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self, num_features: int, num_samples: int) -> Settings:
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        widths = (num_features, *(int(width) for width in self.hidden), num_outputs)
+        if isinstance(self.hidden, str) or not np.iterable(self.hidden):
+            raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {self.hidden!r}")
+        hidden = (positive("every width in hidden", width) for width in self.hidden)
+        widths = (num_features, *hidden, num_outputs)
         return resolve(self.get_params(deep=False), widths, num_samples)
 
     def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: list[NDArray]) -> None:

@@ -55,6 +55,8 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
             "spec": dataclasses.asdict(first.spec_),
             "power": transform.power,
             "num_features": int(first.n_features_in_),
+            "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
+            "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
             "seeds": [int(member.sampling_seed_) for member in members],
             "levels": _levels(first.spec_),
         },
@@ -92,11 +94,19 @@ def _rebuild(
         member.sampling_seed_ = seed
         members.append(member)
     if not ensemble:
-        return members[0]
+        return _with_feature_names(members[0], metadata["feature_names"])
     template = MessagePassingClassifier(**_with_tuples(metadata["member_parameters"]))
     model = PairwiseVoteClassifier(template, **metadata["parameters"])
     model.classes_, model.n_features_in_ = classes, metadata["num_features"]
     model.pairs_, model.estimators_ = all_pairs(len(classes)), members
+    model.training_errors_ = np.array(metadata["training_errors"], dtype=int)
+    return _with_feature_names(model, metadata["feature_names"])
+
+
+def _with_feature_names(model: Any, names: list[str]) -> Any:
+    """Scikit-learn knows inputs without names by the missing attribute."""
+    if names:
+        model.feature_names_in_ = np.array(names, dtype=object)
     return model
 
 

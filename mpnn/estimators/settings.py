@@ -1,6 +1,7 @@
 """The best settings known, by regime; what a user leaves at None comes from here."""
 
 import dataclasses
+import numbers
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from mpnn.small_networks import Annealing
 from mpnn.spec import NetworkSpec
 from mpnn.weights import weight_family
 
-__all__ = ["FULL_BATCH_LIMIT", "Settings", "in_units_of_inputs", "resolve"]
+__all__ = ["FULL_BATCH_LIMIT", "Settings", "in_units_of_inputs", "positive", "resolve"]
 
 # Above this many samples a sweep over all of them is no longer the fastest way to learn.
 FULL_BATCH_LIMIT = 2000
@@ -79,6 +80,8 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
     num_layers = len(widths) - 1
     if num_layers > 1:
         defaults["initial_field"] = max(defaults["initial_field"], HIDDEN_INITIAL_FIELD)
+        # a hidden unit learns little from few samples: removing its weak links would leave none
+        defaults["sparsity"] = 0.0
     if parameters["rule"] == "max_sum":
         defaults["initial_field"] = MAX_SUM_INITIAL_FIELD
     if defaults["rho"] is None:
@@ -100,20 +103,20 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
         output="binary_label" if widths[-1] == 1 else "argmax",
         bias=parameters["bias"],
         density=parameters["density"],
-        sweeps_per_batch=_positive("num_sweeps", value("num_sweeps")),
+        sweeps_per_batch=positive("num_sweeps", value("num_sweeps")),
         focusing=replicas != 1.0,
     )
     if few_units := small.chosen(parameters, spec, batch_size == num_samples):
         defaults = dict(small.DEFAULTS)
         spec = dataclasses.replace(spec, small_fan_in=True, sweeps_per_batch=int(value("num_sweeps")))
-    numbers = ("rho", "damping", "reinforcement", "sparsity", "noise", "margin", "coupling")
+    scheduled = ("rho", "damping", "reinforcement", "sparsity", "noise", "margin", "coupling")
     scaling = parameters["input_scaling"]
-    schedules = Schedules(replicas=replicas, **{name: value(name) for name in numbers})
+    schedules = Schedules(replicas=replicas, **{name: value(name) for name in scheduled})
     initial_field = _initial_field(value("initial_field"))
     return Settings(
         spec=spec,
         schedules=schedules,
-        num_epochs=_positive("num_epochs", value("num_epochs")),
+        num_epochs=positive("num_epochs", value("num_epochs")),
         batch_size=batch_size,
         initial_field=initial_field,
         input_scaling=defaults["input_scaling"] if scaling == "auto" else scaling,
@@ -143,7 +146,10 @@ def _per_layer(value: Schedule, factors: tuple[float, ...]) -> Schedule:
     """A number, a value per layer, or a schedule of either, times one factor a layer."""
     if callable(value):
         return lambda step: jnp.asarray(value(step)) * jnp.asarray(factors)
-    return [float(number) for number in np.broadcast_to(np.asarray(value), (len(factors),)) * factors]
+    values = np.atleast_1d(np.asarray(value, dtype=float))
+    if len(values) not in (1, len(factors)):
+        raise ValueError(f"a number per layer needs {len(factors)} values, got {len(values)}")
+    return (values * factors).tolist()
 
 
 def _rule(rule: str, cavity: str) -> str:
@@ -160,9 +166,9 @@ def _rounding(rounding: str, spec: NetworkSpec) -> str:
     return rounding
 
 
-def _initial_field(value: float) -> float:
-    if not 0.0 <= value < float("inf"):
-        raise ValueError(f"initial_field must be at least 0 and finite, got {value}")
+def _initial_field(value: Any) -> float:
+    if not (isinstance(value, numbers.Real) and 0.0 <= float(value) < float("inf")):
+        raise ValueError(f"initial_field must be at least 0 and finite, got {value!r}")
     return float(value)
 
 
@@ -171,10 +177,14 @@ def _batch_size(given: Any, num_samples: int) -> int:
         return num_samples
     if given == "auto":
         return num_samples if num_samples <= FULL_BATCH_LIMIT else MINI_BATCH_SIZE
-    return min(_positive("batch_size", given), num_samples)
+    if isinstance(given, str):
+        raise ValueError(f"batch_size must be a whole number, None or 'auto', got {given!r}")
+    return min(positive("batch_size", given), num_samples)
 
 
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
+def positive(name: str, value: Any) -> int:
+    """The whole number ``value``, at least 1; NumPy's and whole floats are as good as Python's."""
+    whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
+    if not whole or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     return int(value)

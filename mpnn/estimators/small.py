@@ -1,6 +1,5 @@
 """Networks with few hidden units behind the estimators: when they are chosen, and how they are fitted."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -75,7 +74,7 @@ def _hindrance(parameters: dict[str, Any], full_batch: bool) -> str | None:
         if parameters[name] is not None:
             return f"{name}=None, got {parameters[name]!r}"
     damping = parameters["damping"]
-    if callable(damping) or isinstance(damping, Sequence):
+    if callable(damping) or np.ndim(damping) > 0:
         return f"one number as damping, got {damping!r}"
     return None
 
