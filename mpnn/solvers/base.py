@@ -88,7 +88,8 @@ class BinaryNetworkMixin:
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Return labels [n]."""
-        return self.classes_[(self.decision_function(X) >= 0).astype(int)]  # type: ignore[attr-defined]
+        scores = self.decision_function(X)
+        return self.classes_[(scores >= 0).astype(int)]  # type: ignore[attr-defined]
 
 
 class MulticlassNetworkMixin:
@@ -128,7 +129,7 @@ def weights_to_start_from(
     A classifier that has no `weights_` yet is cloned and fitted on the same samples, with the given random
     state unless it has one of its own.
     """
-    if source is None:
+    if source is None or source is False:
         return None
     if hasattr(source, "fit"):
         model = source

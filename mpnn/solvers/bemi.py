@@ -86,8 +86,9 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
     levels : P of the weights {-P..P}, 1 to 127.
     stages : ``("SM", "MM", "MW")`` or its ablations: "SM" first, the others in this order, if at all.
     warm_start : what SM begins with, and the later stages where it is better than the stage before:
-        ``"lp_rounding"`` (a linear program, rounded, copied into every hidden neuron), None, a list of weight
-        arrays [in, out], or a classifier with ``weights_``; if unfitted, it is fitted on the same samples.
+        ``"lp_rounding"`` (a linear program, rounded, copied into every hidden neuron), None or False, a list
+        of weight arrays [in, out], or a classifier with ``weights_``; if unfitted, it is fitted on the same
+        samples.
     engine : ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
     constant_neurons : whether hidden neurons may have one sign for all samples. They may in the publication,
         and wide margins are then had most cheaply by such neurons.
@@ -251,8 +252,10 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
             raise ValueError(f"eps must be in (0, 1], got {self.eps}")
         live = inputs[:, self.input_transform_.live]
         widths = (live.shape[1], *check_hidden(self.hidden), 1)
+        # one model for any eps; CP-SAT, being exact, needs no other than the whole one
+        eps = 1.0 if self.engine == "cpsat" else self.eps
         return Problem(
-            live, signs, widths, self.levels, self.eps, self.big_m, self.constant_neurons, inputs.shape[1]
+            live, signs, widths, self.levels, eps, self.big_m, self.constant_neurons, inputs.shape[1]
         )
 
     def _seconds(self) -> dict[str, float]:
@@ -267,6 +270,8 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
                     f"time_limit must be one number or one a stage, got {len(self.time_limit)} for {stages}"
                 )
             return dict(zip(stages, map(float, self.time_limit), strict=True))
+        if not self.time_limit > 0.0:
+            raise ValueError(f"time_limit must be above 0 seconds, got {self.time_limit}")
         total = sum(SHARES[name] for name in stages)
         return {name: float(self.time_limit) * SHARES[name] / total for name in stages}
 

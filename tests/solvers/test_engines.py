@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mpnn.solvers.engines import (
-    ENGINES,
     Expression,
     Limits,
     MissingEngineError,
@@ -17,13 +16,6 @@ from mpnn.solvers.engines import (
     installed_engines,
     solve,
 )
-
-
-@pytest.fixture(params=list(ENGINES))
-def engine(request):
-    if request.param not in installed_engines():
-        pytest.skip(f"the engine {request.param} is not installed")
-    return request.param
 
 
 def random_program(seed):
