@@ -52,6 +52,8 @@ COMMON: dict[str, Any] = {"margin": 0.0, "replicas": 1.0, "coupling": 0.0}
 HIDDEN_INITIAL_FIELD = 0.1
 # At zero temperature a field of 0 answers nothing and stays 0.
 MAX_SUM_INITIAL_FIELD = 1.0
+# The width of real weights' prior, over 1 / sqrt(fan in): none would leave nothing to learn.
+GAUSSIAN_INITIAL_FIELD = 1.0
 ROUNDINGS = ("mode", "feedback")
 CAVITIES = {"exact": "bp_inspired", "second_order": "bp_inspired_second_order"}
 
@@ -84,6 +86,8 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
         defaults["sparsity"] = 0.0
     if parameters["rule"] == "max_sum":
         defaults["initial_field"] = MAX_SUM_INITIAL_FIELD
+    if parameters["weights"] == "gaussian":
+        defaults["initial_field"] = GAUSSIAN_INITIAL_FIELD
     if defaults["rho"] is None:
         # an output layer that forgets stays unpolarized and lets the layers below keep learning
         defaults["rho"] = (1.0001,) * (num_layers - 1) + (0.9,) if num_layers > 1 else 1.0
@@ -112,7 +116,7 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
     scheduled = ("rho", "damping", "reinforcement", "sparsity", "noise", "margin", "coupling")
     scaling = parameters["input_scaling"]
     schedules = Schedules(replicas=replicas, **{name: value(name) for name in scheduled})
-    initial_field = _initial_field(value("initial_field"))
+    initial_field = _initial_field(value("initial_field"), parameters["weights"])
     return Settings(
         spec=spec,
         schedules=schedules,
@@ -166,9 +170,11 @@ def _rounding(rounding: str, spec: NetworkSpec) -> str:
     return rounding
 
 
-def _initial_field(value: Any) -> float:
+def _initial_field(value: Any, weights: Any) -> float:
     if not (isinstance(value, numbers.Real) and 0.0 <= float(value) < float("inf")):
         raise ValueError(f"initial_field must be at least 0 and finite, got {value!r}")
+    if weights == "gaussian" and value == 0.0:
+        raise ValueError("initial_field must be above 0 with weights='gaussian': it is their prior's width")
     return float(value)
 
 

@@ -152,6 +152,13 @@ def test_parameters_of_the_network(name, value, sentence, two_blobs):
         PairwiseVoteClassifier(clone(NETWORK).set_params(**{name: value})).fit(*two_blobs)
 
 
+def test_real_weights_need_a_prior_with_a_width(two_blobs):
+    real = clone(NETWORK).set_params(weights="gaussian")
+    with pytest.raises(ValueError, match="initial_field must be above 0 with weights='gaussian'"):
+        clone(real).set_params(initial_field=0.0).fit(*two_blobs)
+    assert real.fit(*two_blobs).score(*two_blobs) == 1.0
+
+
 def test_every_parameter_of_the_network_is_tried():
     untried = set(NETWORK.get_params()) - {name for name, _, _ in OUT_OF_RANGE}
     assert untried == {"bias"}  # any truth value will do
