@@ -18,6 +18,15 @@ from mpnn.gradient.optimizers import bayesbinn, bimu, relaxed_sample, sign_ema
 __all__ = ["BayesBiNNClassifier", "BayesianRule"]
 
 RULES = ("bayesbinn", "sign_ema", "bimu")
+# Initial fields of "sign_ema": signs at random, which the first gradients overrule.
+NEGLIGIBLE_FIELD = 1e-9
+
+
+@dataclass(frozen=True)
+class PointField(Bernoulli):
+    """Fields whose signs are all there is."""
+
+    deterministic = True
 
 
 @dataclass(frozen=True)
@@ -69,9 +78,9 @@ class BayesBiNNClassifier(GradientClassifier):
         :func:`mpnn.gradient.optimizers.sign_ema`); or ``"bimu"``, which forgets and never saturates
         (Cottart et al. 2026).
     learning_rate : initial rate, > 0, falling to 0 as a cosine (BiMU: its largest step per unit of gradient,
-        constant); None for the rule's: 0.01, 1e-4 and 100.
+        constant); None for the rule's: 0.2, 0.1 and 100 for full batches, else 0.01, 1e-4 and 100.
     temperature : of the relaxed samples, > 0; below 0.01 gradients vanish almost everywhere.
-    initial_field : scale of the random initial fields, > 0.
+    initial_field : scale of the random initial fields, > 0; None: 0.1, for ``"sign_ema"`` next to nothing.
     momentum : weight of the old average gradient, in [0, 1).
     prior_weight : factor of the divergence from the prior; 1 is Bayes.
     num_draws : draws of the weights that each gradient is averaged over, >= 1.
@@ -95,7 +104,7 @@ class BayesBiNNClassifier(GradientClassifier):
         rule: str = "bayesbinn",
         learning_rate: float | None = None,
         temperature: float = 1.0,
-        initial_field: float = 0.1,
+        initial_field: float | None = None,
         momentum: float = 0.0,
         prior_weight: float = 1.0,
         num_draws: int = 1,
@@ -142,10 +151,16 @@ class BayesBiNNClassifier(GradientClassifier):
             bias=self.bias,
             dropout=(self.dropout[0], self.dropout[1]),
         )
-        rates = {"bayesbinn": 0.01, "sign_ema": 1e-4, "bimu": 100.0}
+        point, full_batch = self.rule == "sign_ema", plan.steps_per_epoch == 1
+        rates = {
+            "bayesbinn": 0.2 if full_batch else 0.01,
+            "sign_ema": 0.1 if full_batch else 1e-4,
+            "bimu": 100.0,
+        }
+        field = (NEGLIGIBLE_FIELD if point else 0.1) if self.initial_field is None else self.initial_field
         return BayesianRule(
             network=network,
-            family=Bernoulli(self.initial_field, two_valued=True),
+            family=(PointField if point else Bernoulli)(field, two_valued=True),
             num_draws=self.num_draws,
             rule=self.rule,
             learning_rate=self.learning_rate or rates[self.rule],

@@ -54,7 +54,8 @@ class BopClassifier(GradientClassifier):
     ----------
     hidden : widths of the hidden layers; () for a single layer.
     prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
-    adaptivity : share of the new gradient in the moving average, in (0, 1], falling to 0 as a cosine.
+    adaptivity : share of the new gradient in the moving average, in (0, 1], falling to 0 as a cosine;
+        None: 0.1 for full batches, else 0.001.
     threshold : least average gradient of a flip, >= 0.
     learning_rate : initial rate of Adam for batch norm, > 0.
     norm : ``"batch_affine"`` after every layer, or None; ``"auto"``: batch norm with hidden layers.
@@ -71,7 +72,7 @@ class BopClassifier(GradientClassifier):
         hidden: Sequence[int] = (),
         prediction: str = "mode",
         *,
-        adaptivity: float = 1e-3,
+        adaptivity: float | None = None,
         threshold: float = 1e-6,
         learning_rate: float = 0.01,
         norm: str | None = "auto",
@@ -96,13 +97,16 @@ class BopClassifier(GradientClassifier):
         self.random_state = random_state
 
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Flips:
-        if not 0.0 < self.adaptivity <= 1.0:
-            raise ValueError(f"adaptivity must be in (0, 1], got {self.adaptivity}")
+        adaptivity = self.adaptivity
+        if adaptivity is None:
+            adaptivity = 0.1 if plan.steps_per_epoch == 1 else 1e-3
+        if not 0.0 < adaptivity <= 1.0:
+            raise ValueError(f"adaptivity must be in (0, 1], got {adaptivity}")
         norm = self._norm(self.norm, "batch_affine")
         return Flips(
             network=NetworkSpec(widths, norm=norm, scaled=norm is None, bias=self.bias),
             family=SignsOnly(),
-            adaptivity=self.adaptivity,
+            adaptivity=adaptivity,
             threshold=self.threshold,
             learning_rate=self.learning_rate,
         )

@@ -84,7 +84,7 @@ class ProxQuantClassifier(_QuantizingClassifier):
     ----------
     hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
         :class:`mpnn.gradient.STEClassifier`.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
     strength : proximal step at the end of training, >= 0; it grows from 0. None: 6 over the number of
         updates, so that all steps add up to 3.
     warm_epochs : epochs of the real-valued network that training starts from.
@@ -97,7 +97,7 @@ class ProxQuantClassifier(_QuantizingClassifier):
         hidden: Sequence[int] = (),
         prediction: str = "mode",
         *,
-        learning_rate: float = 0.01,
+        learning_rate: float | None = None,
         strength: float | None = None,
         warm_epochs: int = 0,
         activation: str = "relu",
@@ -131,7 +131,7 @@ class ProxQuantClassifier(_QuantizingClassifier):
             network=self._network(widths),
             family=LatentBinary(),
             warm_epochs=self.warm_epochs,
-            learning_rate=self.learning_rate,
+            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
             strength=strength,
         )
 
@@ -147,7 +147,7 @@ class AdaSTEClassifier(_QuantizingClassifier):
     ----------
     hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
         :class:`mpnn.gradient.STEClassifier`.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
     warm_epochs : epochs of the real-valued network that training starts from.
     activation : ``"relu"``, ``"tanh"`` or ``"sign"``.
     norm : ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
@@ -158,7 +158,7 @@ class AdaSTEClassifier(_QuantizingClassifier):
         hidden: Sequence[int] = (),
         prediction: str = "mode",
         *,
-        learning_rate: float = 0.01,
+        learning_rate: float | None = None,
         warm_epochs: int = 0,
         activation: str = "relu",
         norm: str | None = "auto",
@@ -187,5 +187,5 @@ class AdaSTEClassifier(_QuantizingClassifier):
             network=self._network(widths),
             family=LatentBinary(),
             warm_epochs=self.warm_epochs,
-            learning_rate=self.learning_rate,
+            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
         )

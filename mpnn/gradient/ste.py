@@ -70,7 +70,7 @@ class STEClassifier(GradientClassifier):
     weights : ``"binary"``, or ``"ternary"`` (latent weights below 0.7 of their layer's mean magnitude are 0).
     prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
     recipe : ``"plain"`` or ``"batch_norm"``.
-    learning_rate : initial rate, > 0; None for the recipe's.
+    learning_rate : initial rate, > 0, a cosine to 0; None for the recipe's.
     surrogate : derivative of the sign of hidden units: ``"clip"``, ``"approx_sign"``, ``"swish"``,
         ``"identity"``.
     clip : half-width of the surrogate, > 0.
@@ -135,6 +135,10 @@ class STEClassifier(GradientClassifier):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         plain = self.recipe == "plain"
+        rate = 3e-3
+        if plain:
+            # chosen on validation draws of MNIST and Fashion-MNIST training images, 10 a class
+            rate = 100.0 if plan.steps_per_epoch == 1 and not len(self.hidden) else 10.0
         network = NetworkSpec(
             widths,
             surrogate=self.surrogate,
@@ -150,5 +154,5 @@ class STEClassifier(GradientClassifier):
             loss=self.loss or ("cross_entropy" if plain else "square_hinge"),
             weights=self.weights,
             recipe=self.recipe,
-            learning_rate=self.learning_rate or (10.0 if plain else 3e-3),
+            learning_rate=self.learning_rate or rate,
         )

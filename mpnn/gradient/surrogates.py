@@ -33,8 +33,7 @@ def _swish(x: Array, width: float) -> Array:
     """Derivative of the SignSwish unit ``2 s(b x) (1 + b x (1 - s(b x))) - 1``, with ``b = 5 / width``."""
     slope = SWISH_SLOPE / width
     scaled = slope * x
-    gate = jax.nn.sigmoid(scaled)
-    return 2.0 * slope * gate * (1.0 - gate) * (2.0 + scaled * (1.0 - 2.0 * gate))
+    return slope * (2.0 - scaled * jnp.tanh(scaled / 2.0)) / (1.0 + jnp.cosh(scaled))
 
 
 def _identity(x: Array, width: float) -> Array:
