@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from mpnn.compare.contract import Evaluation, Method, Task
-from mpnn.compare.pairwise import pairwise_method
+from mpnn.compare.contract import Evaluation, Method, Task, timed_prediction
+from mpnn.compare.pairwise import pairwise_method, weight_size
 
-__all__ = ["BEMI", "LOCAL_SEARCH", "SINGLE_NEURON", "solver_vote"]
+__all__ = ["BEMI", "LOCAL_SEARCH", "SINGLE_NEURON", "TORO_ICARTE", "solver_network", "solver_vote"]
 
 
 def solver_vote(classifier: Callable[..., Any], summary: str) -> Method:
@@ -23,6 +23,36 @@ def solver_vote(classifier: Callable[..., Any], summary: str) -> Method:
         return evaluation
 
     return Method(vote.summary, vote.parameters, vote.build, evaluate)
+
+
+def solver_network(classifier: Callable[..., Any], summary: str) -> Method:
+    """Return the method that trains one multi-class network.
+
+    Two predictions are scored: "argmax", and "all_good", where a sample is right only if its own output and
+    no other is positive or 0.
+    """
+
+    def parameters() -> dict[str, Any]:
+        return {key: value for key, value in classifier().get_params().items() if key != "random_state"}
+
+    def build(params: Mapping[str, Any], task: Task) -> Any:
+        return classifier(**params, random_state=task.seed)
+
+    def evaluate(model: Any, task: Task) -> Evaluation:
+        labels, seconds = timed_prediction(model.predict, task.x_test)
+        good = model.predict_all_good(task.x_test)
+        # what no class is stands for a sample without a label
+        strict = np.append(model.classes_, model.classes_.min() - 1)[good]
+        train = float(np.mean(model.predict(task.x_train) == task.y_train))
+        score = {"predict_seconds": seconds, "train_accuracy": train}
+        zeros, links = (
+            sum(int(count(layer)) for layer in model.weights_)
+            for count in (lambda w: (w == 0).sum(), np.size)
+        )
+        facts = weight_size([model]) | {"links_removed": {"all": zeros / links}}
+        return Evaluation({"argmax": labels, "all_good": strict}, {"argmax": score, "all_good": score}, facts)
+
+    return Method(summary, parameters, build, evaluate)
 
 
 def stage_summary(members: list[list[Any]]) -> dict[str, dict[str, Any]]:
@@ -79,10 +109,19 @@ def _local_search(**params: Any) -> Any:
     return LocalSearchClassifier(**params)
 
 
+def _toro_icarte(**params: Any) -> Any:
+    from mpnn.solvers import ToroIcarteClassifier
+
+    return ToroIcarteClassifier(**params)
+
+
 BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
 SINGLE_NEURON = solver_vote(
     _single_neuron, "One ternary neuron per pair of classes by linear or integer programming"
 )
 LOCAL_SEARCH = solver_vote(
     _local_search, "Few-bit networks by iterated local search, one per pair of classes"
+)
+TORO_ICARTE = solver_network(
+    _toro_icarte, "Toro Icarte et al.: one network, every output of every sample a constraint"
 )

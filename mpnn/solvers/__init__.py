@@ -11,6 +11,7 @@ from mpnn.solvers.bemi import BeMiClassifier
 from mpnn.solvers.engines import MissingEngineError, installed_engines
 from mpnn.solvers.local_search import LocalSearchClassifier
 from mpnn.solvers.single_neuron import SingleNeuronClassifier
+from mpnn.solvers.toro_icarte import ToroIcarteClassifier
 
 __all__ = [
     "BeMiClassifier",
@@ -18,5 +19,6 @@ __all__ = [
     "MissingEngineError",
     "NoNetworkError",
     "SingleNeuronClassifier",
+    "ToroIcarteClassifier",
     "installed_engines",
 ]

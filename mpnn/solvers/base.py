@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.inputs import IntegerInputs
+from mpnn.solvers.linear_start import one_against_rest
 
 __all__ = [
     "BinaryNetworkMixin",
@@ -20,6 +21,7 @@ __all__ = [
     "SolverClassifier",
     "check_hidden",
     "check_levels",
+    "starting_network",
     "weights_to_start_from",
 ]
 
@@ -140,6 +142,37 @@ def weights_to_start_from(
             model.fit(inputs, labels)
         source = model.weights_
     return [np.asarray(layer, dtype=np.int64) for layer in source]
+
+
+def starting_network(
+    source: Any,
+    transform: IntegerInputs,
+    inputs: NDArray,
+    codes: NDArray,
+    widths: tuple[int, ...],
+    levels: int,
+    random_state: Any,
+) -> Weights | None:
+    """Return the network that a multi-class method starts from, its biases 0.
+
+    source : "lp_rounding", or as in `weights_to_start_from`, with layers for all of `inputs` [n, features].
+    codes : class numbers [n]; widths : the live inputs first.
+    """
+    if isinstance(source, str):
+        if source != "lp_rounding":
+            raise ValueError(
+                f"warm_start must be 'lp_rounding', None, weights or a classifier, got {source!r}"
+            )
+        return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels)
+    given = weights_to_start_from(source, inputs, codes, random_state)
+    if given is None:
+        return None
+    wanted = [(inputs.shape[1], widths[1]), *zip(widths[1:-1], widths[2:], strict=True)]
+    shapes = [layer.shape for layer in given]
+    if shapes != wanted:
+        raise ValueError(f"the warm start has layers of shapes {shapes}, this network {wanted}")
+    layers = (given[0][transform.live], *given[1:])
+    return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]))
 
 
 def check_levels(levels: int) -> None:

@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 
 from mpnn.solvers.formulation import Weights
 
-__all__ = ["copied_neuron", "rounded_neuron", "widest_margin"]
+__all__ = ["copied_neuron", "one_against_rest", "rounded_neuron", "widest_margin"]
 
 
 def widest_margin(inputs: NDArray, signs: NDArray, levels: int) -> NDArray:
@@ -35,6 +35,27 @@ def widest_margin(inputs: NDArray, signs: NDArray, levels: int) -> NDArray:
 def rounded_neuron(inputs: NDArray, signs: NDArray, levels: int) -> NDArray[np.int64]:
     """Return `widest_margin` rounded to whole weights [features]."""
     return np.round(widest_margin(inputs, signs, levels)).astype(np.int64)
+
+
+def one_against_rest(inputs: NDArray, codes: NDArray, widths: Sequence[int], levels: int) -> Weights | None:
+    """Return a network [widths] with a neuron for each class, its rounded widest margin against all others.
+
+    codes : class numbers [n], below widths[-1]. Later layers hand the neurons' signs on; neurons beyond the
+    number of classes repeat the first one and reach nothing. Biases are 0. Where every class is separated,
+    all outputs of all samples are right. None where a hidden layer has fewer neurons than there are classes.
+    """
+    classes = widths[-1]
+    if min(widths[1:]) < classes:
+        return None
+    signs = np.where(codes[:, None] == np.arange(classes), 1, -1)
+    neurons = np.stack([rounded_neuron(inputs, column, levels) for column in signs.T], axis=1)
+    repeated = np.repeat(neurons[:, :1], widths[1] - classes, axis=1)
+    layers = [np.hstack([neurons, repeated])]
+    for before, after in zip(widths[1:-1], widths[2:], strict=True):
+        passing = np.zeros((before, after), np.int64)
+        passing[np.arange(classes), np.arange(classes)] = levels
+        layers.append(passing)
+    return Weights(tuple(layers), tuple(np.zeros(width, np.int64) for width in widths[1:]))
 
 
 def copied_neuron(neuron: NDArray, widths: Sequence[int], levels: int) -> Weights:

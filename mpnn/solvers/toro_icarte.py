@@ -1,0 +1,303 @@
+"""Ternary networks that fit every output of every sample: the models of Toro Icarte et al.
+
+Toro Icarte, Illanes, Castro, Cire, McIlraith, Beck, "Training Binarized Neural Networks using MIP and CP"
+(CP 2019). Weights and biases in {-P..P} (P = 1 there), one output a class with targets -1 and +1, all of them
+hard constraints; the objective is the sum of |w| (min-weight) or of the neurons' margins (max-margin).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpnn.solvers.base import (
+    MulticlassNetworkMixin,
+    NoNetworkError,
+    SolverClassifier,
+    check_hidden,
+    check_levels,
+    starting_network,
+)
+from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
+from mpnn.solvers.formulation import Network, Weights, add_network, add_signs, forward, margins_of
+from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.progress import Announce, shown_progress
+
+__all__ = ["ToroIcarteClassifier"]
+
+OBJECTIVES = ("min_weight", "max_margin")
+STRATEGIES = ("mip", "cp", "hw", "ha")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """inputs : whole numbers [n, live features]; targets : [n, outputs], -1 or +1."""
+
+    inputs: NDArray
+    targets: NDArray
+
+
+class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
+    """A few-bit sign network that gets all outputs of all training samples right, or none at all.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers; published: (), (16,) and (16, 16).
+    time_limit : seconds for all steps, > 0.
+    objective : ``"min_weight"`` or ``"max_margin"``.
+    strategy : ``"mip"``: the integer program on `engine`; ``"cp"``: the same on CP-SAT; ``"hw"``: CP-SAT
+        without objective finds a network, from which `engine` goes on; ``"ha"``: CP-SAT finds a network, its
+        hidden activations are kept, and every neuron is then optimised alone by `engine`.
+    levels : P of the weights and biases {-P..P}, 1 to 127.
+    warm_start : what CP-SAT or the program starts from: ``"lp_rounding"`` (a neuron for each class by linear
+        programming, rounded and handed on; None where a layer is narrower than that), None or False, a list
+        of weight arrays [in, out], or a classifier with ``weights_``, fitted or not. Biases start at 0.
+    engine : of the integer programs, ``"highs"``, ``"cpsat"``, ``"scip"`` or ``"gurobi"``.
+    input_scaling : ``"raw"`` or ``"unit"``.
+    threads : of the engine.
+    verbose : shows step, objective, bound and time.
+    random_state : int, RandomState or None.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted.
+    weights_, biases_ : lists of int8 arrays, [in, out] and [out].
+    solutions_ : the outcomes of the steps, by name; ``"ha"`` has one a neuron.
+    objective_ : objective of the network.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (16,),
+        time_limit: float = 60.0,
+        *,
+        objective: str = "max_margin",
+        strategy: str = "ha",
+        levels: int = 1,
+        warm_start: Any = "lp_rounding",
+        engine: str = "highs",
+        input_scaling: str = "raw",
+        threads: int = 1,
+        verbose: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.time_limit = time_limit
+        self.objective = objective
+        self.strategy = strategy
+        self.levels = levels
+        self.warm_start = warm_start
+        self.engine = engine
+        self.input_scaling = input_scaling
+        self.threads = threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "ToroIcarteClassifier":
+        """Train on inputs [n, features] and labels [n].
+
+        Raises
+        ------
+        NoNetworkError
+            No network fits all samples, or none was found in time.
+        """
+        ends = perf_counter() + self.time_limit
+        inputs, codes = self._encode(X, y)
+        self._check()
+        # a feature that is constant in training has weight 0, also where it is not 0
+        self.input_transform_ = integer_inputs(inputs, self.input_scaling, constants_live=False)
+        live = self.input_transform_(inputs)[:, self.input_transform_.live]
+        targets = np.where(codes[:, None] == np.arange(len(self.classes_)), 1, -1)
+        samples = Samples(live, targets)
+        widths = (live.shape[1], *check_hidden(self.hidden), len(self.classes_))
+        start = starting_network(
+            self.warm_start,
+            self.input_transform_,
+            inputs,
+            codes,
+            widths,
+            self.levels,
+            self.random_state,
+        )
+        self.solutions_: dict[str, Solution] = {}
+        with shown_progress(self.verbose) as announce:
+            weights = self._train(samples, start, ends, self._seed(), announce)
+        self.objective_ = float(network_objective(samples, weights, self.objective))
+        self._publish(weights)
+        return self
+
+    def _train(
+        self, samples: Samples, start: Weights | None, ends: float, seed: int, announce: Announce
+    ) -> Weights:
+        if self.strategy == "mip":
+            return self._solve("mip", samples, start, self.objective, self.engine, ends, seed, announce)
+        if self.strategy == "cp":
+            return self._solve("cp", samples, start, self.objective, "cpsat", ends, seed, announce)
+        found = self._solve("feasible", samples, start, "none", "cpsat", ends, seed, announce)
+        if self.strategy == "hw":
+            return self._solve("hw", samples, found, self.objective, self.engine, ends, seed, announce)
+        return self._optimise_neurons(samples, found, ends, seed, announce)
+
+    def _solve(
+        self,
+        name: str,
+        samples: Samples,
+        start: Weights | None,
+        objective: str,
+        engine: str,
+        ends: float,
+        seed: int,
+        announce: Announce,
+    ) -> Weights:
+        """Solve one program for the whole network; the seconds that are left are its limit."""
+        widths = (samples.inputs.shape[1], *check_hidden(self.hidden), samples.targets.shape[1])
+        model = Model()
+        network = add_network(model, samples.inputs, widths, self.levels, bias=True)
+        extra = add_fit(model, network, samples, objective)
+        values = None
+        if start is not None:
+            values = np.zeros(model.num_variables)
+            outputs = network.assign(values, start)
+            complete_fit(values, extra, outputs, samples, start, objective)
+        limits = Limits(max(ends - perf_counter(), 0.01), self.threads, seed)
+        solution = solve(model, limits, engine=engine, start=values, listener=announce(name))
+        self.solutions_[name] = solution
+        if solution.status == "infeasible":
+            raise NoNetworkError(
+                f"no network of widths {widths} gets all {len(samples.inputs)} samples right; "
+                "give it more hidden units or fewer samples"
+            )
+        if solution.values is None:
+            raise NoNetworkError(
+                f"{engine} found no network that gets all samples right in {self.time_limit:g} s; "
+                "raise time_limit or give a warm_start"
+            )
+        return network.read(solution.values)
+
+    def _optimise_neurons(
+        self, samples: Samples, found: Weights, ends: float, seed: int, announce: Announce
+    ) -> Weights:
+        """With all activations kept, the program falls apart into one small one for each neuron."""
+        if found.biases is None:
+            raise AssertionError("the networks of this method have biases")
+        outputs = forward(samples.inputs, found)
+        signal, layers, biases = samples.inputs, [], []
+        left = sum(layer.shape[1] for layer in found.layers)
+        for index, layer in enumerate(found.layers):
+            weights, bias = layer.copy(), found.biases[index].copy()
+            signs = np.where(outputs[index] >= 0, 1, -1)
+            for neuron in range(layer.shape[1]):
+                seconds = max((ends - perf_counter()) / left, 0.01)
+                own = Samples(signal, signs[:, neuron : neuron + 1])
+                start = Weights((layer[:, neuron : neuron + 1],), (bias[neuron : neuron + 1],))
+                limits = Limits(seconds, self.threads, seed)
+                name = f"layer {index}, neuron {neuron}"
+                best = self._optimise_neuron(name, own, start, limits, announce)
+                weights[:, neuron] = best.layers[0][:, 0]
+                if best.biases is not None:
+                    bias[neuron] = best.biases[0][0]
+                left -= 1
+            layers.append(weights)
+            biases.append(bias)
+            signal = signs
+        return Weights(tuple(layers), tuple(biases))
+
+    def _optimise_neuron(
+        self, name: str, samples: Samples, start: Weights, limits: Limits, announce: Announce
+    ) -> Weights:
+        model = Model()
+        widths = (samples.inputs.shape[1], 1)
+        network = add_network(model, samples.inputs, widths, self.levels, bias=True)
+        extra = add_fit(model, network, samples, self.objective)
+        values = np.zeros(model.num_variables)
+        outputs = network.assign(values, start)
+        complete_fit(values, extra, outputs, samples, start, self.objective)
+        solution = solve(model, limits, engine=self.engine, start=values, listener=announce(name))
+        self.solutions_[name] = solution
+        return start if solution.values is None else network.read(solution.values)
+
+    def _check(self) -> None:
+        check_engine(self.engine)
+        check_levels(self.levels)
+        for name, allowed in (("objective", OBJECTIVES), ("strategy", STRATEGIES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+
+
+def add_fit(model: Model, network: Network, samples: Samples, objective: str) -> list[NDArray]:
+    """Demand all outputs of all samples, and set the objective; return its variables.
+
+    They are the margins [width] of each layer for "max_margin", one |w| for each weight and bias for
+    "min_weight", and none for "none".
+    """
+    margins: list[NDArray] = []
+    if objective == "max_margin":
+        margins = [
+            model.add_variables(width, 0, network.largest(layer))
+            for layer, width in enumerate(network.widths[1:])
+        ]
+    if margins:
+        add_signs(model, network, margin=lambda layer, neuron: int(margins[layer][neuron]))
+    else:
+        add_signs(model, network)
+    last = len(network.weights) - 1
+    for sample, output in np.ndindex(samples.targets.shape):
+        form = network.pre_activation(last, sample, output)
+        positive = samples.targets[sample, output] > 0
+        if margins:
+            form = form.plus(margins[last][output], -1.0 if positive else 1.0)
+        lower, upper = (0.0, inf) if positive else (-inf, -1.0)
+        model.add_row(form, lower=lower, upper=upper)
+    if objective == "max_margin":
+        model.maximise(np.concatenate(margins))
+        return margins
+    return [_add_magnitudes(model, network)] if objective == "min_weight" else []
+
+
+def _add_magnitudes(model: Model, network: Network) -> NDArray:
+    """Add a variable of at least |w| for every weight and bias, and minimise their sum."""
+    weights = np.concatenate([array.ravel() for array in (*network.weights, *(network.biases or ()))])
+    sizes = model.add_variables(len(weights), 0, network.levels)
+    for weight, size in zip(weights, sizes, strict=True):
+        pair = np.array([weight, size])
+        model.add_row(Expression(pair, np.array([1.0, -1.0])), upper=0.0)
+        model.add_row(Expression(pair, np.array([1.0, 1.0])), lower=0.0)
+    model.minimise(sizes)
+    return sizes
+
+
+def complete_fit(
+    values: NDArray,
+    extra: list[NDArray],
+    outputs: list[NDArray],
+    samples: Samples,
+    weights: Weights,
+    objective: str,
+) -> None:
+    """Write the variables that `add_fit` returned into a solution."""
+    if objective == "max_margin":
+        for variables, margin in zip(extra, _margins(outputs, samples), strict=True):
+            values[variables] = margin
+    elif objective == "min_weight":
+        values[extra[0]] = np.abs(_flat(weights))
+
+
+def network_objective(samples: Samples, weights: Weights, objective: str) -> float:
+    """Return the sum of |w| or of all margins of a network."""
+    if objective == "min_weight":
+        return float(np.abs(_flat(weights)).sum())
+    return float(sum(margin.sum() for margin in _margins(forward(samples.inputs, weights), samples)))
+
+
+def _margins(outputs: list[NDArray], samples: Samples) -> list[NDArray]:
+    hidden = [margins_of(output) for output in outputs[:-1]]
+    last = np.where(samples.targets > 0, outputs[-1], -outputs[-1] - 1).min(axis=0)
+    return [*hidden, last]
+
+
+def _flat(weights: Weights) -> NDArray:
+    return np.concatenate([array.ravel() for array in (*weights.layers, *(weights.biases or ()))])
