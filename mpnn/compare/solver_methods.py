@@ -8,7 +8,15 @@ import numpy as np
 from mpnn.compare.contract import Evaluation, Method, Task, timed_prediction
 from mpnn.compare.pairwise import pairwise_method, weight_size
 
-__all__ = ["BEMI", "LOCAL_SEARCH", "SINGLE_NEURON", "TORO_ICARTE", "solver_network", "solver_vote"]
+__all__ = [
+    "BEMI",
+    "INTEGER_NETWORK",
+    "LOCAL_SEARCH",
+    "SINGLE_NEURON",
+    "TORO_ICARTE",
+    "solver_network",
+    "solver_vote",
+]
 
 
 def solver_vote(classifier: Callable[..., Any], summary: str) -> Method:
@@ -115,6 +123,12 @@ def _toro_icarte(**params: Any) -> Any:
     return ToroIcarteClassifier(**params)
 
 
+def _integer_network(**params: Any) -> Any:
+    from mpnn.solvers import IntegerNetworkClassifier
+
+    return IntegerNetworkClassifier(**params)
+
+
 BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
 SINGLE_NEURON = solver_vote(
     _single_neuron, "One ternary neuron per pair of classes by linear or integer programming"
@@ -124,4 +138,7 @@ LOCAL_SEARCH = solver_vote(
 )
 TORO_ICARTE = solver_network(
     _toro_icarte, "Toro Icarte et al.: one network, every output of every sample a constraint"
+)
+INTEGER_NETWORK = solver_network(
+    _integer_network, "Thorbjarnarson and Yorke-Smith: one network, errors or margins counted"
 )

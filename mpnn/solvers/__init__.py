@@ -11,10 +11,12 @@ from mpnn.solvers.bemi import BeMiClassifier
 from mpnn.solvers.engines import MissingEngineError, installed_engines
 from mpnn.solvers.local_search import LocalSearchClassifier
 from mpnn.solvers.single_neuron import SingleNeuronClassifier
+from mpnn.solvers.thorbjarnarson import IntegerNetworkClassifier
 from mpnn.solvers.toro_icarte import ToroIcarteClassifier
 
 __all__ = [
     "BeMiClassifier",
+    "IntegerNetworkClassifier",
     "LocalSearchClassifier",
     "MissingEngineError",
     "NoNetworkError",

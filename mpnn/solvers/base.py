@@ -73,7 +73,7 @@ class SolverClassifier(ClassifierMixin, BaseEstimator):
         inputs = self.input_transform_(validate_data(self, X, reset=False))
         layers = tuple(layer.astype(np.int64) for layer in self.weights_)
         biases = None if self.biases_ is None else tuple(bias.astype(np.int64) for bias in self.biases_)
-        return forward(inputs, Weights(layers, biases))[-1]
+        return forward(inputs, Weights(layers, biases, self.input_transform_.unit))[-1]
 
 
 class BinaryNetworkMixin:
@@ -163,7 +163,7 @@ def starting_network(
             raise ValueError(
                 f"warm_start must be 'lp_rounding', None, weights or a classifier, got {source!r}"
             )
-        return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels)
+        return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels, transform.unit)
     given = weights_to_start_from(source, inputs, codes, random_state)
     if given is None:
         return None
@@ -172,7 +172,7 @@ def starting_network(
     if shapes != wanted:
         raise ValueError(f"the warm start has layers of shapes {shapes}, this network {wanted}")
     layers = (given[0][transform.live], *given[1:])
-    return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]))
+    return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]), transform.unit)
 
 
 def check_levels(levels: int) -> None:

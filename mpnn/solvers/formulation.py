@@ -25,10 +25,14 @@ BigM = Callable[[int], float | None]
 
 @dataclass(frozen=True)
 class Weights:
-    """A network's values: int arrays [in, out] and, with biases, [out]."""
+    """A network's values: int arrays [in, out] and, with biases, [out].
+
+    bias_unit : the input that the biases of the first layer multiply, 1 in units of the given inputs.
+    """
 
     layers: tuple[NDArray, ...]
     biases: tuple[NDArray, ...] | None = None
+    bias_unit: int = 1
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Network:
     biases: tuple[NDArray, ...] | None
     active: tuple[NDArray, ...]
     products: tuple[NDArray, ...]
+    bias_unit: int = 1
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -61,12 +66,16 @@ class Network:
         else:
             terms = self.products[layer - 1][sample, :, neuron]
             form = Expression(terms, np.ones(len(terms)))
-        return form if self.biases is None else form.plus(self.biases[layer][neuron], 1.0)
+        if self.biases is None:
+            return form
+        return form.plus(self.biases[layer][neuron], self.bias_unit if layer == 0 else 1.0)
 
     def largest(self, layer: int) -> int:
         """Return a bound on the magnitude of a layer's pre-activations."""
         reach = int(np.abs(self.inputs).sum(axis=1).max()) if layer == 0 else self.widths[layer]
-        return self.levels * (reach + (self.biases is not None))
+        if self.biases is not None:
+            reach += self.bias_unit if layer == 0 else 1
+        return self.levels * reach
 
     def assign(self, values: NDArray, weights: Weights) -> list[NDArray]:
         """Write weights and all that follows from them into a solution; return the pre-activations."""
@@ -90,11 +99,17 @@ class Network:
             return np.round(values[variables]).astype(np.int64)
 
         biases = None if self.biases is None else tuple(whole(bias) for bias in self.biases)
-        return Weights(tuple(whole(layer) for layer in self.weights), biases)
+        return Weights(tuple(whole(layer) for layer in self.weights), biases, self.bias_unit)
 
 
 def add_network(
-    model: Model, inputs: NDArray, widths: Sequence[int], levels: int, *, bias: bool = False
+    model: Model,
+    inputs: NDArray,
+    widths: Sequence[int],
+    levels: int,
+    *,
+    bias: bool = False,
+    bias_unit: int = 1,
 ) -> Network:
     """Add the variables of a network and the rows of its products.
 
@@ -106,7 +121,7 @@ def add_network(
     count = len(inputs)
     active = tuple(model.add_variables((count, width), 0, 1) for width in widths[1:-1])
     products = tuple(model.add_variables((count, *shape), -levels, levels) for shape in shapes[1:])
-    network = Network(inputs, levels, weights, biases, active, products)
+    network = Network(inputs, levels, weights, biases, active, products, bias_unit)
     for layer, product in enumerate(products):
         for sample, neuron, target in np.ndindex(product.shape):
             pair = np.array([product[sample, neuron, target], weights[layer + 1][neuron, target]])
@@ -152,7 +167,7 @@ def forward(inputs: NDArray, weights: Weights) -> list[NDArray]:
     for index, layer in enumerate(weights.layers):
         output = signal @ layer
         if weights.biases is not None:
-            output = output + weights.biases[index]
+            output = output + weights.biases[index] * (weights.bias_unit if index == 0 else 1)
         outputs.append(output)
         signal = np.where(output >= 0, 1, -1)
     return outputs

@@ -19,11 +19,13 @@ class IntegerInputs(NamedTuple):
 
     offset, scale : one number, or one a feature [features].
     live : bool [features], which inputs said anything in training; weights of the others are 0.
+    unit : what an input of 1, such as a bias has, becomes.
     """
 
     offset: NDArray
     scale: NDArray
     live: NDArray
+    unit: int = 1
 
     def __call__(self, inputs: NDArray) -> NDArray[np.int64]:
         """Transform [n, features]."""
@@ -47,13 +49,14 @@ def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: boo
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {scaling!r}")
     values = inputs.astype(float)
     least, largest = values.min(axis=0), values.max(axis=0)
-    offset, scale = np.zeros(()), np.ones(())
+    offset, scale, unit = np.zeros(()), np.ones(()), 1
     if scaling == "unit":
         spread = largest - least
-        offset, scale = least, STEPS / np.where(spread > 0.0, spread, 1.0)
+        offset, scale, unit = least, STEPS / np.where(spread > 0.0, spread, 1.0), STEPS
     elif not (np.all(values == np.round(values)) and np.abs(values).max() <= LARGEST_WHOLE):
         scale = np.asarray(STEPS / (np.abs(values).max() or 1.0))
-    transform = IntegerInputs(offset, scale, np.ones(inputs.shape[1], bool))
+        unit = max(1, round(float(scale)))
+    transform = IntegerInputs(offset, scale, np.ones(inputs.shape[1], bool), unit)
     whole = transform(inputs)
     says_something = whole.any(axis=0) if constants_live else (whole != whole[0]).any(axis=0)
     return transform._replace(live=np.asarray(says_something))

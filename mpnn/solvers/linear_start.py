@@ -37,7 +37,9 @@ def rounded_neuron(inputs: NDArray, signs: NDArray, levels: int) -> NDArray[np.i
     return np.round(widest_margin(inputs, signs, levels)).astype(np.int64)
 
 
-def one_against_rest(inputs: NDArray, codes: NDArray, widths: Sequence[int], levels: int) -> Weights | None:
+def one_against_rest(
+    inputs: NDArray, codes: NDArray, widths: Sequence[int], levels: int, bias_unit: int = 1
+) -> Weights | None:
     """Return a network [widths] with a neuron for each class, its rounded widest margin against all others.
 
     codes : class numbers [n], below widths[-1]. Later layers hand the neurons' signs on; neurons beyond the
@@ -55,7 +57,7 @@ def one_against_rest(inputs: NDArray, codes: NDArray, widths: Sequence[int], lev
         passing = np.zeros((before, after), np.int64)
         passing[np.arange(classes), np.arange(classes)] = levels
         layers.append(passing)
-    return Weights(tuple(layers), tuple(np.zeros(width, np.int64) for width in widths[1:]))
+    return Weights(tuple(layers), tuple(np.zeros(width, np.int64) for width in widths[1:]), bias_unit)
 
 
 def copied_neuron(neuron: NDArray, widths: Sequence[int], levels: int) -> Weights:

@@ -35,10 +35,11 @@ STRATEGIES = ("mip", "cp", "hw", "ha")
 
 @dataclass(frozen=True)
 class Samples:
-    """inputs : whole numbers [n, live features]; targets : [n, outputs], -1 or +1."""
+    """inputs : whole numbers [n, live features]; targets : [n, outputs], -1 or +1; unit of the biases."""
 
     inputs: NDArray
     targets: NDArray
+    bias_unit: int = 1
 
 
 class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
@@ -112,7 +113,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         self.input_transform_ = integer_inputs(inputs, self.input_scaling, constants_live=False)
         live = self.input_transform_(inputs)[:, self.input_transform_.live]
         targets = np.where(codes[:, None] == np.arange(len(self.classes_)), 1, -1)
-        samples = Samples(live, targets)
+        samples = Samples(live, targets, self.input_transform_.unit)
         widths = (live.shape[1], *check_hidden(self.hidden), len(self.classes_))
         start = starting_network(
             self.warm_start,
@@ -156,7 +157,9 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         """Solve one program for the whole network; the seconds that are left are its limit."""
         widths = (samples.inputs.shape[1], *check_hidden(self.hidden), samples.targets.shape[1])
         model = Model()
-        network = add_network(model, samples.inputs, widths, self.levels, bias=True)
+        network = add_network(
+            model, samples.inputs, widths, self.levels, bias=True, bias_unit=samples.bias_unit
+        )
         extra = add_fit(model, network, samples, objective)
         values = None
         if start is not None:
@@ -192,8 +195,9 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
             signs = np.where(outputs[index] >= 0, 1, -1)
             for neuron in range(layer.shape[1]):
                 seconds = max((ends - perf_counter()) / left, 0.01)
-                own = Samples(signal, signs[:, neuron : neuron + 1])
-                start = Weights((layer[:, neuron : neuron + 1],), (bias[neuron : neuron + 1],))
+                unit = samples.bias_unit if index == 0 else 1
+                own = Samples(signal, signs[:, neuron : neuron + 1], unit)
+                start = Weights((layer[:, neuron : neuron + 1],), (bias[neuron : neuron + 1],), unit)
                 limits = Limits(seconds, self.threads, seed)
                 name = f"layer {index}, neuron {neuron}"
                 best = self._optimise_neuron(name, own, start, limits, announce)
@@ -204,14 +208,16 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
             layers.append(weights)
             biases.append(bias)
             signal = signs
-        return Weights(tuple(layers), tuple(biases))
+        return Weights(tuple(layers), tuple(biases), samples.bias_unit)
 
     def _optimise_neuron(
         self, name: str, samples: Samples, start: Weights, limits: Limits, announce: Announce
     ) -> Weights:
         model = Model()
         widths = (samples.inputs.shape[1], 1)
-        network = add_network(model, samples.inputs, widths, self.levels, bias=True)
+        network = add_network(
+            model, samples.inputs, widths, self.levels, bias=True, bias_unit=samples.bias_unit
+        )
         extra = add_fit(model, network, samples, self.objective)
         values = np.zeros(model.num_variables)
         outputs = network.assign(values, start)
