@@ -8,28 +8,40 @@ from scipy.optimize import linprog
 
 from mpnn.solvers.formulation import Weights
 
+# Less margin than this, as a share of the largest input, is none.
+SEPARATED = 1e-9
+
 __all__ = ["copied_neuron", "one_against_rest", "rounded_neuron", "widest_margin"]
 
 
 def widest_margin(inputs: NDArray, signs: NDArray, levels: int) -> NDArray:
     """Return the real weights [features] in [-P, P] of the largest least margin y x.w.
 
+    Where no weights separate the samples, that would be all zeros; then the weights of the least sum of
+    max(0, s - y x.w), with s the mean length of a sample.
+
     inputs : [n, features]; signs : [n], -1 or +1; levels : P.
     """
-    count, features = inputs.shape
-    rows = np.hstack([-signs[:, None] * inputs, np.ones((count, 1))]).astype(float)
-    scale = max(1.0, float(np.abs(inputs).max()))
-    aim = np.append(np.zeros(features), -1.0)
-    found = linprog(
-        aim,
-        A_ub=rows / np.append(np.full(features, scale), 1.0),
-        b_ub=np.zeros(count),
-        bounds=[(-levels, levels)] * features + [(None, None)],
-        method="highs",
-    )
+    signed = signs[:, None] * inputs / max(1.0, float(np.abs(inputs).max()))
+    count, features = signed.shape
+    bounds = [(-levels, levels)] * features
+    # max m, m - y x.w <= 0
+    rows = np.hstack([-signed, np.ones((count, 1))])
+    found = _solved(np.append(np.zeros(features), -1.0), rows, np.zeros(count), [*bounds, (None, None)])
+    if found[-1] > SEPARATED:
+        return found[:-1]
+    # min sum_k z_k, s - y x.w <= z_k
+    rows = np.hstack([-signed, -np.eye(count)])
+    wanted = np.full(count, -np.linalg.norm(signed, axis=1).mean())
+    costs = np.append(np.zeros(features), np.ones(count))
+    return _solved(costs, rows, wanted, [*bounds, *[(0.0, None)] * count])[:features]
+
+
+def _solved(costs: NDArray, rows: NDArray, limits: NDArray, bounds: list[tuple]) -> NDArray:
+    found = linprog(costs, A_ub=rows, b_ub=limits, bounds=bounds, method="highs")
     if found.x is None:
-        raise RuntimeError(f"the linear program of the widest margin failed: {found.message}")
-    return found.x[:-1]
+        raise RuntimeError(f"the linear program of a neuron failed: {found.message}")
+    return found.x
 
 
 def rounded_neuron(inputs: NDArray, signs: NDArray, levels: int) -> NDArray[np.int64]:
