@@ -16,7 +16,7 @@ from mpnn.compare.baselines import sklearn_method
 from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, unknown_name
 from mpnn.compare.contract import Method
 from mpnn.compare.pairwise import pairwise_method
-from mpnn.compare.solver_methods import BEMI, INTEGER_NETWORK, LOCAL_SEARCH, SINGLE_NEURON, TORO_ICARTE
+from mpnn.compare.solver_methods import BDNN, BEMI, INTEGER_NETWORK, LOCAL_SEARCH, SINGLE_NEURON, TORO_ICARTE
 
 __all__ = ["METHODS", "check_methods", "check_params"]
 
@@ -65,6 +65,7 @@ METHODS: dict[str, Method] = {
         _message_passing, "Few-bit networks by message passing, one per pair of classes"
     ),
     "bemi": BEMI,
+    "bdnn": BDNN,
     "single_neuron": SINGLE_NEURON,
     "local_search": LOCAL_SEARCH,
     "toro_icarte": TORO_ICARTE,

@@ -9,6 +9,7 @@ from mpnn.compare.contract import Evaluation, Method, Task, timed_prediction
 from mpnn.compare.pairwise import pairwise_method, weight_size
 
 __all__ = [
+    "BDNN",
     "BEMI",
     "INTEGER_NETWORK",
     "LOCAL_SEARCH",
@@ -129,6 +130,13 @@ def _integer_network(**params: Any) -> Any:
     return IntegerNetworkClassifier(**params)
 
 
+def _bdnn(**params: Any) -> Any:
+    from mpnn.solvers import BDNNClassifier
+
+    return BDNNClassifier(**params)
+
+
+BDNN = solver_vote(_bdnn, "Bah and Kurtz: step networks with the fewest training errors, one per pair")
 BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
 SINGLE_NEURON = solver_vote(
     _single_neuron, "One ternary neuron per pair of classes by linear or integer programming"

@@ -7,6 +7,7 @@ The engines are optional: `pip install 'mpnn[solvers]'` brings OR-Tools CP-SAT a
 """
 
 from mpnn.solvers.base import NoNetworkError
+from mpnn.solvers.bdnn import BDNNClassifier
 from mpnn.solvers.bemi import BeMiClassifier
 from mpnn.solvers.engines import MissingEngineError, installed_engines
 from mpnn.solvers.local_search import LocalSearchClassifier
@@ -15,6 +16,7 @@ from mpnn.solvers.thorbjarnarson import IntegerNetworkClassifier
 from mpnn.solvers.toro_icarte import ToroIcarteClassifier
 
 __all__ = [
+    "BDNNClassifier",
     "BeMiClassifier",
     "IntegerNetworkClassifier",
     "LocalSearchClassifier",
