@@ -3,6 +3,7 @@
 from mpnn.gradient.bayesbinn import BayesBiNNClassifier
 from mpnn.gradient.bop import BopClassifier
 from mpnn.gradient.conntra import CoNNTrAClassifier
+from mpnn.gradient.convolutional import BinaryConvClassifier
 from mpnn.gradient.local_reparameterization import LocalReparameterizationClassifier
 from mpnn.gradient.moment_propagation import MomentPropagationClassifier
 from mpnn.gradient.quantization import AdaSTEClassifier, ProxQuantClassifier
@@ -11,6 +12,7 @@ from mpnn.gradient.ste import STEClassifier
 __all__ = [
     "AdaSTEClassifier",
     "BayesBiNNClassifier",
+    "BinaryConvClassifier",
     "BopClassifier",
     "CoNNTrAClassifier",
     "LocalReparameterizationClassifier",

@@ -79,7 +79,10 @@ def set_prior(state: Any, fields: Any) -> Any:
     """Return an optimizer state whose prior is ``fields``, such as the posterior of an earlier task."""
 
     def replace(leaf: Any) -> Any:
-        return PriorState(fields) if isinstance(leaf, PriorState) else leaf
+        if not isinstance(leaf, PriorState):
+            return leaf
+        # in a partition, the parameters of other transformations are masked out of the structure
+        return PriorState(jax.tree.unflatten(jax.tree.structure(leaf.prior), jax.tree.leaves(fields)))
 
     return jax.tree.map(replace, state, is_leaf=lambda leaf: isinstance(leaf, PriorState))
 
