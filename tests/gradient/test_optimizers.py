@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from mpnn.gradient.methods import Parameters, partitioned
 from mpnn.gradient.optimizers import (
     PriorState,
     adaste_weights,
@@ -112,6 +113,17 @@ def test_the_prior_of_the_next_task(start):
     assert sum(isinstance(one, PriorState) for one in state) == 1
     updates, _ = transformation.update(jnp.zeros_like(field), state, field)
     np.testing.assert_allclose(updates, 0.0, atol=1e-15)
+
+
+def test_the_prior_beside_other_parameters(start):
+    parameters = Parameters(latents=(jnp.asarray(start),), real=(jnp.ones(2),))
+    transformation = partitioned(bayesbinn(0.1, 5), optax.adam(0.1))
+    state = transformation.init(parameters)
+    gradients = jax.tree.map(jnp.zeros_like, parameters)
+    pulled, _ = transformation.update(gradients, state, parameters)
+    np.testing.assert_allclose(pulled.latents[0], -0.1 * start, rtol=1e-12)
+    kept, _ = transformation.update(gradients, set_prior(state, parameters.latents), parameters)
+    np.testing.assert_allclose(kept.latents[0], 0.0, atol=1e-15)
 
 
 def test_sign_ema(gradients, start):
