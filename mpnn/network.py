@@ -210,7 +210,7 @@ def _told_by_labels(spec: NetworkSpec, batch: Batch, hyper: Hyper) -> Derive | H
     """What the labels tell the output, in the form that the rule wants."""
     if not spec.works_on_fields:
         return output_derivatives(spec, batch, hyper)
-    label = batch.labels[:, None]
+    label = binary_labels(batch)
     return Held(label * hyper.confidence[-1], hyper.margin[-1] * jnp.ones_like(label))
 
 

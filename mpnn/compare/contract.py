@@ -52,7 +52,8 @@ class Evaluation:
         By the same names: "predict_seconds" and, where they exist, "train_accuracy", "nll", "ece",
         "label_status".
     facts
-        Plain values of the model: "weight_bits", "model_bytes", "links_removed".
+        Plain values of the model: "weight_bits", "model_bytes", "links_removed" and, of a vote,
+        "networks_without_error", the share that gets all its training examples right.
     arrays
         What the report shows of the model, by name.
     """

@@ -55,8 +55,10 @@ def evaluate_votes(ensemble: Any, task: Task) -> Evaluation:
     if "estimator__prediction" in ensemble.get_params():
         predictions["bayes"], scores["bayes"] = _bayes(ensemble, task)
     removed = getattr(ensemble, "links_removed_", {})
+    fitted = float(np.mean(ensemble.training_errors_ == 0))
     facts = weight_size(ensemble.estimators_) | {
-        "links_removed": {name: float(share) for name, share in removed.items()}
+        "links_removed": {name: float(share) for name, share in removed.items()},
+        "networks_without_error": fitted,
     }
     arrays = first_layer(ensemble) if task.keep_weights else {}
     return Evaluation(predictions, scores, facts, arrays)
