@@ -23,10 +23,10 @@ __all__ = ["COLOURS", "accuracy_figure", "render_png", "render_svg", "seconds_fi
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#8a6d00", "#596673", "#2a9fd6", "#a0522d")
 MARKERS = "os^DvPX*"
 INK, GRID = "#1b1f23", "#d4d7db"
-FIGURE_INCHES = (5.6, 3.8)
-AXES = (0.105, 0.14, 0.52, 0.83)  # left, bottom, width, height; the names stand right of it
+FIGURE_INCHES = (6.2, 3.8)
+AXES = (0.095, 0.14, 0.47, 0.83)  # left, bottom, width, height; the names stand right of it
 LABEL_GAP = 12.0  # points between the middles of neighbouring labels
-LABEL_LENGTH = 25  # characters that fit beside the axes
+LABEL_LENGTH = 31
 
 _STYLE: Any = {
     "font.size": 10.5,
@@ -156,7 +156,14 @@ def _label_ends(axes: Axes, ends: list[tuple[float, float, dict[str, Any], str]]
     places = _spread(wished, LABEL_GAP / height)
     for (x, y, style, label), place in zip(ends, places, strict=True):
         colour = style["color"]
-        arrow = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
+        arrow = {
+            "arrowstyle": "-",
+            "color": colour,
+            "linewidth": 0.7,
+            "alpha": 0.6,
+            "shrinkB": 4,
+            "relpos": (0.0, 0.5),  # to the label's left edge, not through its text
+        }
         axes.annotate(
             label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…",
             (x, y),
