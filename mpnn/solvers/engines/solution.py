@@ -86,7 +86,7 @@ class Solution:
 
     @property
     def gap(self) -> float | None:
-        """|objective - bound| over |objective| (at least 1); None where one is unknown."""
+        """The distance of objective and bound over the objective's magnitude (at least 1); None where one is unknown."""
         if self.objective is None or self.bound is None:
             return None
         return abs(self.objective - self.bound) / max(1.0, abs(self.objective))
