@@ -20,7 +20,11 @@ CONFIGURATIONS = {
 }
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS)
+# the fast suite has the last from test_small_networks.py
+FAST, SLOW = list(CONFIGURATIONS)[:-1], list(CONFIGURATIONS)[-1]
+
+
+@pytest.fixture(scope="module", params=[*FAST, pytest.param(SLOW, marks=pytest.mark.slow)])
 def fitted(request, two_blobs):
     return MessagePassingClassifier(num_sweeps=15, random_state=0, **CONFIGURATIONS[request.param]).fit(
         *two_blobs
