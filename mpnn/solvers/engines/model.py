@@ -125,7 +125,7 @@ class Model:
         """Yield the rows, each implication as one or two rows with a big number (big-M).
 
         Where the row gives no number of its own, it is the least valid one, from the bounds of the
-        variables in the row: for pixels x, the sum of magnitudes over one image rather than one bound for all.
+        variables in the row: for pixels, the sum over one image rather than one bound for all.
         """
         for row in self.rows:
             if row.when is None:

@@ -86,7 +86,7 @@ class Solution:
 
     @property
     def gap(self) -> float | None:
-        """The distance of objective and bound over the objective's magnitude (at least 1); None where one is unknown."""
+        """Distance of objective and bound over the objective's size (at least 1); None where unknown."""
         if self.objective is None or self.bound is None:
             return None
         return abs(self.objective - self.bound) / max(1.0, abs(self.objective))
