@@ -19,8 +19,6 @@ from mpnn.gradient import (
     ProxQuantClassifier,
     STEClassifier,
 )
-from mpnn.gradient.convolutional import ConvolutionalStraightThrough, ConvSpec
-from mpnn.gradient.families import LatentBinary
 from mpnn.gradient.inputs import fit_input_transform
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -217,27 +215,3 @@ def test_bad_predictions(fitted, digits):
 )
 def test_scikit_learn_accepts(classifier):
     check_estimator(classifier, on_skip=None)
-
-
-@pytest.mark.parametrize(("block", "num_kernels"), [("residual", 2), ("dense", 2), ("plain", 2)])
-def test_convolutional_blocks(block, num_kernels, digits):
-    X, y, X_test, y_test = digits
-    classifier = BinaryConvClassifier(
-        (8, 8, 1), block, ((16, 1), (16, 1)), stem=(16, 1), num_epochs=30, random_state=0, augment=False
-    ).fit(X, y)
-    assert classifier.score(X_test, y_test) > 0.75
-    assert len(classifier.weights_) == num_kernels
-    assert all(set(np.unique(kernel)) == {-1, 1} for kernel in classifier.weights_)
-    assert all(kernel.shape[:2] == (3, 3) for kernel in classifier.weights_)
-
-
-def test_augmented_images_are_mirrored_and_shifted():
-    spec = ConvSpec((6, 6, 1), 2)
-    method = ConvolutionalStraightThrough(network=spec, family=LatentBinary(), augmented=True)
-    images = np.zeros((200, 6, 6, 1), np.float32)
-    images[:, 2, 3] = 1.0
-    found = np.asarray(method.augment(jax.random.key(0), images.reshape(200, -1))).reshape(images.shape)
-    rows, columns = np.nonzero(found[..., 0])[1:]
-    assert set(rows) == {0, 1, 2, 3, 4, 5}
-    assert set(columns) == {0, 1, 2, 3, 4, 5}
-    assert set(found.sum(axis=(1, 2, 3))) <= {0.0, 1.0}
