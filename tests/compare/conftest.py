@@ -85,6 +85,7 @@ class FakeEnsemble(ClassifierMixin, BaseEstimator):
         ]
         zeros = float(np.mean([estimator.weights_[0] == 0 for estimator in self.estimators_]))
         self.links_removed_ = {"all": zeros, "live": zeros / 2}
+        self.training_errors_ = np.arange(len(self.pairs_))
         return self
 
     def votes(self, X):

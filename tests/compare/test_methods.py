@@ -55,6 +55,7 @@ def test_the_vote_is_scored_hard_and_soft(task):
     assert -1 in evaluation.predictions["vote"]
     assert -1 not in evaluation.predictions["bayes"]
     assert evaluation.facts["weight_bits"] == 2
+    assert evaluation.facts["networks_without_error"] == pytest.approx(1 / 45)  # the fake has 0 to 44 errors
     assert evaluation.facts["model_bytes"] == 45 * 64 * 2 // 8
     assert evaluation.arrays["weights"].shape == (45, 64)
     assert evaluation.arrays["pairs"][0].tolist() == ["0", "1"]
