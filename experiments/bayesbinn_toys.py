@@ -1,6 +1,6 @@
 """Two moons and a one-dimensional regression: a distribution over binary weights beside a point estimate.
 
-python experiments/bayesbinn_toys.py configs/bayesbinn_toys.toml
+python -m experiments.bayesbinn_toys configs/bayesbinn_toys.toml
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ import numpy as np
 import optax
 from sklearn.datasets import make_moons
 
+from experiments.runs import main, run_jobs
 from mpnn.gradient import deciding, training
 from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli, LatentBinary
@@ -22,7 +23,6 @@ from mpnn.gradient.methods import Method, Plan, cosine, partitioned
 from mpnn.gradient.networks import NetworkSpec
 from mpnn.gradient.optimizers import keep_in_box
 from mpnn.gradient.ste import StraightThrough
-from runs import main, run_jobs
 
 TASKS = ("two_moons", "regression")
 METHODS = ("bayesbinn", "straight_through")

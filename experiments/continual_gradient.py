@@ -1,6 +1,6 @@
 """Permuted images one task after the other: the posterior as the next task's prior, or a prior that stays.
 
-python experiments/continual_gradient.py configs/continual_gradient.toml
+python -m experiments.continual_gradient configs/continual_gradient.toml
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.runs import main, run_jobs
 from mpnn.data import Dataset, load_dataset
 from mpnn.gradient import deciding, training
 from mpnn.gradient.bayesbinn import BayesianRule
@@ -19,7 +20,6 @@ from mpnn.gradient.families import Bernoulli
 from mpnn.gradient.methods import Plan
 from mpnn.gradient.networks import NetworkSpec
 from mpnn.gradient.optimizers import set_prior
-from runs import main, run_jobs
 
 
 @dataclass(frozen=True)

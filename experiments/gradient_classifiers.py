@@ -1,6 +1,6 @@
 """Gradient classifiers on whole data sets, several seeds, scored once at their last epoch.
 
-python experiments/gradient_classifiers.py configs/gradient_mlp.toml
+python -m experiments.gradient_classifiers configs/gradient_mlp.toml
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 import mpnn.gradient
+from experiments.runs import main, run_jobs
 from mpnn.data import Dataset, load_dataset
-from runs import main, run_jobs
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Tables and the figure of docs/experiments/solvers.md from the rows of finished comparisons.
 
 mpnn compare configs/bemi_mnist.toml            # and the other configs that the page names
-python experiments/solver_report.py collect runs docs/experiments/solvers
-python experiments/solver_report.py tables docs/experiments/solvers
-python experiments/solver_report.py figure docs/experiments/solvers
+python -m experiments.solver_report collect runs docs/experiments/solvers
+python -m experiments.solver_report tables docs/experiments/solvers
+python -m experiments.solver_report figure docs/experiments/solvers
 """
 
 import argparse
