@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.estimators import compiled, small
-from mpnn.estimators.inputs import fit_transform_of
 from mpnn.estimators.settings import Settings, in_units_of_inputs
+from mpnn.inputs import fit_transform_of
 from mpnn.network import Batch
 from mpnn.training import Problems
 

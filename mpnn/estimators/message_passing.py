@@ -13,9 +13,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.estimators import compiled, many, small
-from mpnn.estimators.inputs import fit_transform_of
 from mpnn.estimators.settings import Settings, in_units_of_inputs, positive, resolve
 from mpnn.fields import Hyper
+from mpnn.inputs import fit_transform_of
 from mpnn.network import Batch, State
 from mpnn.spec import NetworkSpec
 
@@ -55,9 +55,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         annealed to discrete weights (:mod:`mpnn.small_networks`); for ternary weights, sign activations,
         rule ``"bp_inspired"``, two classes, full batch, no bias, and of the numbers only num_sweeps, damping
         and initial_field. ``"gaussian"``: messages as in wide layers. ``"auto"``: exact where possible.
-    input_scaling : ``"max_abs"`` divides all inputs by their largest magnitude; ``"root"`` also takes the
-        signed power 0.3 and subtracts 0.8 of each input's training mean; ``"standard"`` subtracts the global
-        mean and divides by the global standard deviation; None leaves them; ``"auto"`` chooses.
+    input_scaling : ``"max_abs"``, ``"root"``, ``"standard"``, ``"features"``, None or ``"auto"``, which
+        chooses; see :func:`mpnn.inputs.fit_transform_of`.
     rounding : to discrete weights: ``"mode"`` (most probable levels) or ``"feedback"`` (single layer: each
         weight repairs what earlier ones lost).
     num_samples : networks drawn by ``prediction="sample"``, >= 1.

@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from mpnn.checkpoints import CheckpointError, load_arrays, save_arrays
 from mpnn.estimators.ensemble import PairwiseVoteClassifier
-from mpnn.estimators.inputs import InputTransform
 from mpnn.estimators.message_passing import MessagePassingClassifier
 from mpnn.estimators.votes import all_pairs
 from mpnn.fields import Hyper, LayerState, Natural
+from mpnn.inputs import InputTransform
 from mpnn.network import State
 from mpnn.spec import NetworkSpec
 

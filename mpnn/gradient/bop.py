@@ -62,7 +62,7 @@ class BopClassifier(GradientClassifier):
     num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
         batches of 128 above. ``batch_size=None`` is full batch.
     bias : adds a constant input of 1 to every layer; its weights are binary too.
-    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    input_scaling : see :func:`mpnn.inputs.fit_transform_of`.
     num_samples : not used; for all methods' common interface.
     random_state : int, RandomState or None.
     """

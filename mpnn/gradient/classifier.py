@@ -14,8 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.gradient import deciding, many, training
-from mpnn.gradient.inputs import fit_input_transform
 from mpnn.gradient.methods import Method, Plan
+from mpnn.inputs import fit_transform_of
 
 __all__ = ["GradientClassifier"]
 
@@ -53,11 +53,16 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
         """The method for a network of these widths."""
 
+    def _scaling(self, num_samples: int) -> str | None:
+        """What ``"auto"`` means: as for message passing, one mean and deviation for many samples."""
+        many = self.input_scaling == "auto" and num_samples > self.few_samples
+        return "standard" if many else self.input_scaling
+
     def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
         """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
         targets = self._targets(self._encode(labels))
-        self.input_transform_ = fit_input_transform(inputs, self.input_scaling)
+        self.input_transform_ = fit_transform_of(inputs, self._scaling(len(inputs)))
         plan = self._plan(len(inputs))
         method = self._method(self._widths(inputs.shape[1]), plan)
         key, seed = self._keys()

@@ -151,7 +151,7 @@ class CoNNTrAClassifier(GradientClassifier):
         end.
     num_epochs : sweeps over all weights; None: 10.
     bias : adds a constant input of 1 to every layer; its weights are ternary too.
-    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    input_scaling : see :func:`mpnn.inputs.fit_transform_of`.
     num_samples : not used; for all methods' common interface.
     random_state : int, RandomState or None.
     """

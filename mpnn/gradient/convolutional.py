@@ -191,7 +191,7 @@ class BinaryConvClassifier(GradientClassifier):
     augment : mirror training images and shift them by up to four pixels, at random.
     num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
         batches of 128 above. ``batch_size=None`` is full batch.
-    input_scaling : see :func:`mpnn.gradient.inputs.fit_input_transform`.
+    input_scaling : see :func:`mpnn.inputs.fit_transform_of`.
     num_samples : not used; for all methods' common interface.
     random_state : int, RandomState or None.
     """

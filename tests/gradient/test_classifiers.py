@@ -19,7 +19,6 @@ from mpnn.gradient import (
     ProxQuantClassifier,
     STEClassifier,
 )
-from mpnn.gradient.inputs import fit_input_transform
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -155,19 +154,6 @@ def test_fitting_again_compiles_nothing(digits):
         before = training.fit._cache_size()
         clone(classifier).set_params(random_state=1).fit(X, y)
         assert training.fit._cache_size() == before
-
-
-def test_silent_inputs_and_scalings():
-    inputs = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], np.float32)
-    rooted = fit_input_transform(inputs, "auto")
-    assert rooted.live.tolist() == [False, True, True]
-    powered = (inputs / 4) ** 0.3
-    np.testing.assert_allclose(rooted(inputs), powered - 0.8 * powered.mean(axis=0) * rooted.live, atol=1e-6)
-    standard = fit_input_transform(inputs, "standard")(inputs)
-    assert standard.mean() == pytest.approx(0.0, abs=1e-6)
-    features = fit_input_transform(inputs - 1, "auto")(inputs - 1)
-    np.testing.assert_allclose(features, [[0, -1, -1], [0, 1, 1]], atol=1e-6)
-    np.testing.assert_array_equal(fit_input_transform(inputs, None)(inputs), inputs)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,12 @@ class InputTransform(NamedTuple):
 
 
 def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
-    """Learn the transform called ``kind`` from training inputs ``[n, features]``, float32."""
+    """Learn a transform from training inputs ``[n, features]``, float32.
+
+    ``"max_abs"``: divide by the largest magnitude. ``"root"``: then take the signed power 0.3 and subtract
+    0.8 of each feature's mean. ``"standard"``: global mean and deviation. ``"features"``: each feature's own.
+    None: nothing. ``"auto"``: root for intensities, features for others.
+    """
     if kind not in INPUT_SCALINGS:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")
     if kind == "auto":
