@@ -13,7 +13,14 @@ from mpnn.gradient.convolutional import ConvolutionalStraightThrough, ConvSpec
 from mpnn.gradient.families import LatentBinary
 
 
-@pytest.mark.parametrize("block", ["residual", "dense", "plain"])
+@pytest.mark.parametrize(
+    "block",
+    [
+        "residual",
+        pytest.param("dense", marks=pytest.mark.slow),
+        pytest.param("plain", marks=pytest.mark.slow),
+    ],
+)
 def test_convolutional_blocks(block):
     X, y = load_digits(return_X_y=True)
     X, y, X_test, y_test = X[:200], y[:200], X[200:600], y[200:600]

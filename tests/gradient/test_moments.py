@@ -103,16 +103,16 @@ def test_sampled_means_converge_to_analytic_ones(family):
     weights = tuple(family.mode(latent) for latent in parameters.latents)
     model = deciding.Model(weights, parameters.latents, (), statistics, np.uint32(7))
     inputs = jnp.asarray(np.random.default_rng(1).normal(size=(20, 200)), jnp.float32)
-    drawn = np.asarray(deciding.sampled_outputs(method, 2000, model, inputs))
+    drawn = np.asarray(deciding.sampled_outputs(method, 1000, model, inputs))
     read = method.read(parameters.latents, jax.random.key(0), jnp.zeros([], jnp.int32), None)
     analytic = deciding.apply(method, read, (), statistics, inputs)[0]
-    few, many = (np.abs(drawn[:count].mean(axis=0) - analytic.mean).mean() for count in (20, 2000))
+    few, many = (np.abs(drawn[:count].mean(axis=0) - analytic.mean).mean() for count in (10, 1000))
     assert many < 0.25 * few
-    assert many < 0.03
+    assert many < 0.05
     np.testing.assert_allclose(drawn.var(axis=0).mean(), np.mean(analytic.variance), rtol=0.1)
     _, bayes = deciding.decide(method, "bayes", 1, model, inputs)
-    _, sampled = deciding.decide(method, "sample", 2000, model, inputs)
-    np.testing.assert_allclose(bayes, sampled, atol=0.03)
+    _, sampled = deciding.decide(method, "sample", 200, model, inputs)
+    np.testing.assert_allclose(bayes, sampled, atol=0.1)
 
 
 def test_point_modules_share_their_arrays_with_moment_modules():
