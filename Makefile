@@ -9,10 +9,10 @@ demo: $(VENV)/.installed  ## Few-shot digits: message passing against scikit-lea
 	$(BIN)/mpnn compare configs/few_shot_digits.toml
 
 test: $(VENV)/.installed-dev lint  ## What CI runs
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 slow: $(VENV)/.installed-dev  ## The tests that take minutes
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

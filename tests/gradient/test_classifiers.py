@@ -123,7 +123,7 @@ def test_same_seed_same_weights(fitted, digits):
     assert np.any(other.weights_[0] != again.weights_[0])
 
 
-@pytest.mark.parametrize("name", ["ste", "bayesbinn"])
+@pytest.mark.parametrize("name", ["ste", pytest.param("bayesbinn", marks=pytest.mark.slow)])
 def test_many_problems_as_one_program(name, digits):
     """Members fitted side by side are those fitted alone, also when one problem is shorter and padded."""
     X, y, test, _ = digits

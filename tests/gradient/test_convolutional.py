@@ -13,14 +13,8 @@ from mpnn.gradient.convolutional import ConvolutionalStraightThrough, ConvSpec
 from mpnn.gradient.families import LatentBinary
 
 
-@pytest.mark.parametrize(
-    "block",
-    [
-        "residual",
-        pytest.param("dense", marks=pytest.mark.slow),
-        pytest.param("plain", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("block", ["residual", "dense", "plain"])
 def test_convolutional_blocks(block):
     X, y = load_digits(return_X_y=True)
     X, y, X_test, y_test = X[:200], y[:200], X[200:600], y[200:600]
@@ -38,6 +32,16 @@ def test_convolutional_blocks(block):
     assert len(classifier.weights_) == 2
     assert all(set(np.unique(kernel)) == {-1, 1} for kernel in classifier.weights_)
     assert all(kernel.shape[:2] == (3, 3) for kernel in classifier.weights_)
+
+
+def test_kernels_are_binary_and_real_layers_are_apart():
+    X, y = load_digits(n_class=3, return_X_y=True)
+    classifier = BinaryConvClassifier(
+        (8, 8, 1), "residual", ((4, 1),), stem=(4, 1), num_epochs=1, batch_size=50, random_state=0
+    ).fit(X[:50], y[:50])
+    assert [set(np.unique(kernel)) for kernel in classifier.weights_] == [{-1, 1}]
+    assert classifier.weights_[0].shape == (3, 3, 4, 4)
+    assert classifier.predict_proba(X[:5]).shape == (5, 3)
 
 
 def test_augmented_images_are_mirrored_and_shifted():

@@ -95,7 +95,7 @@ def test_norm_of_moments_counts_both_spreads():
     np.testing.assert_allclose(layer.var[...], spread, rtol=1e-4)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [pytest.param(FAMILIES[0], marks=pytest.mark.slow), FAMILIES[1]])
 def test_sampled_means_converge_to_analytic_ones(family):
     """Mean outputs of drawn networks: exact for the central limit theorem at these widths."""
     method = MomentPropagation(network=NetworkSpec((200, 101, 101, 3), bias=True), family=family)

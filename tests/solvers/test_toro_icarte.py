@@ -65,7 +65,7 @@ def test_a_toy_that_no_single_layer_fits(engine):
 def test_strategies_fit_every_output(strategy, objective):
     inputs, labels = load_digits(n_class=3, return_X_y=True)
     rows = np.concatenate([np.flatnonzero(labels == digit)[:2] for digit in range(3)])
-    model = ToroIcarteClassifier((3,), 4, strategy=strategy, objective=objective, random_state=0)
+    model = ToroIcarteClassifier((3,), 3, strategy=strategy, objective=objective, random_state=0)
     model.fit(inputs[rows], labels[rows])
     np.testing.assert_array_equal(model.predict_all_good(inputs[rows]), labels[rows])
     np.testing.assert_array_equal(model.predict(inputs[rows]), labels[rows])
