@@ -1,5 +1,6 @@
 """One small binary classifier per pair of classes, and a majority vote."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -168,16 +169,16 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     def _unfitted_members(self, count: int) -> list[Any]:
         template = MessagePassingClassifier() if self.estimator is None else self.estimator
-        members = [clone(template) for _ in range(count)]
+        blank = clone(template)
+        members = [blank, *(copy.deepcopy(blank) for _ in range(count - 1))]  # cloning reads signatures anew
         takes_seed = "random_state" in template.get_params(deep=False)
         given = self.random_state
         if given is None and takes_seed:
             given = template.random_state
         if takes_seed and given is not None:
-            for member, seed in zip(
-                members, check_random_state(given).randint(np.iinfo(np.int32).max, size=count), strict=True
-            ):
-                member.set_params(random_state=int(seed))
+            seeds = check_random_state(given).randint(np.iinfo(np.int32).max, size=count)
+            for member, seed in zip(members, seeds, strict=True):
+                member.random_state = int(seed)
         return members
 
     def _members(self) -> list[Any]:
@@ -185,7 +186,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         wanted = getattr(self.estimator, "prediction", None)
         if wanted is not None:
             for member in self.estimators_:
-                member.set_params(prediction=wanted)
+                member.prediction = wanted
         return self.estimators_
 
     def _decide(self, inputs: NDArray) -> tuple[NDArray, NDArray]:

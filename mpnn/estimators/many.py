@@ -35,7 +35,7 @@ def fit_many(
     targets = []
     for member, (_, y) in zip(members, problems, strict=True):
         member.n_features_in_ = X.shape[1]
-        targets.append(np.asarray(member._targets(member._encode(y))))
+        targets.append(member._targets(member._encode(y)))
         if len(member.classes_) != 2:
             raise ValueError(f"fit_many needs two classes a problem, got {len(member.classes_)}")
     members[0]._checked_prediction()
@@ -47,11 +47,12 @@ def fit_many(
     transformed = transform(X)
     settings = in_units_of_inputs(settings, transformed)
     inputs = jnp.asarray(transformed)
-    keys, seeds = zip(*(member._keys() for member in members), strict=True)
+    seeds = [member._seed() for member in members]
     if settings.spec.num_layers == 1 and settings.batch_size >= max(len(rows) for rows in rows_of):
-        fitted = _fit_one_layer(keys[0], settings, inputs, rows_of, targets)
+        fitted = _fit_one_layer(jax.random.key(seeds[0]), settings, inputs, rows_of, targets)
     else:
-        fitted = _fit_side_by_side(jnp.stack(keys), settings, inputs, rows_of, targets, problems_at_once)
+        keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
+        fitted = _fit_side_by_side(keys, settings, inputs, rows_of, targets, problems_at_once)
     for member, seed, (state, hyper, weights, history) in zip(members, seeds, fitted, strict=True):
         member._publish(settings.spec, state, hyper, weights)
         member._remember(history, seed)

@@ -145,16 +145,17 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike) -> "MessagePassingClassifier":
         """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
+        check_classification_targets(labels)
         codes = self._encode(labels)
         self._checked_prediction()
         settings = self._settings(inputs.shape[1], len(inputs))
         self.input_transform_ = fit_transform_of(inputs, settings.input_scaling)
-        key, seed = self._keys()
+        seed = self._seed()
         inputs = self.input_transform_(inputs)
         settings = in_units_of_inputs(settings, inputs)
-        data = Batch(jnp.asarray(inputs), self._targets(codes))
+        data = Batch(jnp.asarray(inputs), jnp.asarray(self._targets(codes)))
         train = compiled.train if settings.annealing is None else small.train
-        state, hyper, weights, history = train(key, settings, data)
+        state, hyper, weights, history = train(jax.random.key(seed), settings, data)
         self._publish(settings.spec, state, hyper, weights)
         self._remember(history, seed)
         return self
@@ -232,7 +233,6 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode(self, y: NDArray) -> NDArray:
         """Class numbers of the labels; sets ``classes_``."""
-        check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
@@ -240,11 +240,11 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
             )
         return codes
 
-    def _targets(self, codes: NDArray) -> jax.Array:
+    def _targets(self, codes: NDArray) -> NDArray:
         """Labels as the network takes them: -1 and +1 for two classes, else class numbers."""
         if len(self.classes_) == 2:
-            return jnp.asarray(2.0 * codes - 1.0, jnp.float32)
-        return jnp.asarray(codes, jnp.int32)
+            return (2.0 * codes - 1.0).astype(np.float32)
+        return codes.astype(np.int32)
 
     def _settings(self, num_features: int, num_samples: int) -> Settings:
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
@@ -266,7 +266,6 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = len(history["error"])
         self.sampling_seed_ = seed
 
-    def _keys(self) -> tuple[jax.Array, int]:
-        """The training key, and the seed of sampled predictions."""
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        return jax.random.key(seed), seed
+    def _seed(self) -> int:
+        """The seed of training and of sampled predictions."""
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
