@@ -32,6 +32,9 @@ __all__ = [
     "train",
 ]
 
+# An output of 0 chooses the positive class, sign(0) = +1; score and probability say so too.
+SCORE_OF_ZERO = 1e-6
+
 
 class Model(NamedTuple):
     """What deciding needs: discrete weights, beliefs, the numbers they were trained with, a seed."""
@@ -140,7 +143,9 @@ def _decide(
         # one spread for all outputs, so that the largest output is the most probable class
         spread = jnp.broadcast_to(jnp.mean(variance, axis=-1, keepdims=True), outputs.shape)
         scores = outputs / jnp.sqrt(spread)
-        return scores, prediction.class_probabilities(Preactivation(outputs, spread))
+        if spec.widths[-1] == 1:
+            scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
+        return scores, prediction.class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
     if how == "bayes":
         beliefs = [Moments(layer.mean, layer.variance) for layer in model.state.layers]
         if spec.small_fan_in:

@@ -80,6 +80,15 @@ def test_the_second_class_is_the_positive_one(two_blobs, quick):
     np.testing.assert_array_equal(scores > 0, probabilities[:, 1] > 0.5)
 
 
+def test_an_output_of_zero_is_a_choice_that_all_methods_report(two_blobs, quick):
+    X, codes = two_blobs
+    classifier = clone(quick).fit(X, codes)
+    classifier.weights_ = [np.zeros_like(classifier.weights_[0])]
+    assert np.all(classifier.predict(X) == 1)
+    assert np.all(classifier.decision_function(X) > 0)
+    assert np.all(classifier.predict_proba(X)[:, 1] > 0.5)
+
+
 def test_pandas_input_keeps_its_column_names(two_blobs, quick):
     X, codes = two_blobs
     table = pd.DataFrame(X, columns=[f"pixel {index}" for index in range(X.shape[1])])
