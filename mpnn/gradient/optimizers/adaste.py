@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 from jax import Array
 
 from mpnn.gradient.optimizers.checks import require_params
@@ -47,7 +48,9 @@ def scale_by_adaste(
         inward = jnp.minimum(1.0 / jnp.maximum(jnp.abs(latent), 1e-12), LARGEST_RETURN)
         return gradient * jnp.where(saturated, jnp.where(outward, 0.0, inward), 1.0 / (1.0 + b))
 
-    def update(updates: Any, state: AdaSTEState, params: Any = None) -> tuple[Any, AdaSTEState]:
+    def update(
+        updates: ArrayTree, state: AdaSTEState, params: ArrayTree | None = None
+    ) -> tuple[ArrayTree, AdaSTEState]:
         require_params(params)
         b = sharpness(state.num_updates) if callable(sharpness) else sharpness
         scaled = jax.tree.map(lambda gradient, latent: multiply(gradient, latent, b), updates, params)

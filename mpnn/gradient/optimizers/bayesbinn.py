@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 from jax import Array
 
 from mpnn.gradient.optimizers.checks import require_params
@@ -32,7 +33,7 @@ FISHER_FLOOR = 1e-10
 class PriorState(NamedTuple):
     """Fields of the prior."""
 
-    prior: Any
+    prior: ArrayTree
 
 
 def relaxed_sample(key: Array, field: Array, temperature: float) -> Array:
@@ -65,7 +66,9 @@ def pull_to_prior(weight: float = 1.0) -> optax.GradientTransformation:
     ``f0`` is 0 (uniform) until :func:`set_prior` changes it.
     """
 
-    def update(updates: Any, state: PriorState, params: Any = None) -> tuple[Any, PriorState]:
+    def update(
+        updates: ArrayTree, state: PriorState, params: ArrayTree | None = None
+    ) -> tuple[ArrayTree, PriorState]:
         require_params(params)
         pulled = jax.tree.map(
             lambda update, field, prior: update + weight * (field - prior), updates, params, state.prior
@@ -75,7 +78,7 @@ def pull_to_prior(weight: float = 1.0) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: PriorState(optax.tree.zeros_like(params)), update)
 
 
-def set_prior(state: Any, fields: Any) -> Any:
+def set_prior(state: ArrayTree, fields: ArrayTree) -> ArrayTree:
     """Return an optimizer state whose prior is ``fields``, such as the posterior of an earlier task."""
 
     def replace(leaf: Any) -> Any:

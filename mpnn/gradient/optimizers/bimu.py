@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 from jax import Array
 
 from mpnn.gradient.optimizers.bayesbinn import fisher_information
@@ -48,7 +49,9 @@ def bimu(
         change = -numerator / (curvature + 1.0 / largest_step)
         return jnp.where(jnp.any(gradient != 0.0), change, 0.0)
 
-    def update(updates: Any, state: BiMUState, params: Any = None) -> tuple[Any, BiMUState]:
+    def update(
+        updates: ArrayTree, state: BiMUState, params: ArrayTree | None = None
+    ) -> tuple[ArrayTree, BiMUState]:
         require_params(params)
         rate = learning_rate(state.num_updates) if callable(learning_rate) else learning_rate
         changes = jax.tree.map(lambda gradient, field: step(gradient, field, rate), updates, params)

@@ -1,10 +1,11 @@
 """Bop: binary weights without latent ones (Helwegen et al. 2019, algorithm 1)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 
 from mpnn.gradient.optimizers.checks import require_params
 
@@ -15,7 +16,7 @@ class BopState(NamedTuple):
     """Number of updates so far, and the moving average of the gradients."""
 
     num_updates: jax.Array
-    average: Any
+    average: ArrayTree
 
 
 def bop(
@@ -34,10 +35,12 @@ def bop(
     The parameters must be -1 or +1; updates are -2, 0 or +2.
     """
 
-    def init(params: Any) -> BopState:
+    def init(params: ArrayTree) -> BopState:
         return BopState(jnp.zeros([], jnp.int32), optax.tree.zeros_like(params))
 
-    def update(updates: Any, state: BopState, params: Any = None) -> tuple[Any, BopState]:
+    def update(
+        updates: ArrayTree, state: BopState, params: ArrayTree | None = None
+    ) -> tuple[ArrayTree, BopState]:
         require_params(params)
         share, least = (
             value(state.num_updates) if callable(value) else value for value in (adaptivity, threshold)

@@ -1,11 +1,11 @@
 """What the transformations ask of their caller."""
 
-from typing import Any
+from chex import ArrayTree
 
 __all__ = ["require_params"]
 
 
-def require_params(params: Any) -> None:
+def require_params(params: ArrayTree | None) -> None:
     """Refuse an update that was not given the parameters."""
     if params is None:
         raise ValueError("this transformation needs the parameters: call update(updates, state, params)")

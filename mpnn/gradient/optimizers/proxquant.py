@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from chex import ArrayTree
 from jax import Array
 
 from mpnn.gradient.optimizers.checks import require_params
@@ -31,7 +32,9 @@ def proxquant(strength: optax.ScalarOrSchedule) -> optax.GradientTransformation:
         kept = jnp.sign(excess) * jnp.maximum(jnp.abs(excess) - amount, 0.0)
         return jnp.where(moved >= 0, 1.0, -1.0) * (1.0 + kept) - weight
 
-    def update(updates: Any, state: ProxQuantState, params: Any = None) -> tuple[Any, ProxQuantState]:
+    def update(
+        updates: ArrayTree, state: ProxQuantState, params: ArrayTree | None = None
+    ) -> tuple[ArrayTree, ProxQuantState]:
         require_params(params)
         amount = strength(state.num_updates) if callable(strength) else strength
         shrunk = jax.tree.map(lambda one, weight: shrink(one, weight, amount), updates, params)
