@@ -157,7 +157,7 @@ def _load(name: str, config: CompareConfig) -> Dataset:
         raise ConfigError(f"cannot load the data set {name!r}: {error}") from error
     if config.classes is not None:
         dataset = _only_classes(dataset, config.classes)
-    smallest = np.unique(dataset.y_train, return_counts=True)[1].min()
+    smallest = int(np.min(np.unique(dataset.y_train, return_counts=True)[1]))
     if max(config.shots) > smallest:
         raise ConfigError(
             f"{name} has only {smallest} training examples of its rarest class; "
