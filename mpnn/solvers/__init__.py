@@ -9,6 +9,7 @@ The engines are optional: `pip install 'mpnn[solvers]'` brings OR-Tools CP-SAT a
 from mpnn.solvers.base import NoNetworkError
 from mpnn.solvers.bdnn import BDNNClassifier
 from mpnn.solvers.bemi import BeMiClassifier
+from mpnn.solvers.data_splitting import DataSplittingClassifier, Split
 from mpnn.solvers.engines import MissingEngineError, installed_engines
 from mpnn.solvers.local_search import LocalSearchClassifier
 from mpnn.solvers.single_neuron import SingleNeuronClassifier
@@ -18,11 +19,13 @@ from mpnn.solvers.toro_icarte import ToroIcarteClassifier
 __all__ = [
     "BDNNClassifier",
     "BeMiClassifier",
+    "DataSplittingClassifier",
     "IntegerNetworkClassifier",
     "LocalSearchClassifier",
     "MissingEngineError",
     "NoNetworkError",
     "SingleNeuronClassifier",
+    "Split",
     "ToroIcarteClassifier",
     "installed_engines",
 ]

@@ -6,6 +6,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -21,6 +22,8 @@ __all__ = [
     "SolverClassifier",
     "check_hidden",
     "check_levels",
+    "expected_accuracy",
+    "hold_out",
     "starting_network",
     "weights_to_start_from",
 ]
@@ -173,6 +176,35 @@ def starting_network(
         raise ValueError(f"the warm start has layers of shapes {shapes}, this network {wanted}")
     layers = (given[0][transform.live], *given[1:])
     return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]), transform.unit)
+
+
+def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]:
+    """Return the rows to train on and, of every class, a share of the rows to choose among networks by.
+
+    codes : class numbers [n]; share : in [0, 1), of which 0 holds out none.
+    """
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f"validation_share must be in [0, 1), got {share}")
+    rows = np.arange(len(codes))
+    if share == 0.0:
+        return rows, rows[:0]
+    try:
+        training, held = train_test_split(rows, test_size=share, random_state=seed, stratify=codes)
+    except ValueError as error:
+        raise ValueError(
+            f"{len(codes)} samples are too few to hold out a share of {share:g} of every class; "
+            "set validation_share=0"
+        ) from error
+    return np.sort(training), np.sort(held)
+
+
+def expected_accuracy(outputs: NDArray, codes: NDArray) -> float:
+    """Return the share of samples whose own output is the largest; a draw among k tied ones counts 1 / k.
+
+    outputs : [n, C]; codes : class numbers [n].
+    """
+    top = outputs == outputs.max(axis=1, keepdims=True)
+    return float((top[np.arange(len(codes)), codes] / top.sum(axis=1)).mean())
 
 
 def check_levels(levels: int) -> None:

@@ -1,0 +1,259 @@
+"""Step networks of any depth and several classes by iterative data splitting.
+
+Kurtz, Bah, "Efficient and Robust Mixed-Integer Optimization Methods for Training Binarized Deep Neural
+Networks" (2021). All samples begin in one set, and the samples of a set share their activations. Again and
+again the set with the most wrong outputs is split in two by k-means, and the program is solved for the finer
+sets; the network with the best validation accuracy is kept. Published programs multiply weights by
+activations, here these products are rows, so that linear engines take them; and each program starts from the
+last network, which finer sets still allow.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.cluster import KMeans
+
+from mpnn.solvers.base import MulticlassNetworkMixin, check_hidden, expected_accuracy, hold_out
+from mpnn.solvers.engines import Limits, Solution
+from mpnn.solvers.progress import Announce, shown_progress
+from mpnn.solvers.step_classifier import StepClassifier
+from mpnn.solvers.step_network import StepProgram, StepWeights
+
+__all__ = ["DataSplittingClassifier", "Split"]
+
+# Starts of k-means, as published.
+STARTS = 25
+
+
+class Split(NamedTuple):
+    """One program of the search.
+
+    num_sets : sets that share their activations.
+    status, objective, bound : of the program; the objective is the number of wrong outputs of the samples it
+        saw. The status is "optimal" also where the network before was, so that nothing was solved.
+    seconds : wall clock.
+    errors : wrong outputs of all training samples.
+    accuracy : of the samples held out, or of the training samples where none are, in [0, 1].
+    """
+
+    num_sets: int
+    status: str
+    objective: float
+    bound: float | None
+    seconds: float
+    errors: int
+    accuracy: float
+
+
+class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
+    """Step neurons in any number of layers and one output a class, trained on ever finer sets of samples.
+
+    Parameters
+    ----------
+    hidden : widths of the hidden layers; published: (100,) and, robust, (50, 50).
+    time_limit : seconds for all programs, > 0; each may use an equal share of what is left.
+    max_splits : programs after the first, at least 0; published: 20 and, robust, 5.
+    batch_size : random training samples that each program sees, at least 1; None: all. Published: 64.
+    validation_share : of the samples, held out to choose the network, in [0, 1); with 0, that is left to
+        the training samples. Published: a third.
+    integer_weights : whether weights are -1, 0, 1 rather than real in [-1, 1].
+    bias : whether neurons have thresholds other than 0.
+    radius : >= 0; every first-layer decision must hold for all inputs within this distance in each feature,
+        in units of the scaled features. Published: 0.1.
+    engine : ``"highs"``, ``"scip"``, ``"gurobi"``, or, with integer weights, ``"cpsat"``.
+    input_scaling : ``"unit"`` (features in [0, 1]) or, with integer weights, ``"raw"``.
+    threads : of the engine.
+    verbose : shows sets, objective, bound and time.
+    random_state : int, RandomState or None.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted.
+    weights_ : arrays [in, out], int8 or float64.
+    thresholds_ : arrays [out]; those of the first layer in units of `input_transform_`.
+    splits_ : a :class:`Split` for each program.
+    best_split_ : the one whose network was kept.
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (10,),
+        time_limit: float = 60.0,
+        *,
+        max_splits: int = 20,
+        batch_size: int | None = None,
+        validation_share: float = 1 / 3,
+        integer_weights: bool = False,
+        bias: bool = True,
+        radius: float = 0.0,
+        engine: str = "highs",
+        input_scaling: str = "unit",
+        threads: int = 1,
+        verbose: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.time_limit = time_limit
+        self.max_splits = max_splits
+        self.batch_size = batch_size
+        self.validation_share = validation_share
+        self.integer_weights = integer_weights
+        self.bias = bias
+        self.radius = radius
+        self.engine = engine
+        self.input_scaling = input_scaling
+        self.threads = threads
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "DataSplittingClassifier":
+        """Train on inputs [n, features] and labels [n]; some network is always found."""
+        ends = perf_counter() + self.time_limit
+        inputs, codes = self._encode(X, y)
+        self._check()
+        live, seed = self._live(inputs), self._seed()
+        training, held = hold_out(codes, self.validation_share, seed)
+        judges = training if len(held) == 0 else held
+        search = _Search(self, live[training], codes[training], live[judges], codes[judges], seed)
+        with shown_progress(self.verbose) as announce:
+            weights = search.run(ends, announce)
+        self.splits_, self.best_split_ = search.splits, search.best
+        self._store(weights)
+        return self
+
+    def _check(self) -> None:
+        if not self.time_limit > 0.0:
+            raise ValueError(f"time_limit must be above 0 seconds, got {self.time_limit}")
+        if self.max_splits < 0:
+            raise ValueError(f"max_splits must be at least 0, got {self.max_splits}")
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1 or None, got {self.batch_size}")
+
+
+class _Search:
+    """Programs on ever finer sets of the training samples; others judge the networks.
+
+    inputs, judged : [n, live features]; codes : class numbers [n].
+    """
+
+    def __init__(
+        self,
+        settings: DataSplittingClassifier,
+        inputs: NDArray,
+        codes: NDArray,
+        judged: NDArray,
+        judged_codes: NDArray,
+        seed: int,
+    ) -> None:
+        self.settings, self.neurons = settings, settings._neurons()
+        self.inputs, self.judged, self.judged_codes = inputs, judged, judged_codes
+        self.targets = codes[:, None] == np.arange(len(settings.classes_))
+        self.widths = (inputs.shape[1], *check_hidden(settings.hidden), self.targets.shape[1])
+        self.seed, self.rng = seed, np.random.default_rng(seed)
+        self.splits: list[Split] = []
+        self.best: Split
+
+    def run(self, ends: float, announce: Announce) -> StepWeights:
+        """Return the best network."""
+        sets = np.zeros(len(self.inputs), np.intp)
+        weights = best = self._silent()
+        for left in range(self.settings.max_splits + 1, 0, -1):
+            began = perf_counter()
+            solution, weights = self._solve(sets, weights, began + (ends - began) / left, announce)
+            wrong = self._wrong(weights)
+            split = self._judge(int(sets.max()) + 1, solution, perf_counter() - began, weights, wrong)
+            if not self.splits or _merit(split) > _merit(self.best):
+                self.best, best = split, weights
+            self.splits.append(split)
+            finer = split_worst(sets, self.inputs, wrong.sum(axis=1), self.seed)
+            if solution.interrupted or not wrong.any() or finer is None or perf_counter() >= ends:
+                break
+            sets = finer
+        return best
+
+    def _solve(
+        self, sets: NDArray, start: StepWeights, ends: float, announce: Announce
+    ) -> tuple[Solution, StepWeights]:
+        """Solve for these sets from a network, or from the silent one where a batch does not allow it."""
+        batch = self._batch()
+        present, own = np.unique(sets[batch], return_inverse=True)
+        listener = announce(f"{len(present)} sets")
+        wrong, least = int(self._wrong(start)[batch].sum()), fewest_wrong(own, self.targets[batch])
+        if wrong <= least:
+            return Solution("optimal", None, float(wrong), float(least), 0.0), start
+        program = StepProgram(self.neurons, self.widths, self.inputs[batch], self.targets[batch], own)
+        if not program.model.accepts(program.complete(start)):
+            start = self._silent()
+        limits = Limits(max(ends - perf_counter(), 0.01), self.settings.threads, self._program_seed())
+        solution = program.solve(limits, self.settings.engine, listener, start=start)
+        return solution, start if solution.values is None else program.read(solution.values)
+
+    def _batch(self) -> NDArray:
+        size = self.settings.batch_size
+        if size is None or size >= len(self.inputs):
+            return np.arange(len(self.inputs))
+        return np.sort(self.rng.choice(len(self.inputs), size, replace=False))
+
+    def _program_seed(self) -> int:
+        return int(self.rng.integers(np.iinfo(np.int32).max))
+
+    def _silent(self) -> StepWeights:
+        """Return the network without weights, which any sets allow; with thresholds, its outputs are 0."""
+        layers = tuple(np.zeros(shape) for shape in pairwise(self.widths))
+        thresholds = tuple(np.zeros(width) for width in self.widths[1:])
+        thresholds[-1][:] = self.neurons.bias
+        return StepWeights(layers, thresholds)
+
+    def _wrong(self, weights: StepWeights) -> NDArray:
+        """Return which outputs of the training samples are wrong, [n, C]."""
+        on = weights.forward(self.inputs, 0.5 * self.neurons.eps)[-1] >= 0
+        return on != self.targets
+
+    def _judge(
+        self, num_sets: int, solution: Solution, seconds: float, weights: StepWeights, wrong: NDArray
+    ) -> Split:
+        outputs = weights.forward(self.judged, 0.5 * self.neurons.eps)[-1]
+        accuracy = expected_accuracy(outputs, self.judged_codes)
+        objective = float(solution.objective or 0.0)
+        return Split(
+            num_sets, solution.status, objective, solution.bound, seconds, int(wrong.sum()), accuracy
+        )
+
+
+def fewest_wrong(sets: NDArray, targets: NDArray) -> int:
+    """Return a bound on the wrong outputs: those of the rarer target of every set and output.
+
+    sets : the number of each sample's set [n]; targets : bool [n, outputs].
+    """
+    ones = np.zeros((int(sets.max()) + 1, targets.shape[1]), np.intp)
+    np.add.at(ones, sets, targets)
+    return int(np.minimum(ones, np.bincount(sets)[:, None] - ones).sum())
+
+
+def split_worst(sets: NDArray, inputs: NDArray, wrong: NDArray, seed: int) -> NDArray | None:
+    """Split the set with the most wrong outputs, of those that hold unequal samples, into two by k-means.
+
+    sets : the number of each sample's set [n]; inputs : [n, features]; wrong : wrong outputs [n]. Returns the
+    new numbers, None where there is nothing left to split.
+    """
+    losses = np.bincount(sets, wrong)
+    # of equal losses, the larger set
+    order = np.lexsort((np.bincount(sets), losses))[::-1]
+    for worst in order:
+        members = np.flatnonzero(sets == worst)
+        own = inputs[members]
+        if (own == own[0]).all():
+            continue
+        halves = KMeans(2, n_init=STARTS, random_state=seed).fit_predict(own)
+        finer = sets.copy()
+        finer[members[halves == 1]] = sets.max() + 1
+        return finer
+    return None
+
+
+def _merit(split: Split) -> tuple[float, int]:
+    return split.accuracy, -split.errors
