@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from mpnn import meshes
 from mpnn.fields import LayerState, Natural
 from mpnn.network import Batch, State
 from mpnn.small_networks import Annealing, Beliefs, Carry, Kept, init, prepare, sweep
@@ -65,10 +66,15 @@ def _run(key: Array, spec: NetworkSpec, numbers: Annealing, batch: Batch) -> Fit
 
 @partial(jax.jit, static_argnames="spec")
 def _run_many(keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems) -> Fit:
-    def one(key: Array, rows: Array, labels: Array, sample_mask: Array) -> Fit:
-        return _run(key, spec, numbers, Batch(data.inputs[rows], labels, sample_mask))
+    def run_share(shared: tuple[Array, Annealing], own: tuple[Array, ...]) -> Fit:
+        inputs, numbers = shared
 
-    return jax.vmap(one)(keys, data.rows, data.labels, data.sample_mask)
+        def one(key: Array, rows: Array, labels: Array, sample_mask: Array) -> Fit:
+            return _run(key, spec, numbers, Batch(inputs[rows], labels, sample_mask))
+
+        return jax.vmap(one)(*own)
+
+    return meshes.over_networks(run_share)((data.inputs, numbers), (keys, *data[1:]))
 
 
 def _run_chosen(
@@ -78,9 +84,9 @@ def _run_chosen(
     fits = []
     for start in range(0, len(chosen), at_once):
         own = np.resize(chosen[start : start + at_once], at_once)
-        rows, labels, sample_mask = (leaf[own] for leaf in data[1:])
-        fits.append(_run_many(keys[own], spec, numbers, Problems(data.inputs, rows, labels, sample_mask)))
-    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *jax.device_get(fits))
+        own_keys, *samples = meshes.place([leaf[own] for leaf in (keys, *data[1:])], meshes.NETWORKS)
+        fits.append(_run_many(own_keys, spec, numbers, Problems(data.inputs, *samples)))
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *meshes.to_host(fits))
     return jax.tree.map(lambda leaf: leaf[: len(chosen)], joined)
 
 
@@ -94,15 +100,17 @@ def fit_many(
     keys : one a problem ``[P]``.
     spec : with ``small_fan_in``; ``sweeps_per_batch`` is the length of the run.
     data : see :class:`mpnn.training.Problems`; labels are -1 and +1.
-    at_once : problems trained side by side, >= 1; None: :data:`AT_ONCE`.
+    at_once : problems trained side by side on each device, >= 1; None: :data:`AT_ONCE`.
 
     Returns
     -------
     Fit of NumPy arrays with a leading axis P.
     """
-    num_problems = len(data.rows)
-    chunks = -(-num_problems // (AT_ONCE if at_once is None else at_once))
-    run = partial(_run_chosen, spec=spec, numbers=numbers, data=data, at_once=-(-num_problems // chunks))
+    num_problems, devices = len(data.rows), meshes.axis_size(meshes.NETWORKS)
+    chunks = -(-num_problems // (devices * (AT_ONCE if at_once is None else at_once)))
+    at_once = meshes.round_up(-(-num_problems // chunks), meshes.NETWORKS)
+    data = data._replace(inputs=meshes.place(data.inputs))
+    run = partial(_run_chosen, spec=spec, numbers=meshes.place(numbers), data=data, at_once=at_once)
     fit = run(keys, chosen=np.arange(num_problems))
     for attempt in range(1, RESTARTS + 1):
         failed = np.flatnonzero(fit.errors)

@@ -2,6 +2,7 @@
 
 One epoch is one compiled program: a scan over mini-batches, and inside it a scan over the sweeps on a
 batch. The host loop reports, calls back and stops between epochs; nothing leaves the device inside one.
+With a mesh in context (:mod:`mpnn.meshes`) the same programs run on many devices.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from mpnn import meshes
 from mpnn.fields import Hyper
 from mpnn.network import Batch, Info, State, begin, sweep
 from mpnn.schedules import Schedules
@@ -36,26 +38,51 @@ def run_batch(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tu
     return state, infos
 
 
-def run_epoch(spec: NetworkSpec, state: State, data: Batch, order: Array, hyper: Hyper) -> tuple[State, Info]:
+class Problems(NamedTuple):
+    """P equally shaped problems over one pool of inputs.
+
+    inputs: the pool ``[n, N]``; rows: each problem's samples in it ``[P, B]``; labels ``[P, B]``;
+    sample_mask: 1 for real samples and 0 for padding ``[P, B]``, or None: all are real.
+    """
+
+    inputs: Array
+    rows: Array
+    labels: Array
+    sample_mask: Array | None = None
+
+
+def _take(data: Batch | Problems, rows: Array) -> Batch:
+    """Samples of a data set, or of one problem (its leaves without the axis P)."""
+    if isinstance(data, Problems):
+        mask = None if data.sample_mask is None else data.sample_mask[rows]
+        return Batch(data.inputs[data.rows[rows]], data.labels[rows], mask)
+    return jax.tree.map(lambda leaf: leaf[rows], data)
+
+
+def run_epoch(
+    spec: NetworkSpec, state: State, data: Batch | Problems, order: Array, hyper: Hyper
+) -> tuple[State, Info]:
     """One pass over the data in mini-batches.
 
-    ``order [num_batches, batch_size]`` are rows of ``data``; ``hyper`` leaves are
-    ``[num_batches, S, L]``. Returns the state and the Info of every sweep, leaves ``[num_batches, S, ...]``.
+    ``order [num_batches, batch_size]`` are samples of ``data``, which may be one of many problems; ``hyper``
+    leaves are ``[num_batches, S, L]``. Returns the state and the Info of every sweep, leaves
+    ``[num_batches, S, ...]``.
     """
 
     def body(state: State, step: tuple[Array, Hyper]) -> tuple[State, Info]:
         rows, numbers = step
-        batch = jax.tree.map(lambda leaf: leaf[rows], data)
-        return run_batch(spec, state, batch, numbers)
+        batch = meshes.spread_batch(_take(data, rows))
+        state, info = run_batch(spec, state, batch, numbers)
+        return meshes.spread_weights(state), info
 
     return jax.lax.scan(body, state, (order, hyper))
 
 
 def _shuffled_epoch(
-    spec: NetworkSpec, batch_size: int, key: Array, state: State, data: Batch, hyper: Hyper
+    spec: NetworkSpec, batch_size: int, key: Array, state: State, data: Batch | Problems, hyper: Hyper
 ) -> tuple[State, Info]:
     """One pass in a fresh random order, less the last incomplete mini-batch."""
-    num_samples = data.inputs.shape[0]
+    num_samples = data.labels.shape[0]
     num_batches = num_samples // batch_size
     order = jax.random.permutation(key, num_samples)[: num_batches * batch_size]
     hyper = jax.tree.map(
@@ -76,31 +103,21 @@ def _epoch_of_many(
     key: Array,
     spec: NetworkSpec,
     state: State,
-    data: "Problems",
+    data: Problems,
     hyper: Hyper,
     batch_size: int,
     at_once: int,
 ) -> tuple[State, Info]:
-    def one(problem: tuple[Array, State, Any]) -> tuple[State, Info]:
-        own_key, own_state, (rows, labels, sample_mask) = problem
-        batch = Batch(data.inputs[rows], labels, sample_mask)
-        return _shuffled_epoch(spec, batch_size, own_key, own_state, batch, hyper)
+    def train_share(shared: tuple[Array, Hyper], own: Any) -> tuple[State, Info]:
+        inputs, hyper = shared
 
-    per_problem = (data.rows, data.labels, data.sample_mask)
-    return jax.lax.map(one, (key, state, per_problem), batch_size=at_once)
+        def one(problem: Any) -> tuple[State, Info]:
+            own_key, own_state, samples = problem
+            return _shuffled_epoch(spec, batch_size, own_key, own_state, Problems(inputs, *samples), hyper)
 
+        return jax.lax.map(one, own, batch_size=min(at_once, own[0].shape[0]))
 
-class Problems(NamedTuple):
-    """P equally shaped problems over one pool of inputs.
-
-    inputs: the pool ``[n, N]``; rows: each problem's samples in it ``[P, B]``; labels ``[P, B]``;
-    sample_mask: 1 for real samples and 0 for padding ``[P, B]``.
-    """
-
-    inputs: Array
-    rows: Array
-    labels: Array
-    sample_mask: Array
+    return meshes.over_networks(train_share)((data.inputs, hyper), (key, state, data[1:]))
 
 
 OnEpoch = Callable[[int, State, Info], bool | None]
@@ -132,6 +149,20 @@ def _run_epochs(
 def _check_batch_size(batch_size: int, num_samples: int) -> None:
     if not 1 <= batch_size <= num_samples:
         raise ValueError(f"batch_size must be from 1 to the {num_samples} samples given, got {batch_size}")
+    devices = meshes.axis_size(meshes.DATA)
+    if batch_size % devices:
+        raise ValueError(
+            f"batch_size must be a multiple of the {devices} devices along 'data', got {batch_size}"
+        )
+
+
+def _check_shares(num_problems: int) -> None:
+    devices = meshes.axis_size(meshes.NETWORKS)
+    if num_problems % devices:
+        raise ValueError(
+            f"the number of networks must be a multiple of the {devices} devices along 'networks', got "
+            f"{num_problems}"
+        )
 
 
 def train(
@@ -159,8 +190,10 @@ def train(
     """
     num_samples = data.inputs.shape[0]
     _check_batch_size(batch_size, num_samples)
+    state, data = meshes.place_weights(state), meshes.place(data)
 
     def compiled(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
+        key, hyper = meshes.place((key, hyper))
         return _epoch(key, spec, state, data, hyper, batch_size)
 
     epochs = range(first_epoch, num_epochs)
@@ -183,7 +216,7 @@ def train_many(
 ) -> tuple[State, list[Info]]:
     """Train P networks as one program; ``keys [P]``, and every leaf of ``state`` has a leading axis P.
 
-    ``problems_at_once`` bounds the memory: that many problems are trained side by side (None: all).
+    ``problems_at_once`` bounds the memory: each device trains that many side by side (None: all of its own).
     Otherwise as :func:`train`; the returned Info has a leading axis P.
     """
     num_problems, num_samples = data.rows.shape
@@ -191,8 +224,13 @@ def train_many(
     at_once = num_problems if problems_at_once is None else min(problems_at_once, num_problems)
     if at_once < 1:
         raise ValueError(f"problems_at_once must be at least 1, got {problems_at_once}")
+    _check_shares(num_problems)
+    spread = partial(meshes.place, axis=meshes.NETWORKS)
+    state = meshes.place_weights(state, meshes.NETWORKS)
+    data = Problems(meshes.place(data.inputs), *spread(data[1:]))
 
     def compiled(keys: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
+        keys, hyper = spread(keys), meshes.place(hyper)
         return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once)
 
     epochs = range(first_epoch, num_epochs)

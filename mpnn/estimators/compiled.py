@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mpnn import network, prediction, training
+from mpnn import meshes, network, prediction, training
 from mpnn.estimators.settings import Settings
 from mpnn.fields import Hyper
 from mpnn.network import Batch, Info, State
@@ -60,7 +60,7 @@ def last_numbers(settings: Settings, history: list[Info]) -> Hyper:
 def join_history(history: list[Info]) -> dict[str, Any]:
     """NumPy arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
     joined = {}
-    for name, *leaves in zip(Info._fields, *jax.device_get(history), strict=True):
+    for name, *leaves in zip(Info._fields, *meshes.to_host(history), strict=True):
         joined[name] = np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in leaves])
     return joined
 
@@ -96,15 +96,23 @@ def train(
     state, history = fit(key, settings, data)
     hyper = last_numbers(settings, history)
     weights = decode(settings.spec, settings.rounding, state, hyper, data)
-    return *jax.device_get((state, hyper, weights)), join_history(history)
+    return *meshes.to_host((state, hyper, weights)), join_history(history)
 
 
 def fit_many(
     keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
 ) -> tuple[State, list[Info]]:
-    """Train P networks side by side; every leaf has a leading axis P."""
+    """Train P networks side by side; every leaf has a leading axis P.
+
+    Networks are trained twice where it takes that for every device to have as many.
+    """
+    num_problems = len(data.rows)
+    filled = np.resize(np.arange(num_problems), meshes.round_up(num_problems, meshes.NETWORKS))
+    if len(filled) > num_problems:
+        keys, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, *data[1:]])
+        data = Problems(data.inputs, *samples)
     state = _init_many(keys, settings.spec, numbers_at(settings, 0), settings.initial_field)
-    return training.train_many(
+    state, history = training.train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         settings.spec,
         state,
@@ -114,6 +122,7 @@ def fit_many(
         batch_size=settings.batch_size,
         problems_at_once=problems_at_once,
     )
+    return jax.tree.map(lambda leaf: leaf[:num_problems], (state, history))
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn import meshes
 from mpnn.estimators import compiled, small
 from mpnn.estimators.settings import Settings, in_units_of_inputs
 from mpnn.inputs import fit_transform_of
@@ -52,7 +53,8 @@ def fit_many(
         fitted = _fit_one_layer(jax.random.key(seeds[0]), settings, inputs, rows_of, targets)
     else:
         keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-        fitted = _fit_side_by_side(keys, settings, inputs, rows_of, targets, problems_at_once)
+        with meshes.every_device():
+            fitted = _fit_side_by_side(keys, settings, inputs, rows_of, targets, problems_at_once)
     for member, seed, (state, hyper, weights, history) in zip(members, seeds, fitted, strict=True):
         member._publish(settings.spec, state, hyper, weights)
         member._remember(history, seed)
@@ -75,7 +77,7 @@ def _fit_one_layer(
     state, history = compiled.fit(key, together, data)
     hyper = compiled.last_numbers(together, history)
     weights = compiled.decode(spec, settings.rounding, state, hyper, data)
-    state, hyper, weights = jax.device_get((state, hyper, weights))
+    state, hyper, weights = meshes.to_host((state, hyper, weights))
     joined = compiled.join_history(history)
     columns = [slice(column, column + 1) for column in range(num_problems)]
     return [
@@ -111,7 +113,7 @@ def _fit_side_by_side(
     state, history = compiled.fit_many(keys, settings, data, problems_at_once)
     hyper = compiled.last_numbers(settings, history)
     weights = compiled.decode_many(settings.spec, state, hyper)
-    state, hyper, weights, history = jax.device_get((state, hyper, weights, history))
+    state, hyper, weights, history = meshes.to_host((state, hyper, weights, history))
     fitted = []
     for index in range(len(rows_of)):
         own = jax.tree.map(operator.itemgetter(index), (state, weights, history))
