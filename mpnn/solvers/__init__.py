@@ -7,6 +7,7 @@ The engines are optional: `pip install 'mpnn[solvers]'` brings OR-Tools CP-SAT a
 """
 
 from mpnn.solvers.base import NoNetworkError
+from mpnn.solvers.batch_averaging import BatchAveragingClassifier, Epoch
 from mpnn.solvers.bdnn import BDNNClassifier
 from mpnn.solvers.bemi import BeMiClassifier
 from mpnn.solvers.data_splitting import DataSplittingClassifier, Split
@@ -18,8 +19,10 @@ from mpnn.solvers.toro_icarte import ToroIcarteClassifier
 
 __all__ = [
     "BDNNClassifier",
+    "BatchAveragingClassifier",
     "BeMiClassifier",
     "DataSplittingClassifier",
+    "Epoch",
     "IntegerNetworkClassifier",
     "LocalSearchClassifier",
     "MissingEngineError",

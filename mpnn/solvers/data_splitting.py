@@ -58,8 +58,8 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
     time_limit : seconds for all programs, > 0; each may use an equal share of what is left.
     max_splits : programs after the first, at least 0; published: 20 and, robust, 5.
     batch_size : random training samples that each program sees, at least 1; None: all. Published: 64.
-    validation_share : of the samples, held out to choose the network, in [0, 1); with 0, that is left to
-        the training samples. Published: a third.
+    validation_share : of the samples, held out to choose the network, in [0, 1); with 0, the training samples
+        do that. Published: a third.
     integer_weights : whether weights are -1, 0, 1 rather than real in [-1, 1].
     bias : whether neurons have thresholds other than 0.
     radius : >= 0; every first-layer decision must hold for all inputs within this distance in each feature,

@@ -97,6 +97,13 @@ class Model:
         for variable, value in zip(variables, np.broadcast_to(values, variables.shape), strict=True):
             self.lower[variable] = self.upper[variable] = float(value)
 
+    def confine(self, variables: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> None:
+        """Tighten the bounds of variables."""
+        variables = np.atleast_1d(variables).ravel()
+        for place, low, high in zip(variables, np.ravel(lower), np.ravel(upper), strict=True):
+            self.lower[place] = max(self.lower[place], float(low))
+            self.upper[place] = min(self.upper[place], float(high))
+
     def maximise(self, columns: ArrayLike, coefficients: ArrayLike = 1.0) -> None:
         """Set the objective, to be as large as possible."""
         self._aim(columns, coefficients, maximised=True)
