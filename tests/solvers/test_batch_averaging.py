@@ -124,7 +124,7 @@ def test_scikit_learns_contract(any_engine):
         ),
         expected_failed_checks={
             "check_classifiers_classes": "outputs that tie are drawn",
-            "check_classifiers_train": "asks 200 samples of three classes of half a second",
+            "check_classifiers_train": "asks a network that is good enough at once",
         },
         on_skip=None,
     )
