@@ -19,6 +19,7 @@ __all__ = [
     "CompareConfig",
     "ConfigError",
     "MethodConfig",
+    "Robustness",
     "load_config",
     "override_params",
     "read_toml_value",
@@ -45,17 +46,46 @@ class MethodConfig:
         Parameters of the method's estimator; what is left out keeps the estimator's default.
     shots
         The shots that this method runs at, for methods that cannot afford all of them; None: all.
+    datasets
+        The data sets that it runs on, likewise; None: all.
     """
 
     name: str
     method: str
     params: dict[str, Any] = field(default_factory=dict)
     shots: tuple[int, ...] | None = None
+    datasets: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.name.strip()), "name must not be empty", 'name = "message passing"')
         if self.shots is not None:
             _check_shots(self.shots)
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Disturbances of the test inputs, under which every fitted model is scored once more.
+
+    Parameters
+    ----------
+    noise
+        Sizes of additive noise, each at least 0: every feature moves up or down by this share of its range in
+        the training draw (images: of the range of all pixels).
+    flips
+        Shares of features, each in [0, 1], that are mirrored in the middle of that range.
+    """
+
+    noise: tuple[float, ...] = ()
+    flips: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        example = "robustness = { noise = [0.1, 0.5], flips = [0.05] }"
+        _require(bool(self.noise or self.flips), "robustness must hold noise, flips or both", example)
+        for name, sizes, most in (("noise", self.noise, math.inf), ("flips", self.flips, 1.0)):
+            _require_unique(sizes, name)
+            for size in sizes:
+                limit = "at least 0" if most == math.inf else "in [0, 1]"
+                _require(0.0 <= size <= most, f"{name} must be {limit}, got {size}", example)
 
 
 @dataclass(frozen=True)
@@ -80,6 +110,8 @@ class CompareConfig:
         At most this many test examples, drawn once for the whole comparison; None: all of them.
     classes
         Labels that are kept of every data set, at least two, for instance one pair; None: all of them.
+    robustness
+        Disturbed test inputs to score every model on, too; None: none.
     """
 
     name: str
@@ -90,6 +122,7 @@ class CompareConfig:
     seed: int = 0
     test_limit: int | None = None
     classes: tuple[int, ...] | None = None
+    robustness: Robustness | None = None
 
     def __post_init__(self) -> None:
         _require(
@@ -115,6 +148,12 @@ class CompareConfig:
             _require_unique(self.classes, "classes")
         _require(bool(self.methods), "methods must hold at least one method", 'a table "[[methods]]"')
         _require_unique([method.name for method in self.methods], "names of methods")
+        for method in self.methods:
+            for name in method.datasets or ():
+                if name not in self.datasets:
+                    raise ConfigError(
+                        unknown_name("data set", name, self.datasets, f"method {method.name!r}")
+                    )
 
 
 def load_config(path: str | Path) -> CompareConfig:
@@ -220,6 +259,8 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
         return {name: _frozen(item) for name, item in value.items()}
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return _from_table(hint, value, f"{where}: {key}")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
     if origin is None and isinstance(value, hint) and not isinstance(value, bool):
         return value
     wanted, example = _WORDS.get(hint) or _WORDS.get(origin) or ("a table", f"[[{key.split('[')[0]}]]")
@@ -229,6 +270,7 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
 
 _WORDS: dict[Any, tuple[str, str]] = {
     int: ("a whole number", "5"),
+    float: ("a number", "0.5"),
     str: ("a string", '"digits"'),
     tuple: ("a list", "[2, 10]"),
     dict: ("a table", "{ num_epochs = 60 }"),

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, to_jsonable
+from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, Robustness, to_jsonable
 from mpnn.compare.contract import Evaluation, Task
 from mpnn.compare.environment import describe_environment
 from mpnn.compare.methods import METHODS, check_methods
@@ -33,6 +33,7 @@ from mpnn.compare.results import (
     write_atomically,
     write_json,
 )
+from mpnn.compare.robustness import robustness_scores
 from mpnn.data import Dataset, load_dataset, sample_few_shot
 
 __all__ = ["Job", "Listener", "list_jobs", "run_comparison"]
@@ -53,14 +54,17 @@ class Job:
     seed: int
     test_limit: int | None
     classes: tuple[int, ...] | None = None
+    robustness: Robustness | None = None
 
     @property
     def key(self) -> str:
         """The key of the job's row: a hash of all that decides it."""
         identity = to_jsonable(asdict(self))
-        del identity["method"]["shots"]  # which rows there are, not what one row holds
-        if self.classes is None:
-            del identity["classes"]
+        for name in ("shots", "datasets"):  # which rows there are, not what one row holds
+            del identity["method"][name]
+        for name in ("classes", "robustness"):
+            if identity[name] is None:
+                del identity[name]
         return row_key(identity)
 
 
@@ -70,12 +74,21 @@ Listener = Callable[[Job, Row | None], None]
 def list_jobs(config: CompareConfig) -> list[Job]:
     """Return the jobs in the order they run: all methods of one draw follow each other."""
     return [
-        Job(method, dataset, shots, draw, config.seed + draw, config.test_limit, config.classes)
+        Job(
+            method,
+            dataset,
+            shots,
+            draw,
+            config.seed + draw,
+            config.test_limit,
+            config.classes,
+            config.robustness,
+        )
         for dataset in config.datasets
         for shots in config.shots
         for draw in range(config.draws)
         for method in config.methods
-        if method.shots is None or shots in method.shots
+        if shots in (method.shots or config.shots) and dataset in (method.datasets or config.datasets)
     ]
 
 
@@ -287,6 +300,9 @@ def _fit_and_judge(job: Job, task: Task, artifacts: Path) -> dict[str, Any]:
     seconds = {"train_seconds": perf_counter() - start, "train_cpu_seconds": process_time() - cpu_start}
     evaluation = method.evaluate(model, task)
     scores = _add_accuracy(evaluation, task)
+    if job.robustness is not None:
+        for name, accuracies in robustness_scores(method, model, task, job.robustness).items():
+            scores[name]["robustness"] = accuracies
     _write_arrays(artifacts / f"{job.key}.npz", evaluation, task)
     return {**seconds, "scores": scores, **evaluation.facts}
 

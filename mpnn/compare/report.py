@@ -13,7 +13,14 @@ from mpnn.compare.config import ConfigError
 from mpnn.compare.pictures import Confusion, WeightPictures, read_confusion, read_weights
 from mpnn.compare.results import Row, read_json, read_rows, write_atomically
 from mpnn.compare.statistics import Series, list_series
-from mpnn.compare.tables import Table, cost_table, headline_table, label_status_table, paired_table
+from mpnn.compare.tables import (
+    Table,
+    cost_table,
+    headline_table,
+    label_status_table,
+    paired_table,
+    robustness_table,
+)
 
 __all__ = ["Section", "read_run", "write_report"]
 
@@ -61,14 +68,19 @@ def write_report(folder: str | Path) -> Path:
 
 
 def _num_asked(config: dict[str, Any]) -> int:
-    shots = [set(config["shots"]) & set(method["shots"] or config["shots"]) for method in config["methods"]]
-    return len(config["datasets"]) * config["draws"] * sum(map(len, shots))
+    """Count the rows of the whole config; in older ones, methods do not choose data sets."""
+    problems = 0
+    for method in config["methods"]:
+        shots = set(config["shots"]) & set(method["shots"] or config["shots"])
+        problems += len(shots) * len(method.get("datasets") or config["datasets"])
+    return config["draws"] * problems
 
 
 def _section(folder: Path, rows: Sequence[Row], dataset: str) -> Section:
     lines = list_series(rows, dataset)
     tables = [
         paired_table(rows, dataset),
+        robustness_table(rows, dataset),
         cost_table(rows, dataset) if lines else None,
         label_status_table(rows, dataset),
     ]

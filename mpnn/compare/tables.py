@@ -5,9 +5,24 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mpnn.compare.results import Row
-from mpnn.compare.statistics import Series, Summary, list_series, list_shots, paired_difference
+from mpnn.compare.statistics import (
+    Series,
+    Summary,
+    list_series,
+    list_shots,
+    paired_difference,
+    summarize,
+)
 
-__all__ = ["Cell", "Table", "cost_table", "headline_table", "label_status_table", "paired_table"]
+__all__ = [
+    "Cell",
+    "Table",
+    "cost_table",
+    "headline_table",
+    "label_status_table",
+    "paired_table",
+    "robustness_table",
+]
 
 
 class Cell(NamedTuple):
@@ -102,6 +117,33 @@ def cost_table(rows: Sequence[Row], dataset: str) -> Table:
         "numbers that prediction needs, weights packed at their bits. zero %: weights that are 0, of all "
         "weights. nll in nats; ece: expected calibration error over 15 bins; those of an ensemble "
         "are of its class probabilities, which are coupled from the probabilities of its pairs.",
+    )
+
+
+def robustness_table(rows: Sequence[Row], dataset: str) -> Table | None:
+    """Return test accuracy on disturbed inputs at the largest number of shots; None if none was measured."""
+    shots = max(list_shots(rows, dataset))
+    lines = list_series(rows, dataset)
+    scores = {
+        series.label: [row["scores"][series.prediction] for row in series.rows.get(shots, [])]
+        for series in lines
+    }
+    disturbed = [score.get("robustness", {}) for group in scores.values() for score in group]
+    names = list(dict.fromkeys(name for found in disturbed for name in found))
+    if not names:
+        return None
+
+    def cells(group: list[dict[str, Any]]) -> list[Cell]:
+        values = [[score["accuracy"] for score in group]]
+        values += [[score["robustness"][name] for score in group if "robustness" in score] for name in names]
+        return [_accuracy_cell(summarize(found)) for found in values]
+
+    return Table(
+        f"{dataset}: test accuracy in % on disturbed inputs at {shots} examples per class",
+        ("method", "as they are", *names),
+        tuple((Cell(label), *cells(group)) for label, group in scores.items()),
+        "noise a: every feature moves up or down at random by a times its range in training; flips s: a "
+        "share s of the features is mirrored in the middle of that range. The same for all methods.",
     )
 
 

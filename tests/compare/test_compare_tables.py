@@ -1,7 +1,13 @@
 import pytest
 
 from mpnn.compare.statistics import list_series, summarize
-from mpnn.compare.tables import cost_table, headline_table, label_status_table, paired_table
+from mpnn.compare.tables import (
+    cost_table,
+    headline_table,
+    label_status_table,
+    paired_table,
+    robustness_table,
+)
 
 
 def make_row(
@@ -61,6 +67,15 @@ def test_cost_is_taken_at_the_most_shots():
     table = cost_table(rows, "digits")
     assert "40 examples" in table.title
     assert texts(table) == [["a", "3", "0.1", "–", "0.250", "–", "–", "–", "–"]]
+
+
+def test_robustness_stands_beside_the_plain_accuracy():
+    rows = [make_row("a", 2, draw, 0.5, robustness={"noise 1": 0.25 * draw}) for draw in (1, 2)]
+    rows += [make_row("b", 2, 0, 0.75)]
+    table = robustness_table(rows, "digits")
+    assert table.columns == ("method", "as they are", "noise 1")
+    assert texts(table) == [["a", "50.0 ± 0.0", "37.5 ± 17.7"], ["b", "75.0", "–"]]
+    assert robustness_table(rows[2:], "digits") is None
 
 
 def test_label_statuses_are_shares():

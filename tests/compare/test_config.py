@@ -8,6 +8,7 @@ from mpnn.compare.config import (
     CompareConfig,
     ConfigError,
     MethodConfig,
+    Robustness,
     load_config,
     override_params,
     read_toml_value,
@@ -44,6 +45,12 @@ def test_reads_a_file(tiny):
         ('["iris"]', "[]", "datasets must name at least one data set"),
         ('"tiny"', '"../tiny"', "name must be letters, digits"),
         ('name = "linear"', 'name = "1-NN"', "names of methods must differ, got 1-NN twice"),
+        ("draws = 2", "robustness = { noise = [-1] }", "noise must be at least 0, got -1.0"),
+        ("draws = 2", "robustness = { flips = [1.5] }", r"flips must be in \[0, 1\], got 1.5"),
+        ("draws = 2", "robustness = { noise = [true] }", r"noise\[0\] must be a number, got True"),
+        ("draws = 2", "robustness = {}", "robustness must hold noise, flips or both"),
+        ("draws = 2", "robustness = { flip = [0.1] }", "unknown key 'flip'; did you mean 'flips'"),
+        ("params =", 'datasets = ["irish"]\nparams =', "unknown data set 'irish'; did you mean 'iris'"),
         ("[[methods]]", "[[methods]", "tiny.toml is not valid TOML"),
     ],
 )
@@ -54,6 +61,12 @@ def test_names_what_is_wrong(write_config, old, new, message):
         return
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+
+
+def test_disturbances_are_a_table_of_numbers(write_config):
+    table = "draws = 2\n[robustness]\nnoise = [0, 0.5]\nflips = [0.05]"
+    config = load_config(write_config(("draws = 2", table)))
+    assert config.robustness == Robustness(noise=(0.0, 0.5), flips=(0.05,))
 
 
 def test_names_a_missing_file(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mpnn.compare import ConfigError, MethodConfig, load_config, run_comparison
+from mpnn.compare.config import Robustness
 from mpnn.compare.engine import list_jobs
 from mpnn.compare.results import read_rows
 
@@ -34,6 +35,7 @@ def test_one_row_a_fitted_model(tiny, tmp_path):
         "method": "linear_svm",
         "params": {"C": 0.5},
         "shots": None,
+        "datasets": None,
     }
     environments = json.loads((tmp_path / "run" / "environments.json").read_text())
     assert environments[0]["command"] == "mpnn compare tiny.toml"
@@ -63,6 +65,31 @@ def test_a_method_may_have_its_own_shots(tiny, tmp_path, spies):
     run_comparison(dataclasses.replace(tiny, methods=methods), tmp_path)
     assert len(spies["spy"]) == 4
     assert len(spies["other_spy"]) == 2
+
+
+def test_a_method_may_have_its_own_data_sets(tiny, tmp_path, spies):
+    methods = (SPIES[0], dataclasses.replace(SPIES[1], datasets=("wine",)))
+    config = dataclasses.replace(tiny, datasets=("iris", "wine"), methods=methods)
+    rows = run_comparison(config, tmp_path)
+    assert len(spies["spy"]) == 8
+    assert [task.x_train.shape[1] for task in spies["other_spy"]] == [13] * 4
+    alone = dataclasses.replace(config, datasets=("wine",), methods=methods[1:])
+    assert {job.key for job in list_jobs(alone)} <= {row["key"] for row in rows}
+
+
+def test_models_are_scored_on_disturbed_inputs_too(tiny, tmp_path):
+    plain = run_comparison(tiny, tmp_path / "plain")
+    robustness = Robustness(noise=(0.0, 0.3, 2.0), flips=(0.0, 0.2))
+    rows = run_comparison(dataclasses.replace(tiny, robustness=robustness), tmp_path / "disturbed")
+    assert not {row["key"] for row in rows} & {row["key"] for row in plain}
+    for row, undisturbed in zip(rows, plain, strict=True):
+        accuracy = undisturbed["scores"]["predict"]["accuracy"]
+        found = row["scores"]["predict"]["robustness"]
+        assert list(found) == ["noise 0", "noise 0.3", "noise 2", "flips 0", "flips 0.2"]
+        assert row["scores"]["predict"]["accuracy"] == accuracy == found["noise 0"] == found["flips 0"]
+        assert "robustness" not in undisturbed["scores"]["predict"]
+    worst = np.mean([row["scores"]["predict"]["robustness"]["noise 2"] for row in rows])
+    assert worst < np.mean([row["scores"]["predict"]["accuracy"] for row in rows]) - 0.2
 
 
 def test_a_failing_method_becomes_a_row(tiny, tmp_path, spies):
