@@ -7,6 +7,7 @@ The folder holds `config.json`, `results.jsonl` (a row as soon as it is known) a
 
 import argparse
 import dataclasses
+import json
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +20,8 @@ from mpnn.compare.environment import describe_environment
 from mpnn.compare.results import lock_folder, open_results, read_json, row_key, write_json
 
 Config = TypeVar("Config")
+# Of a row, what is not shown as it is written.
+UNSEEN = ("key", "run", "error", "curve")
 
 
 def read_config(path: Path, kind: type[Config]) -> Config:
@@ -71,6 +74,17 @@ def run_jobs(
                 seconds = round(perf_counter() - start, 1)
                 row = {"key": key, **job, **found, "seconds": seconds, "run": len(starts), "error": None}
                 results.append(to_jsonable(row))
-                print({name: row[name] for name in row if name not in ("key", "run", "error")}, flush=True)
+                print({name: row[name] for name in row if name not in UNSEEN}, flush=True)
             rows += [row for row in results.rows if row["key"] == key]
         return rows
+
+
+def follow_jobs(
+    jobs: Iterable[Mapping[str, Any]], work: Callable[[Mapping[str, Any]], Any], output: Path
+) -> None:
+    """Take part in the jobs that the first of several processes has no row for, without writing rows."""
+    path = output / "results.jsonl"
+    done = {json.loads(line)["key"] for line in path.read_text().splitlines()} if path.exists() else set()
+    for job in jobs:
+        if row_key(to_jsonable(job)) not in done:
+            work(job)

@@ -84,7 +84,8 @@ def _run_chosen(
     fits = []
     for start in range(0, len(chosen), at_once):
         own = np.resize(chosen[start : start + at_once], at_once)
-        own_keys, *samples = meshes.place([leaf[own] for leaf in (keys, *data[1:])], meshes.NETWORKS)
+        chunk = jax.tree.map(lambda leaf, own=own: leaf[own], [keys, *data[1:]])
+        own_keys, *samples = meshes.place(chunk, meshes.NETWORKS)
         fits.append(_run_many(own_keys, spec, numbers, Problems(data.inputs, *samples)))
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *meshes.to_host(fits))
     return jax.tree.map(lambda leaf: leaf[: len(chosen)], joined)

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mpnn import network
+from mpnn import meshes, network
 from mpnn.network import Info, State
 from mpnn.published import (
     CheckpointError,
@@ -78,7 +78,8 @@ def save_state(
     ----------
     folder : of this run alone; made if missing. A checkpoint of another spec in it is an error, and so is
         one at or after this epoch.
-    state : the network after ``epoch`` epochs, 0 for none.
+    state : the network after ``epoch`` epochs, 0 for none; where several processes hold it, all of them
+        call this function, and the first writes.
     key : the training key, typed, as given to :func:`mpnn.training.train`.
     metadata : anything that JSON can hold, such as the settings of the schedules.
     """
@@ -176,7 +177,7 @@ def checkpoint_callback(
 
 def _named_arrays(state: State) -> dict[str, np.ndarray]:
     """The leaves on the host, in the tree's order, by their place in it."""
-    leaves = jax.tree_util.tree_leaves_with_path(state)
+    leaves = jax.tree_util.tree_leaves_with_path(meshes.to_host(state))
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 

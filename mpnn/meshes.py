@@ -4,12 +4,14 @@ The mesh is JAX's own context (``with jax.set_mesh(make_mesh(data=8)): ...``) an
 functions here say where arrays lie, and XLA's partitioner moves them. Without a mesh they do nothing.
 
 * "networks": pairs of classes, seeds or replicas. They never speak to each other, so each device trains its
-  share as if it were alone, and the weights are the same to the last bit wherever a matrix product does not
-  depend on how many are stacked.
-* "data": the samples of a mini-batch. Messages to the weights are sums over samples, which the devices add up;
-  the order of a sum differs, so equal up to rounding. The data set itself lies on every device.
+  share as if it were alone.
+* "data": the samples of a mini-batch. Messages to the weights are sums over samples, which the devices add
+  up. The data set itself lies on every device.
 * "model": the outputs of a layer (or its inputs, if only these can be shared out evenly; else the layer lies
   on every device).
+
+Sums are taken in another order, so beliefs agree up to rounding, and the discrete weights but for beliefs
+within rounding of a tie.
 """
 
 from collections.abc import Callable, Iterator
@@ -128,7 +130,7 @@ def over_networks(train: Callable[..., Any]) -> Callable[..., Any]:
     if axis_size(NETWORKS) == 1:
         return train
     specs = (PartitionSpec(), PartitionSpec(NETWORKS))
-    # unchecked: scans inside begin with constants, which are the same on every device, and end with what is not
+    # unchecked: scans inside begin with constants, alike on every device, and end with what is not
     return jax.shard_map(train, in_specs=specs, out_specs=specs[1], axis_names={NETWORKS}, check_vma=False)
 
 
@@ -142,7 +144,7 @@ def place(tree: Any, axis: str | None = None) -> Any:
 
 
 def place_weights(state: Any, *leading: str) -> Any:
-    """Put weights ``[..., N, K]`` where :func:`spread_weights` wants them; ``leading`` axes are shared out."""
+    """Put weights ``[..., N, K]`` where :func:`spread_weights` wants them; ``leading`` are axes before."""
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
         return state
