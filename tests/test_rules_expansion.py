@@ -73,12 +73,38 @@ def test_size_of_the_second_order_error(x64):
     assert float(jnp.abs(first - exact).max()) < 0.06 * largest
 
 
+@pytest.mark.parametrize(("num_inputs", "error"), [(14, 1e-3), (501, 1e-7)])
+def test_size_of_the_interpolation_error(num_inputs, error, x64):
+    """Degree 4 is exact to float32's rounding above 501 sign units; of few inputs, cavities differ more."""
+    layer, inputs, derive = random_layer(1, num_inputs=num_inputs)
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    exact = messages("bp_inspired", layer, inputs, preactivation, derive)
+    interpolated = messages("bp_inspired_interpolated", layer, inputs, preactivation, derive)
+    for own, other in zip(interpolated, exact, strict=True):
+        assert float(jnp.abs(own - other).max()) < error * float(jnp.abs(other).max())
+
+
+def test_interpolation_without_any_input_or_belief(x64):
+    """All inputs or all magnetizations 0: the messages are those of mean field, and finite."""
+    layer, inputs, derive = random_layer(1)
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    for silent in (
+        (layer._replace(mean=0.0 * layer.mean), inputs),
+        (layer, inputs._replace(mean=0.0 * inputs.mean)),
+    ):
+        expected = messages("mean_field", *silent, preactivation, derive)
+        found = messages("bp_inspired_interpolated", *silent, preactivation, derive)
+        for own, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(own, other, rtol=1e-9, atol=1e-12)
+
+
 def test_rules_agree_as_magnetizations_vanish(x64):
     layer, inputs, derive = random_layer(2)
     tiny = layer._replace(mean=1e-5 * layer.mean)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
     expected, _ = messages("mean_field", tiny, inputs, preactivation, derive)
-    for rule in ("amp", "bp_inspired", "bp_inspired_second_order", "belief_propagation"):
+    rules_with_cavities = ("amp", "bp_inspired", "bp_inspired_second_order", "bp_inspired_interpolated")
+    for rule in (*rules_with_cavities, "belief_propagation"):
         actual, _ = messages(rule, tiny, inputs, preactivation, derive)
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4, err_msg=rule)
 

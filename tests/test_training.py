@@ -232,6 +232,7 @@ def digits_accuracy(spec, inputs, labels):
         ("amp", 0.91),
         ("bp_inspired", 0.91),
         ("bp_inspired_second_order", 0.91),
+        ("bp_inspired_interpolated", 0.91),
         ("belief_propagation", 0.91),
     ],
 )

@@ -55,7 +55,11 @@ MAX_SUM_INITIAL_FIELD = 1.0
 # The width of real weights' prior, over 1 / sqrt(fan in): none would leave nothing to learn.
 GAUSSIAN_INITIAL_FIELD = 1.0
 ROUNDINGS = ("mode", "feedback")
-CAVITIES = {"exact": "bp_inspired", "second_order": "bp_inspired_second_order"}
+CAVITIES = {
+    "exact": "bp_inspired",
+    "interpolated": "bp_inspired_interpolated",
+    "second_order": "bp_inspired_second_order",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,6 +44,9 @@ RULES: dict[str, RuleEntry] = {
     "bp_inspired_second_order": RuleEntry(
         bp_inspired.init, bp_inspired.forward, bp_inspired.backward_second_order
     ),
+    "bp_inspired_interpolated": RuleEntry(
+        bp_inspired.init, bp_inspired.forward, bp_inspired.backward_interpolated
+    ),
     "belief_propagation": RuleEntry(
         belief_propagation.init,
         belief_propagation.forward,

@@ -1,16 +1,21 @@
 """BP-inspired: full magnetizations everywhere but in the gradient, which sees the cavity.
 
-Lucibello et al. 2022, eqs. 72-83: ``g_{kn->i} = dphi(omega_kn - m_ik x_ni, V_kn)``. Two forms:
+Lucibello et al. 2022, eqs. 72-83: ``g_{kn->i} = dphi(omega_kn - m_ik x_ni, V_kn)``. Three forms:
 
 * exact, in chunks of inputs: the cavity gradients of a chunk, ``[chunk, B, K]``, are reduced to the
   chunk's messages and forgotten, so memory stays O(chunk B K);
 * second order, by expansion in ``m x``: ``g + (m x) Gamma + (m x)^2 g'' / 2``, matrix products only. The
-  remainder is O((m x)^3 / V^2).
+  remainder is O((m x)^3 / V^2);
+* interpolated: for every sample and unit the polynomial in ``m x`` through the gradient at
+  :data:`NUM_NODES` points of the interval that ``m x`` can lie in. Powers of ``m x`` are powers of ``m``
+  times powers of ``x``, so matrix products again, and no tail is evaluated for a single weight.
 """
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from mpnn.bilinear import Dense
@@ -26,10 +31,22 @@ from mpnn.rules.base import (
 )
 from mpnn.rules.mean_field import forward, init
 
-__all__ = ["CHUNK_ELEMENTS", "backward", "backward_second_order", "forward", "init"]
+__all__ = [
+    "CHUNK_ELEMENTS",
+    "NUM_NODES",
+    "backward",
+    "backward_interpolated",
+    "backward_second_order",
+    "forward",
+    "init",
+]
 
 # Cavity gradients held at once: 1 MiB of float32, about what a core's cache holds.
 CHUNK_ELEMENTS = 1 << 18
+# Points of the interpolation, one more than its degree.
+NUM_NODES = 5
+# Where all inputs or all magnetizations are 0, any interval will do.
+SMALLEST_REACH = 1e-6
 
 
 def backward(
@@ -78,3 +95,42 @@ def backward_second_order(
         down = down + values * Dense.pull_inputs(square * layer.mean, half)
     precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
     return Messages(field, precision, down, down_precision), None
+
+
+def _nodes_and_coefficients(num_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chebyshev's points in (-1, 1), and the matrix from values there to coefficients of the powers."""
+    nodes = np.polynomial.chebyshev.chebpts1(num_nodes)
+    return nodes, np.linalg.inv(np.vander(nodes, increasing=True))
+
+
+def backward_interpolated(
+    layer: Layer,
+    inputs: Inputs,
+    preactivation: Preactivation,
+    derive: Derive,
+    memory: None,
+    wants: Wants,
+) -> tuple[Messages, Any]:
+    """Messages from the polynomial through the cavity gradients at a few cavities.
+
+    With ``|m x| <= R`` and ``u = m x / R``, ``g(omega - m x) = sum_q c_q u^q``.
+    """
+    omega, variance = preactivation
+    nodes, to_coefficients = _nodes_and_coefficients(NUM_NODES)
+    largest = jnp.max(jnp.abs(inputs.mean), axis=1, keepdims=True) * jnp.max(jnp.abs(layer.mean))
+    reach = jnp.maximum(largest, SMALLEST_REACH)
+    values = jax.vmap(lambda node: derive(omega - node * reach, variance).gradient)(jnp.asarray(nodes))
+    coefficients = jnp.tensordot(jnp.asarray(to_coefficients), values.astype(omega.dtype), 1)
+    scaled = inputs.mean / reach
+
+    # Horner's scheme in m for the weights, and in x / R for the units below
+    field: Array | float = 0.0
+    down: Array | float = 0.0
+    for degree in reversed(range(len(nodes))):
+        weighted = inputs.mean * scaled**degree
+        field = field * layer.mean + Dense.pull_weights(weighted, coefficients[degree])
+        if wants.down:
+            down = down * scaled + Dense.pull_inputs(layer.mean ** (degree + 1), coefficients[degree])
+    derivatives = derive(omega, variance)
+    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
+    return Messages(field, precision, down if wants.down else None, down_precision), None
