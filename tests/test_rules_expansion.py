@@ -166,3 +166,26 @@ def test_converged_sweeps_are_a_fixed_point(rule):
         for each in (spec, longer)
     ]
     assert_states_close(results[0], results[1], 1e-5)
+
+
+@pytest.mark.parametrize("rule", ["bp_inspired", "bp_inspired_interpolated", "bp_inspired_second_order"])
+def test_cavities_need_no_array_of_every_weight_and_sample(rule):
+    """Temporary memory is O(inputs x outputs + batch x (inputs + outputs)), a hundredth of the product."""
+    num_inputs, num_outputs, batch_size = 2048, 512, 128
+
+    def fields(mean, unit, omega, variance, above):
+        layer = Layer(mean, 1 - mean**2, mean, None, None, 0.0)
+        inputs = Inputs(unit, 1 - unit**2, None)
+
+        def derive(omega, variance):
+            return Sign().derivatives(above, None, omega, variance)
+
+        told, _ = RULES[rule].backward(
+            layer, inputs, Preactivation(omega, variance), derive, None, FIELDS_ONLY
+        )
+        return told.field, told.down_field
+
+    shapes = [(num_inputs, num_outputs), (batch_size, num_inputs), *[(batch_size, num_outputs)] * 3]
+    arguments = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    used = jax.jit(fields).lower(*arguments).compile().memory_analysis().temp_size_in_bytes / 4
+    assert used < 6 * (num_inputs * num_outputs + batch_size * (num_inputs + num_outputs))

@@ -1,6 +1,6 @@
 """A network with few-bit weights as a scikit-learn classifier, trained by message passing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -194,7 +194,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         ``"mode"``: the network's outputs over their spread, see :meth:`predict_proba`; else its log odds or
         log probabilities.
         """
-        scores = self._decide(X)[0]
+        scores = self._decided_by(compiled.score, X)
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: ArrayLike) -> NDArray:
@@ -209,14 +209,15 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         their output, over its standard deviation were their signs random, goes through the normal
         distribution, which ranks samples by margin but is not calibrated.
         """
-        return self._decide(X)[1]
+        return self._decided_by(compiled.decide, X)[1]
 
-    def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
-        """Scores ``[n, K]`` and probabilities ``[n, C]``."""
+    def _decided_by(self, compiled_function: Callable[..., Any], X: ArrayLike) -> Any:
+        """Scores ``[n, K]``, or these and probabilities ``[n, C]``, as the function returns them."""
         check_is_fitted(self)
         inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
-        decided = compiled.decide(self.spec_, *self._checked_prediction(), self._model(), inputs)
-        return np.asarray(decided[0]), np.asarray(decided[1])
+        return jax.device_get(
+            compiled_function(self.spec_, *self._checked_prediction(), self._model(), inputs)
+        )
 
     def _checked_prediction(self) -> tuple[str, int]:
         """How to predict, and from how many samples."""

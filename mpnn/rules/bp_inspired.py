@@ -124,8 +124,7 @@ def backward_interpolated(
     scaled = inputs.mean / reach
 
     # Horner's scheme in m for the weights, and in x / R for the units below
-    field: Array | float = 0.0
-    down: Array | float = 0.0
+    field, down = jnp.zeros_like(layer.mean), jnp.zeros_like(inputs.mean)
     for degree in reversed(range(len(nodes))):
         weighted = inputs.mean * scaled**degree
         field = field * layer.mean + Dense.pull_weights(weighted, coefficients[degree])

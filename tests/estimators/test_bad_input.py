@@ -136,7 +136,7 @@ OUT_OF_RANGE = [
     ("initial_field", "small", "initial_field must be at least 0 and finite, got 'small'"),
     ("activation", "tanh", "activation must be one of"),
     ("density", 0.0, "density must be in (0, 1], got 0.0"),
-    ("cavity", "third_order", "cavity must be one of ('exact', 'second_order'), got 'third_order'"),
+    ("cavity", "third_order", "cavity must be one of ('exact', 'interpolated', 'second_order'), got"),
     ("small_fan_in", "sometimes", "small_fan_in must be one of"),
     ("input_scaling", "log", "input_scaling must be one of"),
     ("rounding", "up", "rounding must be one of ('mode', 'feedback'), got 'up'"),
