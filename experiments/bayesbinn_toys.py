@@ -1,10 +1,10 @@
-"""Two moons and a one-dimensional regression: a distribution over binary weights beside a point estimate.
+"""Two moons and a one-dimensional regression: distributions over binary weights beside a point estimate.
 
 python -m experiments.bayesbinn_toys configs/bayesbinn_toys.toml
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,170 +13,293 @@ import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 import optax
+from jax import Array
 from sklearn.datasets import make_moons
 
 from experiments.runs import main, run_jobs
+from mpnn.compare.config import ConfigError
 from mpnn.gradient import deciding, training
 from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli, LatentBinary
-from mpnn.gradient.methods import Method, Plan, cosine, partitioned
+from mpnn.gradient.methods import Leaves, Method, Plan, partitioned
 from mpnn.gradient.networks import NetworkSpec
-from mpnn.gradient.optimizers import keep_in_box
+from mpnn.gradient.optimizers import bayesbinn, keep_in_box, pull_to_prior, relaxed_sample
 from mpnn.gradient.ste import StraightThrough
 
-TASKS = ("two_moons", "regression")
-METHODS = ("bayesbinn", "straight_through")
+NUM_SAMPLES = 200
+MOONS_NOISE, REGRESSION_NOISE = 0.1, 0.2
+# What the released code adds to both sides of its ratio of derivatives.
+RELEASED_FLOOR = 1e-10
+# Points of the grids' sides, and how far they reach; the data are within 2.
+MOONS_POINTS, REGRESSION_POINTS, REACH = 61, 161, 4.0
+
+SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
+    "cosine": optax.schedules.cosine_decay_schedule,
+    "steps": lambda rate, updates: optax.schedules.piecewise_constant_schedule(
+        rate, {updates // 2: 0.1, updates * 5 // 6: 0.1}
+    ),
+    "exponential": lambda rate, updates: optax.schedules.exponential_decay(rate, updates, 0.1),
+}
+
+
+@dataclass(frozen=True)
+class Model:
+    """One way to train a network in-64-64-1 with tanh units, binary weights and binary biases, full batch.
+
+    rule: "straight_through", "bayesbinn" (the exact derivative of relaxed samples) or "released" (the
+    derivative as the published code computes it in float32); scaled: pre-activations over the root of the
+    fan-in.
+    """
+
+    name: str
+    task: str
+    rule: str
+    num_updates: int
+    learning_rate: float
+    schedule: str
+    initial_field: float = 1.0
+    num_draws: int = 1
+    momentum: float = 0.0
+    prior_weight: float = 1.0
+    scaled: bool = False
 
 
 @dataclass(frozen=True)
 class Config:
-    """Full-batch training of networks in-hidden-1 with tanh units, binary weights and binary biases."""
+    """Models, trained once a seed."""
 
     seeds: list[int]
     hidden: list[int]
-    num_samples: int
-    num_updates: int
-    learning_rate: float
-    straight_through_rate: float
-    temperature: float
-    initial_field: float
-    momentum: float
-    train_draws: int
     test_draws: int
-    noise: float
+    models: list[Model] = field(metadata={"item": Model})
 
 
-class AdamStraightThrough(StraightThrough):
+@dataclass(frozen=True)
+class ScheduledStraightThrough(StraightThrough):
     """Straight-through steps of Adam, as BayesBiNN's baseline takes them on these tasks."""
 
+    schedule: str = "cosine"
+
     def optimizer(self, plan: Plan) -> optax.GradientTransformation:
-        """Adam, cosine, latent weights in the box."""
-        steps = optax.chain(optax.adam(cosine(self.learning_rate, plan)), keep_in_box())
-        return partitioned(steps, optax.identity())
+        """Adam, latent weights in the box."""
+        rate = SCHEDULES[self.schedule](self.learning_rate, plan.num_steps)
+        return partitioned(optax.chain(optax.adam(rate), keep_in_box()), optax.identity())
 
 
-def problem(task: str, seed: int, config: Config) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class ScheduledRule(BayesianRule):
+    """The Bayesian learning rule with the published schedules."""
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """The rule, with the schedule of the config."""
+        rate = SCHEDULES[self.schedule](self.learning_rate, plan.num_steps)
+        rule = bayesbinn(rate, plan.num_samples, self.momentum, self.prior_weight)
+        return partitioned(rule, optax.identity())
+
+
+@dataclass(frozen=True)
+class ReleasedRule(ScheduledRule):
+    """The same with derivatives by the means as the released code has them."""
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """Relaxed samples whose derivative by the field is the released one by the mean."""
+        keys = jax.random.split(key, len(latents))
+        return tuple(
+            released_sample(own, latent, self.temperature) for own, latent in zip(keys, latents, strict=True)
+        )
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """The rule without its division: the samples have it."""
+        rate = SCHEDULES[self.schedule](self.learning_rate, plan.num_steps)
+        rule = optax.chain(
+            optax.scale(plan.num_samples),
+            pull_to_prior(self.prior_weight),
+            optax.ema(self.momentum, debias=True),
+            optax.scale_by_learning_rate(rate),
+        )
+        return partitioned(rule, optax.identity())
+
+
+def released_sample(key: Array, fields: Array, temperature: float) -> Array:
+    """Relaxed weights whose derivative is ``(1 - w² + floor) / (temperature (1 - mean² + floor))``.
+
+    In float32 ``1 - tanh² f`` is 0 for fields beyond 9. The floors are all that is left of the ratio then, and it is
+    1: straight-through.
+    """
+    weights = jax.lax.stop_gradient(relaxed_sample(key, fields, temperature))
+    fixed = jax.lax.stop_gradient(fields)
+    above, below = (jnp.maximum(1.0 - jnp.square(x), RELEASED_FLOOR) for x in (weights, jnp.tanh(fixed)))
+    return weights + above / (temperature * below) * (fields - fixed)
+
+
+def problem(task: str, seed: int, num_samples: int = NUM_SAMPLES) -> tuple[np.ndarray, np.ndarray]:
     """Inputs ``[n, 1 or 2]`` and targets: -1 and +1, or real ones from two clusters with a gap."""
     if task == "two_moons":
-        inputs, labels = make_moons(config.num_samples, noise=0.1, random_state=seed)
+        inputs, labels = make_moons(num_samples, noise=MOONS_NOISE, random_state=seed)
         return (2.0 * (inputs - [0.5, 0.25])).astype(np.float32), (2.0 * labels - 1.0).astype(np.float32)
     generator = np.random.default_rng(seed)
-    sides = generator.choice([-1.0, 1.0], config.num_samples)
-    inputs = sides * generator.uniform(0.7, 2.0, config.num_samples)
-    targets = curve(inputs) + config.noise * generator.normal(size=config.num_samples)
+    inputs = generator.choice([-1.0, 1.0], num_samples) * generator.uniform(0.7, 2.0, num_samples)
+    targets = curve(inputs) + REGRESSION_NOISE * generator.normal(size=num_samples)
     return inputs[:, None].astype(np.float32), targets.astype(np.float32)
 
 
 def curve(x: np.ndarray) -> np.ndarray:
-    """The regression's truth."""
-    return np.sin(2.0 * x) + 0.3 * x
+    """The regression's truth; with its noise of about unit variance, as normalized outputs are."""
+    return 1.2 * np.sin(2.0 * x) + 0.3 * x
 
 
-def method_of(name: str, task: str, config: Config) -> Method:
-    """BayesBiNN, or straight-through on the same network."""
-    num_inputs = 2 if task == "two_moons" else 1
+def method_of(model: Model, hidden: list[int]) -> Method:
+    """The trainer's description of a model."""
+    classify = model.task == "two_moons"
     common: dict[str, Any] = {
-        "network": NetworkSpec((num_inputs, *config.hidden, 1), activation="tanh", bias=True),
-        "loss": "cross_entropy" if task == "two_moons" else "squared_error",
+        "network": NetworkSpec(
+            (2 if classify else 1, *hidden, 1),
+            activation="tanh",
+            bias=True,
+            scaled=model.scaled,
+            # as published: nothing, and the outputs alone
+            norm=None if classify else "batch",
+            norm_hidden=False,
+            norm_momentum=0.85,
+        ),
+        "loss": "cross_entropy" if classify else "squared_error",
+        "learning_rate": model.learning_rate,
+        "schedule": model.schedule,
     }
-    if name == "straight_through":
-        return AdamStraightThrough(
-            **common, family=LatentBinary(), learning_rate=config.straight_through_rate
-        )
-    return BayesianRule(
+    if model.rule == "straight_through":
+        return ScheduledStraightThrough(**common, family=LatentBinary())
+    rule = ReleasedRule if model.rule == "released" else ScheduledRule
+    return rule(
         **common,
-        family=Bernoulli(config.initial_field, two_valued=True),
-        num_draws=config.train_draws,
-        learning_rate=config.learning_rate,
-        temperature=config.temperature,
-        momentum=config.momentum,
-        # (y - f)² is the negative log likelihood times 2 noise²
-        prior_weight=1.0 if task == "two_moons" else 2.0 * config.noise**2,
+        family=Bernoulli(model.initial_field, two_valued=True),
+        num_draws=model.num_draws,
+        momentum=model.momentum,
+        prior_weight=model.prior_weight,
     )
 
 
 def grid_of(task: str) -> np.ndarray:
     """Where predictions are shown: ``[61², 2]`` or ``[161, 1]``."""
     if task == "regression":
-        return np.linspace(-4, 4, 161, dtype=np.float32)[:, None]
-    line = np.linspace(-4, 4, 61, dtype=np.float32)
+        return np.linspace(-REACH, REACH, REGRESSION_POINTS, dtype=np.float32)[:, None]
+    line = np.linspace(-REACH, REACH, MOONS_POINTS, dtype=np.float32)
     return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
 
 
-def outputs_on_grid(name: str, task: str, seed: int, config: Config) -> np.ndarray:
-    """Outputs ``[draws, points]``: of drawn networks, or of the one network."""
-    inputs, targets = problem(task, seed, config)
-    method, plan = method_of(name, task, config), Plan(config.num_updates, len(inputs), len(inputs))
+def train_and_draw(model: Model, seed: int, config: Config, points: list[np.ndarray]) -> list[np.ndarray]:
+    """Outputs ``[draws, n]`` at each array of points: of drawn networks, or of the one network."""
+    inputs, targets = problem(model.task, seed)
+    method, plan = method_of(model, config.hidden), Plan(model.num_updates, len(inputs), len(inputs))
     data = training.Data(
         jnp.asarray(inputs), jnp.arange(len(inputs)), jnp.asarray(targets), jnp.ones(len(inputs))
     )
     state, _ = training.fit(training.fit_problem, jax.random.key(seed), method, plan, data)
     latents = state.parameters.latents
-    model = deciding.Model(tuple(map(method.family.mode, latents)), latents, (), (), np.uint32(seed))
-    num_draws = config.test_draws if name == "bayesbinn" else 1
-    return np.asarray(deciding.sampled_outputs(method, num_draws, model, grid_of(task)))[:, :, 0]
+    weights = tuple(map(method.family.mode, latents))
+    fitted = deciding.Model(weights, latents, (), state.statistics, np.uint32(seed))
+    num_draws = 1 if model.rule == "straight_through" else config.test_draws
+    drawn = jax.jit(deciding.sampled_outputs, static_argnums=(0, 1))
+    return [np.asarray(drawn(method, num_draws, fitted, own))[:, :, 0] for own in points]
 
 
-def figures_of_merit(task: str, outputs: np.ndarray, seed: int, config: Config) -> dict[str, float]:
-    """Roughness of the mean, and how sure it is on and off the data."""
-    points, (inputs, _) = grid_of(task), problem(task, seed, config)
+def figures_of_merit(
+    task: str, seed: int, points: np.ndarray, on_grid: np.ndarray, test: np.ndarray
+) -> dict[str, float]:
+    """Roughness of the mean, spread of the draws on and off the data, error on new samples.
+
+    On two moons: of probabilities, and the error is the share of wrong labels; else of outputs, and the root
+    of the mean squared distance to the truth.
+    """
+    inputs, (new_inputs, new_targets) = problem(task, seed)[0], problem(task, seed + 1000, len(test[0]))
     distance = np.min(np.linalg.norm(points[:, None] - inputs[None], axis=-1), axis=1)
-    near, far = distance < 0.25, distance > 1.5
     if task == "two_moons":
-        mean = np.mean(1.0 / (1.0 + np.exp(-outputs)), axis=0)
-        steps = np.diff(mean.reshape(61, 61), axis=0), np.diff(mean.reshape(61, 61), axis=1)
-        unsure = 1.0 - 2.0 * np.abs(mean - 0.5)
-        roughness = max(np.abs(step).max() for step in steps)
+        on_grid, test = (1.0 / (1.0 + np.exp(-outputs)) for outputs in (on_grid, test))
+        surface = on_grid.mean(axis=0).reshape(MOONS_POINTS, MOONS_POINTS)
+        roughness = max(np.abs(np.diff(surface, axis=axis)).max() for axis in (0, 1))
+        error = np.mean((test.mean(axis=0) > 0.5) != (new_targets > 0))
+        off = distance > 1.5
     else:
-        mean, unsure = outputs.mean(axis=0), outputs.std(axis=0)
-        roughness = np.abs(np.diff(mean, n=2)).max()
-    found = {"roughness": roughness, "unsure_near": unsure[near].mean(), "unsure_far": unsure[far].mean()}
+        roughness = np.abs(np.diff(on_grid.mean(axis=0), n=2)).max()
+        error = np.sqrt(np.mean((test.mean(axis=0) - curve(new_inputs[:, 0])) ** 2))
+        off = distance > 0.25
+    spread = on_grid.std(axis=0)
+    found = {
+        "roughness": roughness,
+        "spread_on_data": spread[distance < 0.1].mean(),
+        "spread_off_data": spread[off].mean(),
+        "test_error": error,
+    }
     if task == "regression":
-        found["rmse_near"] = np.sqrt(np.mean((mean - curve(points[:, 0]))[near] ** 2))
+        found["spread_in_gap"] = spread[np.abs(points[:, 0]) < 0.4].mean()
     return {name: float(value) for name, value in found.items()}
 
 
 def run(config: Config, output: Path, command: str) -> None:
-    """Train both methods on both tasks for every seed, then draw the first seed."""
-    jobs = [
-        {"task": task, "method": name, "seed": seed}
-        for seed in config.seeds
-        for task in TASKS
-        for name in METHODS
-    ]
+    """Train every model for every seed, then draw the first seed."""
+    for model in config.models:
+        if model.schedule not in SCHEDULES:
+            raise ConfigError(f"schedule must be one of {tuple(SCHEDULES)}, got {model.schedule!r}")
+    jobs = [{"seed": seed, "model": asdict(model)} for seed in config.seeds for model in config.models]
 
     def work(job: Mapping[str, Any]) -> dict[str, float]:
-        outputs = outputs_on_grid(job["method"], job["task"], job["seed"], config)
-        np.save(output / f"{job['task']}_{job['method']}_{job['seed']}.npy", outputs)
-        return figures_of_merit(job["task"], outputs, job["seed"], config)
+        model, seed = Model(**job["model"]), job["seed"]
+        points = grid_of(model.task)
+        new = problem(model.task, seed + 1000, 1000)[0]
+        on_grid, test = train_and_draw(model, seed, config, [points, new])
+        np.save(output / _file_name(model, seed), on_grid)
+        return figures_of_merit(model.task, seed, points, on_grid, test)
 
-    run_jobs(jobs, work, output, config, command)
+    summarize(run_jobs(jobs, work, output, config, command))
     draw(config, output)
 
 
+def _file_name(model: Model, seed: int) -> str:
+    return f"{model.task}_{model.name}_{seed}.npy".replace(" ", "_").replace(",", "")
+
+
+def summarize(rows: list[dict[str, Any]]) -> None:
+    """A line of Markdown a model: means over seeds."""
+    names = ("roughness", "spread_on_data", "spread_in_gap", "spread_off_data", "test_error")
+    print(f"| task | model | {' | '.join(names)} | seeds |\n|{'---|' * (len(names) + 3)}")
+    for task, name in dict.fromkeys((row["model"]["task"], row["model"]["name"]) for row in rows):
+        own = [row for row in rows if (row["model"]["task"], row["model"]["name"]) == (task, name)]
+        values = [f"{np.mean([row[key] for row in own]):.3f}" if key in own[0] else "" for key in names]
+        print(f"| {task} | {name} | {' | '.join(values)} | {len(own)} |")
+
+
 def draw(config: Config, output: Path) -> None:
-    """One picture: tasks in rows, methods in columns."""
-    figure, axes = plt.subplots(2, 2, figsize=(9, 7), layout="constrained")
-    seed = config.seeds[0]
-    for row, task in zip(axes, TASKS, strict=True):
-        inputs, targets = problem(task, seed, config)
-        points = grid_of(task)
-        for axis, name in zip(row, METHODS, strict=True):
-            outputs = np.load(output / f"{task}_{name}_{seed}.npy")
-            axis.set_title(f"{task.replace('_', ' ')}: {name.replace('_', '-')}")
-            if task == "two_moons":
-                mean = np.mean(1.0 / (1.0 + np.exp(-outputs)), axis=0).reshape(61, 61)
-                line = points[:61, 0]
-                axis.contourf(line, line, mean, levels=np.linspace(0, 1, 21), cmap="RdBu")
-                axis.scatter(*inputs.T, c=targets, cmap="RdBu", edgecolors="black", s=12)
-                continue
-            mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
-            axis.fill_between(points[:, 0], mean - 2 * spread, mean + 2 * spread, alpha=0.3)
-            axis.plot(points[:, 0], mean)
-            axis.plot(points[:, 0], curve(points[:, 0]), "k:", linewidth=1)
-            axis.scatter(inputs[:, 0], targets, color="black", s=6)
-            axis.set_ylim(-4, 4)
+    """One picture: tasks in rows, models in columns."""
+    tasks = tuple(dict.fromkeys(model.task for model in config.models))
+    columns = max(sum(model.task == task for model in config.models) for task in tasks)
+    figure, axes = plt.subplots(
+        len(tasks), columns, figsize=(3.2 * columns, 3.2 * len(tasks)), layout="constrained", squeeze=False
+    )
+    for row, task in zip(axes, tasks, strict=True):
+        for axis, model in zip(row, (one for one in config.models if one.task == task), strict=False):
+            axis.set_title(model.name, fontsize=9)
+            outputs = np.load(output / _file_name(model, config.seeds[0]))
+            (draw_moons if task == "two_moons" else draw_regression)(axis, outputs, config.seeds[0])
     figure.savefig(output / "toys.png", dpi=110)
+
+
+def draw_moons(axis: plt.Axes, outputs: np.ndarray, seed: int) -> None:
+    """Mean probability of the second moon."""
+    inputs, targets = problem("two_moons", seed)
+    mean = np.mean(1.0 / (1.0 + np.exp(-outputs)), axis=0).reshape(MOONS_POINTS, MOONS_POINTS)
+    line = grid_of("two_moons")[:MOONS_POINTS, 0]
+    axis.contourf(line, line, mean, levels=np.linspace(0, 1, 21), cmap="RdBu")
+    axis.scatter(*inputs.T, c=targets, cmap="RdBu", edgecolors="black", linewidths=0.5, s=8)
+
+
+def draw_regression(axis: plt.Axes, outputs: np.ndarray, seed: int) -> None:
+    """Mean output and two standard deviations of the draws, the truth dotted."""
+    (inputs, targets), line = problem("regression", seed), grid_of("regression")[:, 0]
+    mean, spread = outputs.mean(axis=0), outputs.std(axis=0)
+    axis.fill_between(line, mean - 2 * spread, mean + 2 * spread, alpha=0.3)
+    axis.plot(line, mean)
+    axis.plot(line, curve(line), "k:", linewidth=1)
+    axis.scatter(inputs[:, 0], targets, color="black", s=4)
+    axis.set_ylim(-4, 4)
 
 
 if __name__ == "__main__":

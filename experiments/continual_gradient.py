@@ -89,7 +89,8 @@ def next_task(
     """Keep fields and batch norm; a new optimizer, whose prior is the posterior or stays uniform."""
     optimizer = method.optimizer(plan).init(state.parameters)
     if not keep_prior:
-        optimizer = set_prior(optimizer, state.parameters.latents)
+        # copied: training donates the state, which must not hold an array twice
+        optimizer = set_prior(optimizer, jax.tree.map(jnp.copy, state.parameters.latents))
     return state._replace(optimizer=optimizer, step=jnp.zeros([], jnp.int32))
 
 

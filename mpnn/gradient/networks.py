@@ -42,7 +42,8 @@ class NetworkSpec:
     widths : inputs, hidden widths, outputs.
     activation : ``"sign"``, ``"relu"`` or ``"tanh"``.
     surrogate, clip : derivative of the sign, and its half-width.
-    norm : after every layer: None, ``"batch"`` (no trained numbers) or ``"batch_affine"``.
+    norm : None, ``"batch"`` (no trained numbers) or ``"batch_affine"``.
+    norm_hidden : normalize after every layer; False: the outputs alone.
     scaled : divide pre-activations by the root of the fan-in.
     bias : every layer has one more input, which is 1.
     dropout : shares of inputs and of hidden units that are dropped in training.
@@ -55,6 +56,7 @@ class NetworkSpec:
     surrogate: str = "clip"
     clip: float = 1.0
     norm: str | None = None
+    norm_hidden: bool = True
     scaled: bool = True
     bias: bool = False
     dropout: tuple[float, float] = (0.0, 0.0)
@@ -90,10 +92,11 @@ class Perceptron(nnx.Module):
                 kernels.append(Discrete(family.init(rngs.params(), shape)))
         self.kernels = nnx.List(kernels)
         affine = spec.norm == "batch_affine"
+        first_normed = (1 if spec.norm_hidden else num_layers) if spec.norm else num_layers + 1
         self.norms = nnx.List(
             [
                 MomentNorm(width, momentum=spec.norm_momentum, use_bias=affine, use_scale=affine, rngs=rngs)
-                for width in (spec.widths[1:] if spec.norm else ())
+                for width in spec.widths[first_normed:]
             ]
         )
 
@@ -104,11 +107,15 @@ class Perceptron(nnx.Module):
         for layer, kernel in enumerate(self.kernels):
             x = self._with_bias(self._drop(x, layer, train, key))
             x = x @ kernel[...] * self._scale(x.shape[-1])
-            if self.norms:
-                x = self.norms[layer](x, use_running_average=not train, mask=mask)
+            if (norm := self._norm(layer)) is not None:
+                x = norm(x, use_running_average=not train, mask=mask)
             if layer < len(self.kernels) - 1:
                 x = self._activate(x)
         return x
+
+    def _norm(self, layer: int) -> MomentNorm | None:
+        place = layer - len(self.kernels) + len(self.norms)
+        return self.norms[place] if place >= 0 else None
 
     def _activate(self, x: Array) -> Array:
         if self.spec.activation == "sign":
@@ -161,8 +168,8 @@ class MomentPerceptron(Perceptron):
         for layer, kernel in enumerate(self.kernels):
             state = self._drop_moments(state, layer, train, key)
             state = self._linear(layer, state, kernel, known=layer == 0 or propagation != "moments")
-            if self.norms:
-                state = self.norms[layer].moments(state, train=train, mask=mask)
+            if (norm := self._norm(layer)) is not None:
+                state = norm.moments(state, train=train, mask=mask)
             if layer < last:
                 state = self._unit(state, propagation, key, last + layer + 1)
         return state
