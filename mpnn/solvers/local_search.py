@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_hidden, check_levels
+from mpnn.solvers.engines import Incumbent, Listener
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.progress import shown_progress
 
 __all__ = ["LocalSearchClassifier"]
 
@@ -32,6 +34,7 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
     penalty : >= 0.
     max_restarts : ends the search earlier, and then the same way every time; None for the clock alone.
     input_scaling : ``"raw"`` or ``"unit"``.
+    verbose : shows loss and time.
     random_state : int, RandomState or None.
 
     Attributes
@@ -40,6 +43,7 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
     weights_ : list of int8 arrays [in, out].
     loss_ : of the weights.
     restarts_ : restarts done.
+    interrupted_ : whether Ctrl-C ended the search; the weights are then the best found.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         penalty: float = 1e-4,
         max_restarts: int | None = None,
         input_scaling: str = "raw",
+        verbose: bool = False,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -63,11 +68,12 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         self.penalty = penalty
         self.max_restarts = max_restarts
         self.input_scaling = input_scaling
+        self.verbose = verbose
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "LocalSearchClassifier":
         """Train on inputs [n, features] and labels [n] of two classes."""
-        ends = perf_counter() + self.time_limit
+        began = perf_counter()
         inputs, codes = self._encode(X, y)
         self._check()
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)
@@ -76,17 +82,37 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         search = _Search(live, 2 * codes - 1, self.levels, self.penalty)
         rng = np.random.default_rng(self._seed())
         best = self._random_weights(rng, widths)
-        best_loss = search.descend(best, rng, ends)
-        self.restarts_ = 0
-        while perf_counter() < ends and (self.max_restarts is None or self.restarts_ < self.max_restarts):
-            weights = self._perturb(best, rng)
-            loss = search.descend(weights, rng, ends)
-            if loss <= best_loss:
-                best, best_loss = weights, loss
-            self.restarts_ += 1
-        self.loss_ = best_loss
+        self.restarts_, self.interrupted_ = 0, False
+        with shown_progress(self.verbose) as announce:
+            best = self._improve(best, search, rng, began, announce("local search"))
+        self.loss_ = search.loss(best)
         self._publish(Weights(tuple(best)))
         return self
+
+    def _improve(
+        self,
+        best: list[NDArray],
+        search: "_Search",
+        rng: np.random.Generator,
+        began: float,
+        listener: Listener,
+    ) -> list[NDArray]:
+        """Descend from the weights, then from changes of the best ones, until time is up or Ctrl-C comes."""
+        ends = began + self.time_limit
+        try:
+            least = search.descend(best, rng, ends)  # in place: whenever it ends, these are weights
+            listener(Incumbent(perf_counter() - began, least, 0.0))
+            while perf_counter() < ends and (self.max_restarts is None or self.restarts_ < self.max_restarts):
+                weights = self._perturb(best, rng)
+                loss = search.descend(weights, rng, ends)
+                self.restarts_ += 1
+                if loss < least:
+                    listener(Incumbent(perf_counter() - began, loss, 0.0))
+                if loss <= least:
+                    best, least = weights, loss
+        except KeyboardInterrupt:
+            self.interrupted_ = True
+        return best
 
     def _random_weights(self, rng: np.random.Generator, widths: tuple[int, ...]) -> list[NDArray]:
         shapes = zip(widths[:-1], widths[1:], strict=True)
@@ -123,12 +149,17 @@ class _Search:
     def __init__(self, inputs: NDArray, signs: NDArray, levels: int, penalty: float) -> None:
         self.inputs, self.signs, self.levels, self.penalty = inputs, signs, levels, penalty
 
+    def loss(self, weights: list[NDArray]) -> float:
+        """Return the loss of weights."""
+        outputs = forward(self.inputs, Weights(tuple(weights)))[-1]
+        used = sum(np.count_nonzero(layer) for layer in weights) / sum(layer.size for layer in weights)
+        return float(self._loss(outputs.T, weights)[0]) + self.penalty * used
+
     def descend(self, weights: list[NDArray], rng: np.random.Generator, ends: float) -> float:
         """Change weights in place until no single change of any neuron helps; return the loss."""
         neurons = [(layer, n) for layer, array in enumerate(weights) for n in range(array.shape[1])]
         size = sum(layer.size for layer in weights)
-        loss = float(self._loss(forward(self.inputs, Weights(tuple(weights)))[-1].T, weights)[0])
-        loss += self.penalty * sum(np.count_nonzero(layer) for layer in weights) / size
+        loss = self.loss(weights)
         waiting = list(rng.permutation(len(neurons)))
         while waiting and perf_counter() < ends:
             layer, neuron = neurons[waiting.pop()]

@@ -139,6 +139,8 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         if self.strategy == "cp":
             return self._solve("cp", samples, start, self.objective, "cpsat", ends, seed, announce)
         found = self._solve("feasible", samples, start, "none", "cpsat", ends, seed, announce)
+        if self._interrupted():
+            return found
         if self.strategy == "hw":
             return self._solve("hw", samples, found, self.objective, self.engine, ends, seed, announce)
         return self._optimise_neurons(samples, found, ends, seed, announce)
@@ -194,6 +196,8 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
             weights, bias = layer.copy(), found.biases[index].copy()
             signs = np.where(outputs[index] >= 0, 1, -1)
             for neuron in range(layer.shape[1]):
+                if self._interrupted():
+                    break
                 seconds = max((ends - perf_counter()) / left, 0.01)
                 unit = samples.bias_unit if index == 0 else 1
                 own = Samples(signal, signs[:, neuron : neuron + 1], unit)
@@ -225,6 +229,10 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         solution = solve(model, limits, engine=self.engine, start=values, listener=announce(name))
         self.solutions_[name] = solution
         return start if solution.values is None else network.read(solution.values)
+
+    def _interrupted(self) -> bool:
+        """Whether Ctrl-C ended a step; what is left is then not begun."""
+        return any(solution.interrupted for solution in self.solutions_.values())
 
     def _check(self) -> None:
         check_engine(self.engine)
