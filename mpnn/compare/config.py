@@ -148,12 +148,6 @@ class CompareConfig:
             _require_unique(self.classes, "classes")
         _require(bool(self.methods), "methods must hold at least one method", 'a table "[[methods]]"')
         _require_unique([method.name for method in self.methods], "names of methods")
-        for method in self.methods:
-            for name in method.datasets or ():
-                if name not in self.datasets:
-                    raise ConfigError(
-                        unknown_name("data set", name, self.datasets, f"method {method.name!r}")
-                    )
 
 
 def load_config(path: str | Path) -> CompareConfig:
@@ -173,7 +167,13 @@ def load_config(path: str | Path) -> CompareConfig:
         raise ConfigError(f"cannot read the config {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    return _from_table(CompareConfig, table, str(path))
+    config = _from_table(CompareConfig, table, str(path))
+    for method in config.methods:
+        for name in method.datasets or ():
+            if name not in config.datasets:
+                where = f"{path}: method {method.name!r}"
+                raise ConfigError(unknown_name("data set", name, config.datasets, where))
+    return config
 
 
 def override_params(config: CompareConfig, assignments: Iterable[str]) -> CompareConfig:

@@ -16,7 +16,17 @@ from mpnn.compare.baselines import sklearn_method
 from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, unknown_name
 from mpnn.compare.contract import Method
 from mpnn.compare.pairwise import pairwise_method
-from mpnn.compare.solver_methods import BDNN, BEMI, INTEGER_NETWORK, LOCAL_SEARCH, SINGLE_NEURON, TORO_ICARTE
+from mpnn.compare.solver_methods import (
+    BATCH_AVERAGING,
+    BDNN,
+    BEMI,
+    DATA_SPLITTING,
+    DATA_SPLITTING_VOTE,
+    INTEGER_NETWORK,
+    LOCAL_SEARCH,
+    SINGLE_NEURON,
+    TORO_ICARTE,
+)
 
 __all__ = ["METHODS", "check_methods", "check_params"]
 
@@ -66,10 +76,13 @@ METHODS: dict[str, Method] = {
     ),
     "bemi": BEMI,
     "bdnn": BDNN,
+    "data_splitting": DATA_SPLITTING,
+    "data_splitting_vote": DATA_SPLITTING_VOTE,
     "single_neuron": SINGLE_NEURON,
     "local_search": LOCAL_SEARCH,
     "toro_icarte": TORO_ICARTE,
     "integer_network": INTEGER_NETWORK,
+    "batch_averaging": BATCH_AVERAGING,
     "straight_through": _gradient(
         "STEClassifier", "Binary or ternary networks by straight-through estimation"
     ),

@@ -72,7 +72,8 @@ def _num_asked(config: dict[str, Any]) -> int:
     problems = 0
     for method in config["methods"]:
         shots = set(config["shots"]) & set(method["shots"] or config["shots"])
-        problems += len(shots) * len(method.get("datasets") or config["datasets"])
+        datasets = set(config["datasets"]) & set(method.get("datasets") or config["datasets"])
+        problems += len(shots) * len(datasets)
     return config["draws"] * problems
 
 

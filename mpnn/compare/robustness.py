@@ -1,7 +1,7 @@
 """How a fitted model fares when its test inputs are disturbed: one fit, scored again and again.
 
-All methods see the same disturbances of a draw. Noise of size 2 is twice the noise of size 1, and the features
-that a small share flips are among those that a larger one flips.
+All methods see the same disturbances of a draw. Noise of size 2 is twice the noise of size 1, and what a
+small share flips is among what a larger one flips.
 """
 
 from dataclasses import replace

@@ -9,8 +9,11 @@ from mpnn.compare.contract import Evaluation, Method, Task, timed_prediction
 from mpnn.compare.pairwise import pairwise_method, weight_size
 
 __all__ = [
+    "BATCH_AVERAGING",
     "BDNN",
     "BEMI",
+    "DATA_SPLITTING",
+    "DATA_SPLITTING_VOTE",
     "INTEGER_NETWORK",
     "LOCAL_SEARCH",
     "SINGLE_NEURON",
@@ -136,6 +139,18 @@ def _bdnn(**params: Any) -> Any:
     return BDNNClassifier(**params)
 
 
+def _data_splitting(**params: Any) -> Any:
+    from mpnn.solvers import DataSplittingClassifier
+
+    return DataSplittingClassifier(**params)
+
+
+def _batch_averaging(**params: Any) -> Any:
+    from mpnn.solvers import BatchAveragingClassifier
+
+    return BatchAveragingClassifier(**params)
+
+
 BDNN = solver_vote(_bdnn, "Bah and Kurtz: step networks with the fewest training errors, one per pair")
 BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
 SINGLE_NEURON = solver_vote(
@@ -149,4 +164,13 @@ TORO_ICARTE = solver_network(
 )
 INTEGER_NETWORK = solver_network(
     _integer_network, "Thorbjarnarson and Yorke-Smith: one network, errors or margins counted"
+)
+BATCH_AVERAGING = solver_network(
+    _batch_averaging, "Thorbjarnarson and Yorke-Smith: one network, the average of programs on batches"
+)
+DATA_SPLITTING = solver_network(
+    _data_splitting, "Kurtz and Bah: one step network on ever finer sets of the samples"
+)
+DATA_SPLITTING_VOTE = solver_vote(
+    _data_splitting, "Kurtz and Bah: step networks on ever finer sets of the samples, one per pair of classes"
 )

@@ -69,6 +69,33 @@ def test_the_comparison_decides_what_is_predicted():
     assert not {"prediction", "random_state", "ties", "vote"} & set(known)
 
 
+@pytest.mark.parametrize(
+    ("name", "params", "predictions"),
+    [
+        ("data_splitting", {"hidden": (2,), "max_splits": 1, "time_limit": 2}, ["argmax", "all_good"]),
+        ("data_splitting_vote", {"hidden": (2,), "max_splits": 1, "time_limit": 2}, ["vote"]),
+        (
+            "batch_averaging",
+            {"hidden": (3,), "levels": 1, "batch_size": 8, "time_limit": 2},
+            ["argmax", "all_good"],
+        ),
+    ],
+)
+def test_solvers_are_scored(name, params, predictions):
+    pytest.importorskip("highspy")
+    pytest.importorskip("ortools")
+    rng = np.random.default_rng(0)
+    labels = np.arange(24) % 3
+    inputs = rng.normal(size=(24, 4)) + 4 * np.eye(4)[labels]
+    task = Task(inputs, labels, inputs, labels)
+    method = METHODS[name]
+    model = method.build(params, task)
+    model.fit(inputs, labels)
+    evaluation = method.evaluate(model, task)
+    assert list(evaluation.predictions) == list(evaluation.scores) == predictions
+    assert np.mean(evaluation.predictions[predictions[0]] == labels) > 0.6
+
+
 def test_biases_and_real_weights_count():
     class Network:
         weights_ = [np.zeros((3, 2), dtype=np.int8)]
