@@ -10,7 +10,7 @@ import mpnn
 PACKAGE = Path(mpnn.__file__).parent
 # A module may import those on lower levels, and its own neighbours inside a subpackage.
 LEVELS = [
-    {"numerics", "rounding", "inputs"},
+    {"numerics", "rounding", "inputs", "meshes"},
     {"weights", "bilinear"},
     {"channels"},
     {"rules", "fields"},
