@@ -15,8 +15,10 @@ import numpy as np
 
 NAMES = (
     "bemi_mnist",
+    "bemi_mnist_1_8",
     "bemi_digits",
     "bemi_mnist_ensemble",
+    "bemi_mnist_ensemble_long",
     "heart",
     "adult",
     "toro_icarte_mnist",
@@ -143,6 +145,7 @@ def figure(folder: Path) -> None:
 
     panels = [
         ("bemi_mnist", 10, "MNIST 4 vs 9, 10 images each, 5 draws"),
+    "bemi_mnist_1_8",
         ("bemi_digits", 10, "digits, 45 pairs, 10 images a class"),
     ]
     canvas, axes = plt.subplots(len(panels), 1, figsize=(9.5, 5.5 * len(panels)))
