@@ -41,11 +41,14 @@ def _sign_derivatives(field: Array, omega: Array, variance: Array) -> Derivative
 
     ``Gamma = g (omega / V + g)`` and ``g'' = -g / V + (omega / V + 2 g) Gamma``.
     """
-    deviation = jnp.sqrt(variance)
-    gradient = numerics.sign_gradient(field, omega / deviation) / deviation
-    slope = omega / variance
+    # as in Sign.activation, so that the compiler evaluates one tail for both
+    sharpness = jax.lax.rsqrt(variance)
+    scaled = omega * sharpness
+    gradient = numerics.sign_gradient(field, scaled) * sharpness
+    slope = scaled * sharpness
     curvature = gradient * (slope + gradient)
-    return Derivatives(gradient, curvature, (slope + 2.0 * gradient) * curvature - gradient / variance)
+    second = (slope + 2.0 * gradient) * curvature - gradient * jnp.square(sharpness)
+    return Derivatives(gradient, curvature, second)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Sign:
         self, omega: Array, variance: Array, field: Array | None, precision: Array | None
     ) -> Moments:
         """Mean and variance of the unit; ``field`` None means that nothing has come from above."""
-        scaled = omega / jnp.sqrt(variance)
+        scaled = omega * jax.lax.rsqrt(variance)
         if field is None:
             below = numerics.ndtr(-jnp.abs(scaled))
             return Moments(jnp.sign(scaled) * (1.0 - 2.0 * below), 4.0 * below * (1.0 - below))

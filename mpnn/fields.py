@@ -119,17 +119,23 @@ def update(
         target = target.scaled(1.0 - hyper.damping).plus(state.posterior, hyper.damping)
     mean, variance = masked_moments(family, target, hyper.sparsity, state.mask)
     if not damp_field:
-        mean, variance = mix(Moments(state.mean, state.variance), Moments(mean, variance), hyper.damping)
+        old, new = Moments(state.mean, state.variance), Moments(mean, variance)
+        mean, variance = mix(family, old, new, hyper.damping, state.mask)
     return LayerState(target, mean, variance, focus, state.mask), Evidence(evidence.prior, data)
 
 
-def mix(old: Moments, new: Moments, damping: Array) -> Moments:
+def mix(
+    family: WeightFamily, old: Moments, new: Moments, damping: Array, mask: Array | None = None
+) -> Moments:
     """Moments of the mixture ``damping old + (1 - damping) new``.
 
-    For binary weights the variance is ``1 - mean^2`` of the mixture, as averaging magnetizations implies.
+    For binary weights the variance is ``1 - mean^2``, which spares the step an exponential and two arrays.
     """
     keep = 1.0 - damping
     mean = damping * old.mean + keep * new.mean
+    if family.levels == (-1, 1):
+        variance = (1.0 - mean) * (1.0 + mean)
+        return Moments(mean, variance if mask is None else variance * mask)
     between = damping * keep * jnp.square(old.mean - new.mean)
     return Moments(mean, damping * old.variance + keep * new.variance + between)
 

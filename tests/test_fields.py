@@ -86,10 +86,19 @@ def test_damping_the_field():
 def test_mixture_moments():
     """Against the two-component mixture by its second moment."""
     old, new = Moments(jnp.float32(0.9), jnp.float32(0.3)), Moments(jnp.float32(-0.4), jnp.float32(0.7))
-    mean, variance = mix(old, new, jnp.float32(0.25))
+    mean, variance = mix(Ternary(), old, new, jnp.float32(0.25))
     second = 0.25 * (0.3 + 0.9**2) + 0.75 * (0.7 + 0.4**2)
     np.testing.assert_allclose(mean, 0.25 * 0.9 - 0.75 * 0.4, rtol=1e-6)
     np.testing.assert_allclose(variance, second - float(mean) ** 2, rtol=1e-6)
+
+
+def test_mixture_moments_of_binary_weights():
+    """``1 - mean^2`` where there is a weight, as the two components imply; 0 where there is none."""
+    old, new = (Moments(mean, 1 - mean**2) for mean in (jnp.array([0.9, 0.0]), jnp.array([-0.4, 0.0])))
+    mixed = mix(Binary(), old, new, jnp.float32(0.25), jnp.array([1.0, 0.0]))
+    expected = mix(Ternary(), old, new, jnp.float32(0.25))
+    np.testing.assert_allclose(mixed.mean, expected.mean, rtol=1e-6)
+    np.testing.assert_allclose(mixed.variance, [expected.variance[0], 0.0], rtol=1e-6)
 
 
 def test_reinforcement_repeats_the_batch_but_not_the_prior():
