@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.solvers.base import BinaryNetworkMixin, NoNetworkError
-from mpnn.solvers.engines import Limits, Solution
+from mpnn.solvers.base import BinaryNetworkMixin
+from mpnn.solvers.engines import Limits, Listener, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
-from mpnn.solvers.step_network import StepProgram, StepWeights
+from mpnn.solvers.step_network import StepProgram, StepWeights, silent_network
 
 __all__ = ["BDNNClassifier"]
 
@@ -77,43 +77,42 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "BDNNClassifier":
-        """Train on inputs [n, features] and labels [n] of two classes.
-
-        Raises
-        ------
-        NoNetworkError
-            None was found in time.
-        """
+        """Train on inputs [n, features] and labels [n] of two classes; some network is always found."""
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
         self._check()
         live = self._live(inputs)
         widths = (live.shape[1], self.width, 1)
-        program = StepProgram(self._neurons(), widths, live, codes[:, None], np.arange(len(codes)))
+        neurons = self._neurons()
+        program = StepProgram(neurons, widths, live, codes[:, None], np.arange(len(codes)))
+        start = silent_network(widths, neurons)
         seed = self._seed()
         with shown_progress(self.verbose) as announce:
             if self.method == "exact":
-                weights = self._solve(program, ends, seed, announce, "exact")
+                weights = self._solve(program, ends, seed, announce("exact"), start)
             else:
-                weights = self._alternate(program, ends, seed, announce)
+                weights = self._alternate(program, ends, seed, announce, start)
         self._store(weights)
         return self
 
-    def _alternate(self, program: StepProgram, ends: float, seed: int, announce: Announce) -> StepWeights:
+    def _alternate(
+        self, program: StepProgram, ends: float, seed: int, announce: Announce, start: StepWeights
+    ) -> StepWeights:
         """Optimise the first layer with the output fixed, then the output with the first layer fixed."""
         rng = np.random.default_rng(seed)
         shape = (self.width, 1)
         second = rng.integers(-1, 2, shape) if self.integer_weights else rng.uniform(-1, 1, shape)
         fixed = [(program.weights[1], second)]
-        weights = self._solve(program, ends, seed, announce, "first layer", fixed)
+        start = StepWeights((start.layers[0], second), start.thresholds)
+        weights = self._solve(program, ends, seed, announce("first layer"), start, fixed)
         errors = self.solution_.objective
         while perf_counter() < ends and errors and not self.solution_.interrupted:
             fixed = [(program.weights[0], weights.layers[0]), (program.thresholds[0], weights.thresholds[0])]
-            weights = self._solve(program, ends, seed, announce, "output", fixed, weights)
+            weights = self._solve(program, ends, seed, announce("output"), weights, fixed)
             if self.solution_.interrupted:
                 break
             fixed = [(program.weights[1], weights.layers[1])]
-            weights = self._solve(program, ends, seed, announce, "first layer", fixed, weights)
+            weights = self._solve(program, ends, seed, announce("first layer"), weights, fixed)
             if self.solution_.objective == errors:
                 break
             errors = self.solution_.objective
@@ -124,18 +123,13 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         program: StepProgram,
         ends: float,
         seed: int,
-        announce: Announce,
-        name: str,
+        listener: Listener,
+        start: StepWeights,
         fixed: Sequence[tuple[NDArray, NDArray]] = (),
-        start: StepWeights | None = None,
     ) -> StepWeights:
         limits = Limits(max(ends - perf_counter(), 0.01), self.threads, seed)
-        self.solution_: Solution = program.solve(
-            limits, self.engine, announce(name), start=start, fixed=fixed
-        )
-        if self.solution_.values is None:
-            raise NoNetworkError(f"{self.engine} found no network in {self.time_limit:g} s; raise time_limit")
-        return program.read(self.solution_.values)
+        self.solution_: Solution = program.solve(limits, self.engine, listener, start=start, fixed=fixed)
+        return start if self.solution_.values is None else program.read(self.solution_.values)
 
     def _check(self) -> None:
         if self.method not in METHODS:

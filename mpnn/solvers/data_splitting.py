@@ -9,7 +9,6 @@ last network, which finer sets still allow.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from mpnn.solvers.base import MulticlassNetworkMixin, check_hidden, expected_acc
 from mpnn.solvers.engines import Limits, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
-from mpnn.solvers.step_network import StepProgram, StepWeights
+from mpnn.solvers.step_network import StepProgram, StepWeights, silent_network
 
 __all__ = ["DataSplittingClassifier", "Split"]
 
@@ -160,7 +159,7 @@ class _Search:
     def run(self, ends: float, announce: Announce) -> StepWeights:
         """Return the best network."""
         sets = np.zeros(len(self.inputs), np.intp)
-        weights = best = self._silent()
+        weights = best = silent_network(self.widths, self.neurons)
         for left in range(self.settings.max_splits + 1, 0, -1):
             began = perf_counter()
             solution, weights = self._solve(sets, weights, began + (ends - began) / left, announce)
@@ -187,7 +186,7 @@ class _Search:
             return Solution("optimal", None, float(wrong), float(least), 0.0), start
         program = StepProgram(self.neurons, self.widths, self.inputs[batch], self.targets[batch], own)
         if not program.model.accepts(program.complete(start)):
-            start = self._silent()
+            start = silent_network(self.widths, self.neurons)
         limits = Limits(max(ends - perf_counter(), 0.01), self.settings.threads, self._program_seed())
         solution = program.solve(limits, self.settings.engine, listener, start=start)
         return solution, start if solution.values is None else program.read(solution.values)
@@ -200,13 +199,6 @@ class _Search:
 
     def _program_seed(self) -> int:
         return int(self.rng.integers(np.iinfo(np.int32).max))
-
-    def _silent(self) -> StepWeights:
-        """Return the network without weights, which any sets allow; with thresholds, its outputs are 0."""
-        layers = tuple(np.zeros(shape) for shape in pairwise(self.widths))
-        thresholds = tuple(np.zeros(width) for width in self.widths[1:])
-        thresholds[-1][:] = self.neurons.bias
-        return StepWeights(layers, thresholds)
 
     def _wrong(self, weights: StepWeights) -> NDArray:
         """Return which outputs of the training samples are wrong, [n, C]."""

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from mpnn.solvers.engines import Expression, Limits, Listener, Model, Solution, solve
 
-__all__ = ["StepNeurons", "StepProgram", "StepWeights"]
+__all__ = ["StepNeurons", "StepProgram", "StepWeights", "silent_network"]
 
 # A pre-activation below the threshold is at least this far below, for real weights and inputs in [0, 1].
 EPS = 1e-3
@@ -68,6 +68,14 @@ class StepWeights:
             outputs.append(signal @ layer - threshold + tolerance)
             signal = outputs[-1] >= 0
         return outputs
+
+
+def silent_network(widths: Sequence[int], neurons: StepNeurons) -> StepWeights:
+    """Return the network without weights, which any sets allow; with thresholds, its outputs are 0."""
+    layers = tuple(np.zeros(shape) for shape in pairwise(widths))
+    thresholds = tuple(np.zeros(width) for width in widths[1:])
+    thresholds[-1][:] = neurons.bias
+    return StepWeights(layers, thresholds)
 
 
 class StepProgram:

@@ -103,3 +103,13 @@ def test_robust_decisions_hold_in_the_whole_ball():
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
         BDNNClassifier(**{"width": 1, "time_limit": 1.0, **options}).fit(INPUTS, LABELS)
+
+
+@pytest.mark.parametrize("method", ["exact", "local_search"])
+def test_too_little_time_leaves_a_network(method):
+    need_highs()
+    inputs, labels = load_iris(return_X_y=True)
+    inputs, labels = inputs[50:], labels[50:]
+    model = BDNNClassifier(8, 0.01, method=method, random_state=0).fit(inputs, labels)
+    assert model.solution_.status == "feasible"
+    assert (model.predict(inputs) != labels).sum() == model.solution_.objective <= 50

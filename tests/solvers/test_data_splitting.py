@@ -60,7 +60,7 @@ def test_programs_are_exact(engine, widths, sets):
 def test_splitting_to_the_end_is_exact(engine, widths):
     model = DataSplittingClassifier(
         widths[1:-1],
-        60,
+        600,
         validation_share=0.0,
         integer_weights=True,
         bias=False,
@@ -103,7 +103,7 @@ def highs():
 @pytest.mark.usefixtures("highs")
 def test_three_classes_are_learned():
     inputs, labels = load_iris(return_X_y=True)
-    model = DataSplittingClassifier((3,), 60, max_splits=2, random_state=0).fit(inputs, labels)
+    model = DataSplittingClassifier((3,), 600, max_splits=2, random_state=0).fit(inputs, labels)
     # three of the finest sets cannot have fewer wrong outputs than labels that are rare in them
     assert model.splits_[-1].status == "optimal"
     assert model.splits_[-1].errors <= 40
@@ -115,7 +115,7 @@ def test_three_classes_are_learned():
 @pytest.mark.usefixtures("highs")
 def test_the_samples_held_out_choose_the_network():
     inputs, labels = load_iris(return_X_y=True)
-    model = DataSplittingClassifier((3,), 60, max_splits=2, validation_share=0.4, random_state=3)
+    model = DataSplittingClassifier((3,), 600, max_splits=2, validation_share=0.4, random_state=3)
     model.fit(inputs, labels)
     training, held = hold_out(labels, 0.4, model._seed())
     assert np.bincount(labels[held]).tolist() == [20, 20, 20]
@@ -131,7 +131,7 @@ def test_robust_decisions_hold_in_the_whole_ball(hidden):
     rng = np.random.default_rng(0)
     inputs = np.concatenate([rng.uniform(0.0, 0.3, (8, 2)), rng.uniform(0.7, 1.0, (8, 2))])
     labels = np.repeat([0, 1], 8)
-    model = DataSplittingClassifier(hidden, 60, radius=0.1, validation_share=0.0, random_state=0)
+    model = DataSplittingClassifier(hidden, 600, radius=0.1, validation_share=0.0, random_state=0)
     model.fit(inputs, labels)
     assert model.splits_[-1].errors == 0
     spread = inputs.max(axis=0) - inputs.min(axis=0)
