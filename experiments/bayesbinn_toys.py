@@ -123,8 +123,8 @@ class ReleasedRule(ScheduledRule):
 def released_sample(key: Array, fields: Array, temperature: float) -> Array:
     """Relaxed weights whose derivative is ``(1 - w² + floor) / (temperature (1 - mean² + floor))``.
 
-    In float32 ``1 - tanh² f`` is 0 for fields beyond 9. The floors are all that is left of the ratio then, and it is
-    1: straight-through.
+    In float32 ``1 - tanh² f`` is 0 for fields beyond 9. Only the floors are left of the ratio then: it is 1,
+    as in straight-through training.
     """
     weights = jax.lax.stop_gradient(relaxed_sample(key, fields, temperature))
     fixed = jax.lax.stop_gradient(fields)

@@ -14,7 +14,7 @@ from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli, LatentBinary, LatentTernary, Moments, TernaryBelief
 from mpnn.gradient.methods import initial_leaves
 from mpnn.gradient.moment_propagation import MomentPropagation
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.networks import NetworkSpec, Perceptron
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 FAMILIES = [Bernoulli(1.0), TernaryBelief(1.0)]
@@ -94,6 +94,16 @@ def test_norm_of_moments_counts_both_spreads():
     np.testing.assert_allclose(found.mean, (mean - mean.mean(axis=0)) / np.sqrt(spread + 1e-4), rtol=1e-4)
     np.testing.assert_allclose(found.variance, variance / (spread + 1e-4), rtol=1e-4)
     np.testing.assert_allclose(layer.var[...], spread, rtol=1e-4)
+
+
+def test_norm_of_the_outputs_alone():
+    spec = NetworkSpec((4, 3, 2), activation="tanh", norm="batch", norm_hidden=False)
+    network = Perceptron(spec, LatentBinary(), rngs=nnx.Rngs(0))
+    inputs = np.random.default_rng(0).normal(size=(16, 4))
+    first, second = (np.asarray(kernel[...], float) for kernel in network.kernels)
+    outputs = np.tanh(inputs @ first / 2.0) @ second / np.sqrt(3)
+    expected = (outputs - outputs.mean(axis=0)) / np.sqrt(outputs.var(axis=0) + 1e-4)
+    np.testing.assert_allclose(network(jnp.asarray(inputs), train=True), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
