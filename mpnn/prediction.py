@@ -10,7 +10,6 @@ Three ways through the same layers. Inputs ``[B, N]``, outputs ``[B, K]`` with o
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from mpnn import numerics
@@ -34,8 +33,10 @@ __all__ = [
     "winner",
 ]
 
-# Nodes of the quadrature over the winning output's noise; 20 give 1e-6 for ten classes.
-QUADRATURE_POINTS = 20
+# Points of the integral over the winning output, and how many deviations it reaches. For ten classes whose
+# variances differ by factors up to 16 the error is below 1e-5.
+QUADRATURE_POINTS = 32
+REACH = 6.0
 
 
 def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
@@ -136,21 +137,21 @@ def class_probabilities(preactivation: Preactivation) -> Array:
 def argmax_probabilities(mean: Array, variance: Array) -> Array:
     """Probability ``[B, C]`` that each of C independent Gaussian outputs is the largest.
 
-    ``P(k) = E_z prod_{j != k} Phi((mean_k + z s_k - mean_j) / s_j)``, by Gauss-Hermite quadrature.
+    ``P(k) = int N(t; mean_k, s_k^2) prod_{j != k} Phi((t - mean_j) / s_j) dt`` by the trapezoidal rule, whose
+    error falls faster than any power of the spacing; all classes share the points and the factors.
     """
-    points, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_POINTS)
     deviation = jnp.sqrt(variance)
+    lowest = jnp.max(mean - REACH * deviation, axis=-1, keepdims=True)
+    highest = jnp.max(mean + REACH * deviation, axis=-1, keepdims=True)
 
-    def add(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
-        point, weight = node
-        candidate = mean + point * deviation
-        scaled = (candidate[..., :, None] - mean[..., None, :]) / deviation[..., None, :]
+    def add(total: Array, share: Array) -> tuple[Array, None]:
+        scaled = (lowest + share * (highest - lowest) - mean) / deviation
         log_below = numerics.log_ndtr(scaled)
-        others = jnp.sum(log_below, axis=-1) - jnp.diagonal(log_below, axis1=-2, axis2=-1)
-        return total + weight * jnp.exp(others), None
+        others = jnp.sum(log_below, axis=-1, keepdims=True) - log_below
+        return total + jnp.exp(others - 0.5 * jnp.square(scaled)) / deviation, None
 
-    nodes = jnp.asarray(points, mean.dtype), jnp.asarray(weights / weights.sum(), mean.dtype)
-    total, _ = jax.lax.scan(add, jnp.zeros_like(mean), nodes)
+    shares = jnp.linspace(0.0, 1.0, QUADRATURE_POINTS, dtype=mean.dtype)
+    total, _ = jax.lax.scan(add, jnp.zeros_like(mean), shares)
     return total / jnp.sum(total, axis=-1, keepdims=True)
 
 
