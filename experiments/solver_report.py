@@ -97,6 +97,26 @@ def accuracy_table(folder: Path, name: str) -> None:
         print(f"| {method} | " + " | ".join(cells) + " |")
 
 
+def robustness_table(folder: Path, name: str) -> None:
+    """Accuracy on disturbed inputs, a table a data set, where the config asks for them."""
+    rows = [row for group in read(folder, name).values() for row in group if not row["error"]]
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        groups = defaultdict(list)
+        for row in rows:
+            if row["dataset"] == dataset:
+                groups[row["name"]].append(row["scores"][main_prediction([row])])
+        names = list(next(iter(groups.values()))[0].get("robustness", {}))
+        if not names:
+            continue
+        print(f"\n#### {name}: {dataset} on disturbed inputs\n")
+        print("| method | as they are | " + " | ".join(names) + " |")
+        print("| --- |" + " ---: |" * (len(names) + 1))
+        for method, scores in groups.items():
+            columns = [[score["accuracy"] for score in scores]]
+            columns += [[score["robustness"][disturbance] for score in scores] for disturbance in names]
+            print(f"| {method} | " + " | ".join(spread(100 * np.array(column)) for column in columns) + " |")
+
+
 def stage_table(folder: Path, name: str) -> None:
     """What BeMi's stages did at the most shots: means over draws and networks."""
     rows = [row for rows in read(folder, name).values() for row in rows if "stages" in row]
@@ -131,6 +151,7 @@ def tables(folder: Path) -> None:
     """Print the tables of every comparison."""
     for name in NAMES:
         accuracy_table(folder, name)
+        robustness_table(folder, name)
         stage_table(folder, name)
 
 
@@ -145,7 +166,7 @@ def figure(folder: Path) -> None:
 
     panels = [
         ("bemi_mnist", 10, "MNIST 4 vs 9, 10 images each, 5 draws"),
-    "bemi_mnist_1_8",
+        "bemi_mnist_1_8",
         ("bemi_digits", 10, "digits, 45 pairs, 10 images a class"),
     ]
     canvas, axes = plt.subplots(len(panels), 1, figsize=(9.5, 5.5 * len(panels)))

@@ -33,6 +33,8 @@ __all__ = ["BatchAveragingClassifier", "Epoch", "average"]
 class Epoch(NamedTuple):
     """One pass over the batches.
 
+    Parameters
+    ----------
     statuses : of the batches' programs.
     accuracies : of the networks that were found, [found]; of the samples held out, or of the training samples
         where none are, in [0, 1].

@@ -31,6 +31,8 @@ STARTS = 25
 class Split(NamedTuple):
     """One program of the search.
 
+    Parameters
+    ----------
     num_sets : sets that share their activations.
     status, objective, bound : of the program; the objective is the number of wrong outputs of the samples it
         saw. The status is "optimal" also where the network before was, so that nothing was solved.
