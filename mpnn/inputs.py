@@ -37,6 +37,14 @@ class InputTransform(NamedTuple):
             scaled = np.sign(scaled) * np.abs(scaled) ** np.float32(self.power)
         return ((scaled - self.offset) * self.live).astype(np.float32, copy=False)
 
+    def with_unit_power(self, inputs: NDArray) -> "InputTransform":
+        """The same but for a factor: on ``inputs``, the mean square of what comes out is 1."""
+        power = np.mean(np.square(self(inputs), dtype=np.float64))
+        gain = np.float32(1.0 / np.sqrt(power)) if power > 0.0 else np.float32(1.0)
+        return self._replace(
+            scale=self.scale * gain ** np.float32(1.0 / self.power), offset=self.offset * gain
+        )
+
 
 def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
     """Learn a transform from training inputs ``[n, features]``, float32.

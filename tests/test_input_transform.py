@@ -15,3 +15,18 @@ def test_silent_inputs_and_scalings():
     features = fit_transform_of(inputs - 1, "auto")(inputs - 1)
     np.testing.assert_allclose(features, [[0, -1, -1], [0, 1, 1]], atol=1e-6)
     np.testing.assert_array_equal(fit_transform_of(inputs, None)(inputs), inputs)
+
+
+@pytest.mark.parametrize("kind", ["root", "features", "max_abs", "standard"])
+def test_unit_power_is_a_factor(kind):
+    inputs = np.random.default_rng(0).poisson(2.0, size=(20, 5)).astype(np.float32)
+    plain = fit_transform_of(inputs, kind)
+    powered = plain.with_unit_power(inputs)
+    assert np.mean(np.square(powered(inputs))) == pytest.approx(1.0, rel=1e-5)
+    factor = 1.0 / np.sqrt(np.mean(np.square(plain(inputs))))
+    np.testing.assert_allclose(powered(inputs), factor * plain(inputs), rtol=1e-4, atol=1e-6)
+
+
+def test_silence_has_no_power():
+    silent = np.zeros((3, 2), np.float32)
+    np.testing.assert_array_equal(fit_transform_of(silent, "root").with_unit_power(silent)(silent), silent)

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.gradient import deciding, many, training
 from mpnn.gradient.methods import Method, Plan
-from mpnn.inputs import fit_transform_of
+from mpnn.inputs import InputTransform, fit_transform_of
 
 __all__ = ["GradientClassifier"]
 
@@ -53,16 +53,22 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
         """The method for a network of these widths."""
 
-    def _scaling(self, num_samples: int) -> str | None:
-        """What ``"auto"`` means: as for message passing, one mean and deviation for many samples."""
-        many = self.input_scaling == "auto" and num_samples > self.few_samples
-        return "standard" if many else self.input_scaling
+    def _transform_of(self, inputs: NDArray) -> InputTransform:
+        """The input transform; ``"auto"`` is as for message passing, one mean and deviation for many samples.
+
+        Unit power makes pre-activations of random weights about 1. With smaller ones no loss saturates, and
+        its best weights are no more than the signs of the difference of the class means.
+        """
+        if self.input_scaling is None:
+            return fit_transform_of(inputs, None)
+        many = self.input_scaling == "auto" and len(inputs) > self.few_samples
+        return fit_transform_of(inputs, "standard" if many else self.input_scaling).with_unit_power(inputs)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
         """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
         targets = self._targets(self._encode(labels))
-        self.input_transform_ = fit_transform_of(inputs, self._scaling(len(inputs)))
+        self.input_transform_ = self._transform_of(inputs)
         plan = self._plan(len(inputs))
         method = self._method(self._widths(inputs.shape[1]), plan)
         key, seed = self._keys()

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.gradient import deciding, training
-from mpnn.inputs import fit_transform_of
 
 if TYPE_CHECKING:
     from mpnn.gradient.classifier import GradientClassifier
@@ -41,7 +40,7 @@ def fit_many(
         targets[index, : len(rows)] = member._targets(codes)
         mask[index, : len(rows)] = 1.0
     first = members[0]
-    transform = fit_transform_of(X, first._scaling(len(X)))
+    transform = first._transform_of(X)
     plan = first._plan(longest, uneven=bool(np.any(mask == 0)))
     method = first._method(first._widths(X.shape[1]), plan)
     keys, seeds = zip(*(member._keys() for member in members), strict=True)
