@@ -103,6 +103,12 @@ class Compare:
     """Remove the results that the folder holds."""
     retry_errors: bool = False
     """Fit the methods that failed once more."""
+    workers: int = 1
+    """Jobs at once, each in a process of its own (they share the cores; see the how-to on comparisons)."""
+    cluster: str | None = None
+    """Submit each job to this partition of Slurm, --workers at once; "local": to processes here."""
+    cluster_set: tuple[str, ...] = ()
+    """Resources of a submitted job, KEY=VALUE: timeout_min=60 cpus_per_task=2 mem_gb=8 ..."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,8 @@ def _compare(command: Compare, arguments: list[str], console: Console) -> None:
     output = command.output or Path("runs") / config.name
 
     from mpnn.compare.console import print_table, progress
-    from mpnn.compare.engine import list_jobs, run_comparison
+    from mpnn.compare.engine import run_comparison
+    from mpnn.compare.jobs import list_jobs
     from mpnn.compare.report import read_run, write_report
     from mpnn.compare.tables import headline_table
 
@@ -183,6 +190,8 @@ def _compare(command: Compare, arguments: list[str], console: Console) -> None:
             output,
             fresh=command.fresh,
             retry_errors=command.retry_errors,
+            workers=command.workers,
+            cluster=_cluster(command),
             command=shlex.join(["mpnn", *arguments]),
             listener=listener,
         )
@@ -204,6 +213,17 @@ def _overridden(config: CompareConfig, command: Compare) -> CompareConfig:
         chosen = tuple(method for method in config.methods if method.name in command.only)
         config = dataclasses.replace(config, methods=chosen)
     return override_params(config, command.set)
+
+
+def _cluster(command: Compare) -> Any:
+    """Return where jobs go, None for this machine."""
+    if command.cluster is None:
+        if command.cluster_set:
+            raise ConfigError("--cluster-set needs --cluster PARTITION")
+        return None
+    from mpnn.compare.cluster import Cluster
+
+    return Cluster(command.cluster, _assignments(command.cluster_set, "timeout_min=60"))
 
 
 def _train(command: Train, arguments: list[str], console: Console) -> None:
@@ -231,12 +251,18 @@ def _estimator_parameters(command: Train) -> dict[str, Any]:
     for key in ("num_epochs", "batch_size"):
         if getattr(command, key) is not None:
             parameters[key] = getattr(command, key)
-    for assignment in command.set:
-        key, equals, text = assignment.partition("=")
+    return parameters | _assignments(command.set, "damping=0.5")
+
+
+def _assignments(texts: Sequence[str], example: str) -> dict[str, Any]:
+    """Read KEY=VALUE, the value as TOML."""
+    values = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
         if not equals:
-            raise ConfigError(f"cannot read the parameter {assignment!r}; write KEY=VALUE, e.g. damping=0.5")
-        parameters[key.strip()] = read_toml_value(text)
-    return parameters
+            raise ConfigError(f"cannot read the parameter {text!r}; write KEY=VALUE, e.g. {example}")
+        values[key.strip()] = read_toml_value(value)
+    return values
 
 
 def _predict(command: Predict, arguments: list[str], console: Console) -> None:

@@ -11,6 +11,7 @@ from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, load_c
 
 # Imported on first use, so that a config can be checked without scikit-learn and matplotlib.
 _LAZY = {
+    "Cluster": "mpnn.compare.cluster",
     "METHODS": "mpnn.compare.methods",
     "Evaluation": "mpnn.compare.contract",
     "Method": "mpnn.compare.contract",
@@ -23,6 +24,7 @@ _LAZY = {
 
 __all__ = [
     "METHODS",
+    "Cluster",
     "CompareConfig",
     "ConfigError",
     "Evaluation",

@@ -9,7 +9,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mpnn.compare.contract import Evaluation, Method, Task, timed_prediction
-from mpnn.compare.metrics import probability_scores
 
 __all__ = ["input_scaler", "sklearn_method"]
 
@@ -53,14 +52,13 @@ def sklearn_method(
             "predict_seconds": seconds,
             "train_accuracy": float(np.mean(model.predict(task.x_train) == task.y_train)),
         }
-        if probabilities:
-            scores |= probability_scores(model.predict_proba(task.x_test), task.y_test, model.classes_)
         stored = [np.asarray(getattr(model[-1], name)) for name in arrays]
         facts = {
             "weight_bits": 8 * max(array.itemsize for array in stored),
             "model_bytes": sum(array.nbytes for array in stored),
         }
-        return Evaluation({"predict": labels}, {"predict": scores}, facts)
+        found = {"predict": model.predict_proba(task.x_test)} if probabilities else {}
+        return Evaluation({"predict": labels}, {"predict": scores}, facts, probabilities=found)
 
     return Method(summary, parameters, build, evaluate)
 

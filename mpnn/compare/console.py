@@ -15,7 +15,8 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mpnn.compare.engine import Job, Listener
+from mpnn.compare.engine import Listener
+from mpnn.compare.jobs import Job
 from mpnn.compare.results import Row
 from mpnn.compare.tables import Table
 
@@ -50,7 +51,7 @@ def print_table(console: Console, table: Table) -> None:
     for place, column in enumerate(table.columns):
         shown.add_column(column, justify="right" if place else "left", no_wrap=place == 0)
     for cells in table.rows:
-        shown.add_row(*(Text(cell.text, style="bold" if cell.strong else "") for cell in cells))
+        shown.add_row(*(Text(cell.line, style="bold" if cell.strong else "") for cell in cells))
     console.print(Text(table.title, style="bold"))
     console.print(shown)
 

@@ -49,19 +49,21 @@ class Evaluation:
     predictions
         Predicted test labels [n] by the name of the prediction ("vote", "bayes", "predict").
     scores
-        By the same names: "predict_seconds" and, where they exist, "train_accuracy", "nll", "ece",
-        "label_status".
+        By the same names: "predict_seconds" and, where they exist, "train_accuracy", "label_status".
     facts
         Plain values of the model: "weight_bits", "model_bytes", "links_removed" and, of a vote,
         "networks_without_error", the share that gets all its training examples right.
     arrays
         What the report shows of the model, by name.
+    probabilities
+        By the same names, where they exist: probabilities [n, C] of the classes, in sorted order.
     """
 
     predictions: dict[str, NDArray]
     scores: dict[str, dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, NDArray] = field(default_factory=dict)
+    probabilities: dict[str, NDArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,13 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["confusion_matrix", "expected_calibration_error", "negative_log_likelihood", "probability_scores"]
+__all__ = [
+    "calibration_bins",
+    "confusion_matrix",
+    "expected_calibration_error",
+    "label_positions",
+    "negative_log_likelihood",
+]
 
 # The least probability that a score believes: 23 nats for a class that was called impossible.
 LEAST_PROBABILITY = 1e-10
@@ -17,7 +23,7 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, classes: ArrayLike
     """
     classes = np.asarray(classes)
     counts = np.zeros((len(classes), len(classes) + 1), dtype=np.int64)
-    np.add.at(counts, (_positions(labels, classes), _positions(predicted, classes)), 1)
+    np.add.at(counts, (label_positions(labels, classes), label_positions(predicted, classes)), 1)
     return counts
 
 
@@ -28,27 +34,23 @@ def negative_log_likelihood(probabilities: ArrayLike, positions: ArrayLike) -> f
     return float(-np.log(np.maximum(chosen, LEAST_PROBABILITY)).mean())
 
 
-def expected_calibration_error(probabilities: ArrayLike, positions: ArrayLike) -> float:
-    """Return the mean gap between confidence and accuracy over 15 equal bins of confidence, in [0, 1]."""
+def calibration_bins(probabilities: ArrayLike, positions: ArrayLike) -> NDArray[np.float64]:
+    """Return examples, sum of confidences and number right [15, 3] in equal bins of confidence."""
     probabilities = np.asarray(probabilities, dtype=np.float64)
     confidence = probabilities.max(axis=1)
-    correct = probabilities.argmax(axis=1) == np.asarray(positions)
+    right = probabilities.argmax(axis=1) == np.asarray(positions)
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - correct, minlength=CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
+    columns = (np.bincount(bins, weights, CALIBRATION_BINS) for weights in (None, confidence, right))
+    return np.stack(list(columns), axis=1).astype(np.float64)
 
 
-def probability_scores(probabilities: ArrayLike, labels: ArrayLike, classes: ArrayLike) -> dict[str, float]:
-    """Return nll and ece of class probabilities [n, C] for true labels [n]."""
-    positions = _positions(labels, np.asarray(classes))
-    return {
-        "nll": negative_log_likelihood(probabilities, positions),
-        "ece": expected_calibration_error(probabilities, positions),
-    }
+def expected_calibration_error(bins: NDArray) -> float:
+    """Return the mean gap between confidence and accuracy over `calibration_bins` [bins, 3], in [0, 1]."""
+    return float(np.abs(bins[:, 1] - bins[:, 2]).sum() / bins[:, 0].sum())
 
 
-def _positions(labels: ArrayLike, classes: NDArray) -> NDArray[np.intp]:
+def label_positions(labels: ArrayLike, classes: ArrayLike) -> NDArray[np.intp]:
     """Return where each label stands in `classes` (sorted, as scikit-learn keeps them); C if nowhere."""
-    labels = np.asarray(labels)
+    labels, classes = np.asarray(labels), np.asarray(classes)
     places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
     return np.where(classes[places] == labels, places, len(classes))

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.compare.contract import Evaluation, Method, Task, timed_prediction
-from mpnn.compare.metrics import probability_scores
 
 __all__ = ["first_layer", "pairwise_method", "weight_size"]
 
@@ -52,8 +51,10 @@ def evaluate_votes(ensemble: Any, task: Task) -> Evaluation:
             "label_status": {name: int(count) for name, count in status.items()},
         }
     }
+    probabilities = {}
     if "estimator__prediction" in ensemble.get_params():
-        predictions["bayes"], scores["bayes"] = _bayes(ensemble, task)
+        probabilities["bayes"], scores["bayes"] = _bayes(ensemble, task)
+        predictions["bayes"] = ensemble.classes_[probabilities["bayes"].argmax(axis=1)]
     removed = getattr(ensemble, "links_removed_", {})
     fitted = float(np.mean(ensemble.training_errors_ == 0))
     facts = weight_size(ensemble.estimators_) | {
@@ -61,7 +62,7 @@ def evaluate_votes(ensemble: Any, task: Task) -> Evaluation:
         "networks_without_error": fitted,
     }
     arrays = first_layer(ensemble) if task.keep_weights else {}
-    return Evaluation(predictions, scores, facts, arrays)
+    return Evaluation(predictions, scores, facts, arrays, probabilities)
 
 
 def weight_size(estimators: list[Any]) -> dict[str, int]:
@@ -95,10 +96,5 @@ def _bayes(ensemble: Any, task: Task) -> tuple[NDArray, dict[str, Any]]:
         train = ensemble.predict_proba(task.x_train)
     finally:
         ensemble.set_params(**discrete)
-    classes = ensemble.classes_
-    scores = {
-        "predict_seconds": seconds,
-        "train_accuracy": float(np.mean(classes[train.argmax(axis=1)] == task.y_train)),
-        **probability_scores(probabilities, task.y_test, classes),
-    }
-    return classes[probabilities.argmax(axis=1)], scores
+    correct = ensemble.classes_[train.argmax(axis=1)] == task.y_train
+    return probabilities, {"predict_seconds": seconds, "train_accuracy": float(np.mean(correct))}

@@ -25,7 +25,7 @@ def test_baselines_learn(task, name):
     assert np.mean(evaluation.predictions["predict"] == task.y_test) > 0.75
     assert evaluation.facts["weight_bits"] == 64
     assert evaluation.facts["model_bytes"] > 5000
-    assert ("nll" in evaluation.scores["predict"]) == (name == "logistic_regression")
+    assert ("predict" in evaluation.probabilities) == (name == "logistic_regression")
 
 
 def test_images_are_scaled_by_one_factor_and_tables_by_column(task):
@@ -51,6 +51,7 @@ def test_the_vote_is_scored_hard_and_soft(task):
         name: before[name] for name in before if name != "estimator"
     }
     assert list(evaluation.scores) == ["vote", "bayes"]
+    assert {name: found.shape for name, found in evaluation.probabilities.items()} == {"bayes": (100, 10)}
     assert sum(evaluation.scores["vote"]["label_status"].values()) == 100
     assert -1 in evaluation.predictions["vote"]
     assert -1 not in evaluation.predictions["bayes"]

@@ -3,7 +3,12 @@ import pytest
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import log_loss
 
-from mpnn.compare.metrics import confusion_matrix, expected_calibration_error, negative_log_likelihood
+from mpnn.compare.metrics import (
+    calibration_bins,
+    confusion_matrix,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
 
 
 def test_confusion_is_that_of_scikit_learn():
@@ -38,8 +43,20 @@ def test_impossible_is_finite():
 
 
 def test_calibration_of_known_cases():
+    def error(probabilities, positions):
+        return expected_calibration_error(calibration_bins(probabilities, positions))
+
     sure = np.tile([1.0, 0.0], (10, 1))
-    assert expected_calibration_error(sure, np.zeros(10, int)) == 0.0
-    assert expected_calibration_error(sure, np.repeat([0, 1], 5)) == pytest.approx(0.5)
+    assert error(sure, np.zeros(10, int)) == 0.0
+    assert error(sure, np.repeat([0, 1], 5)) == pytest.approx(0.5)
     unsure = np.tile([0.7, 0.3], (10, 1))
-    assert expected_calibration_error(unsure, [0] * 7 + [1] * 3) == pytest.approx(0.0)
+    assert error(unsure, [0] * 7 + [1] * 3) == pytest.approx(0.0)
+
+
+def test_calibration_bins_hold_every_example_once():
+    bins = calibration_bins([[1.0, 0.0], [0.0, 1.0], [0.55, 0.45], [0.5, 0.5]], [0, 0, 1, 0])
+    assert bins.shape == (15, 3)
+    assert bins[14].tolist() == [2.0, 2.0, 1.0]  # sure twice, right once
+    assert bins[8].tolist() == [1.0, 0.55, 0.0]
+    assert bins[7].tolist() == [1.0, 0.5, 1.0]
+    assert bins.sum(axis=0).tolist() == pytest.approx([4.0, 3.05, 2.0])
