@@ -1,4 +1,4 @@
-"""Confusion matrices and weights of a finished comparison, ready to show."""
+"""Confusion matrices, calibration and weights of a finished comparison, ready to show."""
 
 import base64
 import io
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mpnn.compare.results import Row
 from mpnn.compare.statistics import Series
 
-__all__ = ["Confusion", "WeightPictures", "read_confusion", "read_weights"]
+__all__ = ["Confusion", "WeightPictures", "read_confusion", "read_reliability", "read_weights"]
 
 # Positive and negative weights; both read on white and on black.
 _POSITIVE, _NEGATIVE = (42, 143, 208), (226, 112, 42)
@@ -49,6 +49,14 @@ def read_confusion(series: Series, folder: Path) -> Confusion | None:
     return Confusion(
         series.label, shots, tuple(found[0]["classes"].tolist()), tuple(map(tuple, shares.tolist()))
     )
+
+
+def read_reliability(series: Series, folder: Path) -> NDArray | None:
+    """Sum the calibration bins [bins, 3] over the draws at the largest number of shots; None without any."""
+    loaded = [_load(row, folder) for row in series.rows[max(series.rows)]]
+    name = f"reliability_{series.prediction}"
+    found = [arrays[name] for arrays in loaded if name in arrays]
+    return np.sum(found, axis=0) if found else None
 
 
 def read_weights(series: Series, folder: Path) -> WeightPictures | None:

@@ -1,193 +1,206 @@
-"""The figures of a comparison, drawn once and used twice.
+"""The figures of a comparison. Colour and marker of a method are the same in all of them."""
 
-In the page a figure is inline SVG whose colours are CSS variables, so that it follows the reader's
-light or dark theme; beside the Markdown it is a PNG on white.
-"""
-
-import io
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
-from mpnn.compare.statistics import Series
+from mpnn.compare.drawing import (
+    FIGURE_INCHES,
+    GRID,
+    INK,
+    draw_lines,
+    line_style,
+    log_ticks,
+    new_figure,
+    shorten,
+)
+from mpnn.compare.significance import Ranking
+from mpnn.compare.statistics import Series, removed_share, summarize
 
-__all__ = ["COLOURS", "accuracy_figure", "render_png", "render_svg", "seconds_figure"]
+__all__ = [
+    "accuracy_figure",
+    "links_figure",
+    "ranks_figure",
+    "reliability_figure",
+    "robustness_figure",
+    "seconds_figure",
+]
 
-# Told apart by readers with any colour vision (after Okabe and Ito), and by markers beside that. The
-# page replaces them by --series-1, --series-2 ... and the ink by the colour of its text.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#8a6d00", "#596673", "#2a9fd6", "#a0522d")
-MARKERS = "os^DvPX*"
-INK, GRID = "#1b1f23", "#d4d7db"
-FIGURE_INCHES = (6.2, 3.8)
-AXES = (0.095, 0.14, 0.47, 0.83)  # left, bottom, width, height; the names stand right of it
-LABEL_GAP = 12.0  # points between the middles of neighbouring labels
-LABEL_LENGTH = 31
-
-_STYLE: Any = {
-    "font.size": 10.5,
-    "font.family": "sans-serif",
-    "text.color": INK,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.8,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "svg.fonttype": "none",
-}
+# Bins of fewer examples than this say nothing about calibration.
+LEAST_IN_BIN = 20
 
 
-def accuracy_figure(lines: Sequence[Series]) -> Figure:
+def accuracy_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
     """Draw test accuracy against shots, with 95% intervals of the mean as bands."""
-    shots = sorted({count for series in lines for count in series.rows})
-    figure, axes = _new_figure("training examples per class", shots)
+    figure, axes = new_figure("training examples per class")
+    log_ticks(axes, sorted({count for series in lines for count in series.rows}))
 
     def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
         counts = sorted(series.rows)
-        summaries = [summary for count in counts if (summary := series.summary(count))]
-        means = [100 * summary.mean for summary in summaries]
-        halves = [100 * (summary.half_width or 0.0) for summary in summaries]
-        axes.plot(counts, means, **style)
-        low = [mean - half for mean, half in zip(means, halves, strict=True)]
-        high = [min(mean + half, 100.0) for mean, half in zip(means, halves, strict=True)]
-        axes.fill_between(counts, low, high, color=style["color"], alpha=0.13, linewidth=0)
-        return counts[-1], means[-1]
+        return _draw_band(axes, counts, [series.values(count) for count in counts], style)
 
-    _draw_lines(axes, lines, draw, leaders=True)
+    draw_lines(axes, names, lines, draw, leaders=True)
     return figure
 
 
-def seconds_figure(lines: Sequence[Series]) -> Figure:
+def seconds_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
     """Draw test accuracy against training seconds; one point a number of shots, joined in order."""
-    figure, axes = _new_figure("training seconds (median of warm fits)", None)
-
-    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
-        counts = sorted(series.rows)
-        seconds = [max(series.train_seconds(count) or 0.0, 1e-4) for count in counts]
-        means = [100 * summary.mean for count in counts if (summary := series.summary(count))]
-        axes.plot(seconds, means, **style)
-        return seconds[-1], means[-1]
-
-    _draw_lines(axes, lines, draw, leaders=False)
+    figure, axes = new_figure("training seconds (median of warm fits)")
+    log_ticks(axes)
+    draw_lines(
+        axes,
+        names,
+        lines,
+        _path(axes, lambda series, count: max(series.train_seconds(count) or 0.0, 1e-4)),
+        leaders=False,
+    )
     return figure
 
 
-def render_svg(figure: Figure, name: str) -> str:
-    """Return inline SVG in the page's own colours; `name` keeps the ids of several figures apart."""
-    buffer = io.StringIO()
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name, "svg.id": name}):
-        figure.savefig(buffer, format="svg", transparent=True, metadata=dict.fromkeys(_METADATA))
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if f"#{match[1]}" in svg else "", svg)
-    svg = svg.replace(INK, "currentColor").replace(GRID, "var(--grid)")
-    for number, colour in enumerate(COLOURS, start=1):
-        svg = svg.replace(colour, f"var(--series-{number})")
-    return svg
+def links_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure | None:
+    """Draw test accuracy against the share of weights that are 0; None if no method has such weights.
 
-
-def render_png(figure: Figure) -> bytes:
-    """Return the figure as PNG on white."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160, facecolor="white")
-    return buffer.getvalue()
-
-
-_METADATA = ("Creator", "Date", "Format", "Type")
-
-
-def _new_figure(xlabel: str, ticks: list[int] | None) -> tuple[Figure, Axes]:
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=FIGURE_INCHES)
-        axes = figure.add_axes(AXES)
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_locator(FixedLocator(ticks) if ticks else LogLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.set_xlabel(xlabel)
-        axes.set_ylabel("test accuracy, %")
-        axes.grid(axis="y")
-        axes.set_axisbelow(True)
-    return figure, axes
-
-
-def _draw_lines(
-    axes: Axes,
-    lines: Sequence[Series],
-    draw: Callable[[Series, dict[str, Any]], tuple[float, float]],
-    *,
-    leaders: bool,
-) -> None:
-    """Draw each line in its method's colour and write its name beside its end."""
-    names = list(dict.fromkeys(series.name for series in lines))
-    ends = []
-    for series in lines:
-        place = names.index(series.name)
-        style = {
-            "color": COLOURS[place % len(COLOURS)],
-            "marker": MARKERS[place % len(MARKERS)],
-            "markersize": 4.2,
-            "linewidth": 1.6,
-            "linestyle": "--" if series.prediction == "bayes" else "-",
-        }
-        ends.append((*draw(series, style), style, series.label))
-    axes.margins(x=0.05, y=0.06)
-    _label_ends(axes, ends, leaders)
-
-
-def _label_ends(axes: Axes, ends: list[tuple[float, float, dict[str, Any], str]], leaders: bool) -> None:
-    """Write the names in a column right of the axes, spread so that none overlaps.
-
-    Each is joined to the end of its line by a leader, or has the line's marker before it.
+    Predictions from marginals are left out: they do not come from the discrete weights.
     """
-    height = AXES[3] * FIGURE_INCHES[1] * 72
-    wished = [axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1] for x, y, *_ in ends]
-    places = _spread(wished, LABEL_GAP / height)
-    for (x, y, style, label), place in zip(ends, places, strict=True):
-        colour = style["color"]
-        arrow = {
-            "arrowstyle": "-",
-            "color": colour,
-            "linewidth": 0.7,
-            "alpha": 0.6,
-            "shrinkB": 4,
-            "relpos": (0.0, 0.5),  # to the label's left edge, not through its text
-        }
+    sparse = [series for series in lines if series.prediction != "bayes" and _removes_links(series)]
+    if not sparse:
+        return None
+    figure, axes = new_figure("links removed, % (median)")
+    draw_lines(
+        axes,
+        names,
+        sparse,
+        _path(axes, lambda series, count: series.median_fact(count, removed_share) or 0.0),
+        leaders=False,
+    )
+    return figure
+
+
+def robustness_figure(names: Sequence[str], lines: Sequence[Series], kind: str) -> Figure | None:
+    """Draw test accuracy against the size of "noise" or of "flips"; None if none was measured."""
+    shots = max(count for series in lines for count in series.rows)
+    measured = [series for series in lines if len(_sizes(series, shots, kind)) > 1]
+    if not measured:
+        return None
+    words = {"noise": "noise, share of each feature's range", "flips": "share of features mirrored"}
+    figure, axes = new_figure(words[kind])
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        sizes = _sizes(series, shots, kind)
+        return _draw_band(axes, list(sizes), list(sizes.values()), style)
+
+    draw_lines(axes, names, measured, draw, leaders=True)
+    return figure
+
+
+def reliability_figure(names: Sequence[str], bins: Sequence[tuple[Series, NDArray]]) -> Figure | None:
+    """Draw accuracy against confidence, bin by bin, of predictions with probabilities; None without any.
+
+    Each comes with its bins [bins, 3]: examples, sum of confidences, number right. On the diagonal a
+    prediction is right as often as it says.
+    """
+    if not bins:
+        return None
+    figure, axes = new_figure("confidence, %", "right, % of the examples so confident")
+    axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
+    counts_of = {series.label: counts for series, counts in bins}
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        counts = counts_of[series.label]
+        kept = counts[counts[:, 0] >= LEAST_IN_BIN]
+        if len(kept) == 0:
+            return 100.0, 100.0
+        confidence, right = 100 * kept[:, 1] / kept[:, 0], 100 * kept[:, 2] / kept[:, 0]
+        axes.plot(confidence, right, **style)
+        return confidence[-1], right[-1]
+
+    draw_lines(axes, names, [series for series, _ in bins], draw, leaders=True)
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 102)
+    return figure
+
+
+def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
+    """Draw average ranks, best on top; bars join methods that Nemenyi's test does not tell apart."""
+    count = len(ranking.labels)
+    width, height = FIGURE_INCHES[0], 0.8 + 0.24 * count
+    figure, axes = new_figure(
+        "average rank", "", bounds=(0.44, 0.5 / height, 0.53, 1 - 0.6 / height), grid="x"
+    )
+    figure.set_size_inches(width, height)
+    axes.spines["left"].set_visible(False)
+    left, gap = 1 - 0.03 * count, 0.03 * count
+    axes.set_xlim(left, count + 2 * gap)
+    axes.set_ylim(count - 0.5, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    axes.set_yticks([])
+    for place, (name, label, rank) in enumerate(
+        zip(ranking.names, ranking.labels, ranking.ranks, strict=True)
+    ):
+        style = line_style(names, name)
+        axes.plot([left, rank], [place, place], color=GRID, linewidth=0.8, zorder=1)
+        axes.plot([rank], [place], color=style["color"], marker=style["marker"], markersize=6)
         axes.annotate(
-            label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…",
-            (x, y),
-            xytext=(1.075, place),
-            textcoords="axes fraction",
-            color=colour,
+            shorten(label),
+            (0, place),
+            xytext=(-6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            color=style["color"],
+            ha="right",
             va="center",
             annotation_clip=False,
-            arrowprops=arrow if leaders else None,
         )
-        if not leaders:
-            axes.plot([1.04], [place], **style, transform=axes.transAxes, clip_on=False)
+    for first, last in ranking.groups:
+        # right of the dots that it joins
+        axes.plot([ranking.ranks[last] + gap] * 2, [first - 0.2, last + 0.2], color=INK, linewidth=2.2)
+    return figure
 
 
-def _spread(wished: list[float], gap: float) -> list[float]:
-    """Return places in [0, 1] at least `gap` apart, in the same order, near the wished ones."""
-    order = sorted(range(len(wished)), key=wished.__getitem__)
-    places = dict.fromkeys(order, 0.0)
-    floor = 0.0
-    for rank in order:
-        places[rank] = max(wished[rank], floor)
-        floor = places[rank] + gap
-    ceiling = max(1.0, gap * (len(order) - 1))
-    for rank in reversed(order):
-        places[rank] = min(places[rank], ceiling)
-        ceiling = places[rank] - gap
-    return [places[rank] for rank in range(len(wished))]
+def _draw_band(
+    axes: Axes, places: Sequence[float], values: Sequence[Sequence[float]], style: dict[str, Any]
+) -> tuple[float, float]:
+    """Draw means of accuracies in % with 95% bands; return the last point."""
+    summaries = [summary for found in values if (summary := summarize(found))]
+    means = [100 * summary.mean for summary in summaries]
+    halves = [100 * (summary.half_width or 0.0) for summary in summaries]
+    axes.plot(places, means, **style)
+    low = [max(mean - half, 0.0) for mean, half in zip(means, halves, strict=True)]
+    high = [min(mean + half, 100.0) for mean, half in zip(means, halves, strict=True)]
+    axes.fill_between(places, low, high, color=style["color"], alpha=0.13, linewidth=0)
+    return places[-1], means[-1]
+
+
+def _path(
+    axes: Axes, measure: Callable[[Series, int], float]
+) -> Callable[[Series, dict[str, Any]], tuple[float, float]]:
+    """Return what draws mean accuracy against a measure, one point a number of shots, joined in order."""
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        counts = sorted(series.rows)
+        places = [measure(series, count) for count in counts]
+        means = [100 * summary.mean for count in counts if (summary := series.summary(count))]
+        axes.plot(places, means, **style)
+        return places[-1], means[-1]
+
+    return draw
+
+
+def _removes_links(series: Series) -> bool:
+    return any(series.median_fact(count, removed_share) for count in series.rows)
+
+
+def _sizes(series: Series, shots: int, kind: str) -> dict[float, list[float]]:
+    """Return accuracies over draws by the size of the disturbance, from 0, the inputs as they are."""
+    scores = [row["scores"][series.prediction] for row in series.rows.get(shots, [])]
+    sizes = {0.0: [score["accuracy"] for score in scores]}
+    for score in scores:
+        for name, accuracy in score.get("robustness", {}).items():
+            found, size = name.split()
+            if found == kind and float(size) > 0:
+                sizes.setdefault(float(size), []).append(accuracy)
+    return dict(sorted(sizes.items()))

@@ -7,22 +7,40 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader
+from matplotlib.figure import Figure
 
 from mpnn.compare import plots
 from mpnn.compare.config import ConfigError
-from mpnn.compare.pictures import Confusion, WeightPictures, read_confusion, read_weights
+from mpnn.compare.drawing import render_png, render_svg
+from mpnn.compare.pictures import (
+    Confusion,
+    WeightPictures,
+    read_confusion,
+    read_reliability,
+    read_weights,
+)
 from mpnn.compare.results import Row, read_json, read_rows, write_atomically
+from mpnn.compare.significance import rank_methods
 from mpnn.compare.statistics import Series, list_series
 from mpnn.compare.tables import (
     Table,
     cost_table,
     headline_table,
     label_status_table,
+    model_table,
     paired_table,
     robustness_table,
 )
 
 __all__ = ["Section", "read_run", "write_report"]
+
+
+class Drawn(NamedTuple):
+    """A figure in the page, and the file beside the Markdown that shows the same."""
+
+    file: str
+    caption: str
+    svg: str
 
 
 class Section(NamedTuple):
@@ -31,28 +49,35 @@ class Section(NamedTuple):
     dataset: str
     headline: Table
     tables: tuple[Table, ...]
-    figures: tuple[tuple[str, str], ...]
+    figures: tuple[Drawn, ...]
     confusion: Confusion | None
     weights: WeightPictures | None
 
 
 def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
-    """Return the resolved config and the rows of an output folder, methods in the config's order."""
+    """Return the resolved config and the rows of an output folder, in the config's order."""
     folder = Path(folder)
     config = read_json(folder / "config.json")
     rows = read_rows(folder / "results.jsonl")
     if config is None or not rows:
         raise ConfigError(f"{folder} holds no results; name the output folder of an `mpnn compare`")
     order = [method["name"] for method in config["methods"]]
-    return config, sorted(rows, key=lambda row: order.index(row["name"]))
+
+    def place(row: Row) -> tuple[int, ...]:
+        dataset = config["datasets"].index(row["dataset"])
+        return order.index(row["name"]), dataset, row["shots"], row["draw"]
+
+    return config, sorted(rows, key=place)
 
 
 def write_report(folder: str | Path) -> Path:
     """Write `report.html`, `report.md` and `plots/`; return the path of the page."""
     folder = Path(folder)
     config, rows = read_run(folder)
-    datasets = dict.fromkeys(row["dataset"] for row in rows)
-    sections = [_section(folder, rows, dataset) for dataset in datasets]
+    present = {row["dataset"] for row in rows}
+    datasets = [name for name in config["datasets"] if name in present]
+    names = [method["name"] for method in config["methods"]]
+    sections = [_section(folder, rows, names, dataset) for dataset in datasets]
     context = {
         "config": config,
         "config_text": json.dumps(config, indent=2),
@@ -62,6 +87,7 @@ def write_report(folder: str | Path) -> Path:
         "num_errors": sum(bool(row["error"]) for row in rows),
         "problems": _problems(rows),
         "sections": sections,
+        "ranks": _ranks(folder, rows, names),
     }
     _write_template(folder / "report.md", "report.md.jinja", context)
     return _write_template(folder / "report.html", "report.html.jinja", context)
@@ -77,12 +103,12 @@ def _num_asked(config: dict[str, Any]) -> int:
     return config["draws"] * problems
 
 
-def _section(folder: Path, rows: Sequence[Row], dataset: str) -> Section:
+def _section(folder: Path, rows: Sequence[Row], names: Sequence[str], dataset: str) -> Section:
     lines = list_series(rows, dataset)
     tables = [
         paired_table(rows, dataset),
         robustness_table(rows, dataset),
-        cost_table(rows, dataset) if lines else None,
+        *((cost_table(rows, dataset), model_table(rows, dataset)) if lines else ()),
         label_status_table(rows, dataset),
     ]
     voter = next((series for series in lines if series.prediction == "vote"), None)
@@ -90,24 +116,55 @@ def _section(folder: Path, rows: Sequence[Row], dataset: str) -> Section:
         dataset,
         headline_table(rows, dataset),
         tuple(table for table in tables if table),
-        _figures(folder, lines, dataset) if lines else (),
+        _figures(folder, lines, names, dataset) if lines else (),
         read_confusion(voter, folder) if voter else None,
         read_weights(voter, folder) if voter else None,
     )
 
 
-def _figures(folder: Path, lines: Sequence[Series], dataset: str) -> tuple[tuple[str, str], ...]:
-    """Draw the figures, keep each as PNG for the Markdown, and return (caption, SVG) for the page."""
+def _figures(folder: Path, lines: Sequence[Series], names: Sequence[str], dataset: str) -> tuple[Drawn, ...]:
+    """Draw what the rows of a data set have: accuracy against this and that, and calibration."""
+    shots = max(count for series in lines for count in series.rows)
+    bins = [(line, found) for line in lines if (found := read_reliability(line, folder)) is not None]
+    most = f"at {shots} examples per class"
     drawn = [
-        ("accuracy", "Accuracy against shots; bands are 95% intervals", plots.accuracy_figure(lines)),
-        ("seconds", "Accuracy against training time; points are shots", plots.seconds_figure(lines)),
+        ("accuracy", "accuracy against shots; bands are 95% intervals", plots.accuracy_figure(names, lines)),
+        ("seconds", "accuracy against training time; points are shots", plots.seconds_figure(names, lines)),
+        ("links", "accuracy against links removed; points are shots", plots.links_figure(names, lines)),
+        ("reliability", f"calibration {most}, draws together", plots.reliability_figure(names, bins)),
+        ("noise", f"accuracy against input noise {most}", plots.robustness_figure(names, lines, "noise")),
+        ("flips", f"accuracy against flips {most}", plots.robustness_figure(names, lines, "flips")),
     ]
-    for name, _, figure in drawn:
-        write_atomically(folder / "plots" / f"{dataset}_{name}.png", plots.render_png(figure))
     return tuple(
-        (f"{dataset}: {caption}", plots.render_svg(figure, f"{dataset}_{name}"))
-        for name, caption, figure in drawn
+        _keep(folder, f"{dataset}_{kind}", f"{dataset}: {caption}", figure)
+        for kind, caption, figure in drawn
+        if figure is not None
     )
+
+
+def _ranks(folder: Path, rows: Sequence[Row], names: Sequence[str]) -> tuple[Drawn, str] | None:
+    """Draw average ranks over all data sets, with what can be said of them; None of too little."""
+    ranking = rank_methods(rows)
+    if ranking is None:
+        return None
+    caption = f"Average ranks over {ranking.num_blocks} blocks of data set, shots and draw; 1 is best"
+    text = (
+        f"Ranks of test accuracy within each draw; a failed fit has the last one. Friedman's test of equal "
+        f"ranks: p = {ranking.p_value:.2g}. Bars join methods whose ranks differ by less than "
+        f"{ranking.critical_difference:.2f}, the critical difference of Nemenyi's test at 5%. The draws of "
+        "one seed share examples between shots, and all draws share the test set, so blocks are not quite "
+        "independent and both tests are too sure."
+    )
+    if ranking.left_out:
+        text += f" Left out, for they do not run on everything: {', '.join(ranking.left_out)}."
+    return _keep(folder, "ranks", caption, plots.ranks_figure(names, ranking)), text
+
+
+def _keep(folder: Path, name: str, caption: str, figure: Figure) -> Drawn:
+    """Write the PNG for the Markdown, and return the SVG for the page."""
+    file = f"plots/{name}.png"
+    write_atomically(folder / file, render_png(figure))
+    return Drawn(file, caption, render_svg(figure, name))
 
 
 def _problems(rows: Sequence[Row]) -> list[tuple[str, str, int]]:

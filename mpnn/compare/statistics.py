@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from mpnn.compare.results import Row
 
-__all__ = ["Series", "Summary", "list_series", "list_shots", "paired_difference", "summarize"]
+__all__ = [
+    "Series",
+    "Summary",
+    "list_series",
+    "list_shots",
+    "paired_differences",
+    "removed_share",
+    "summarize",
+]
 
 _PREDICTION_WORDS = {"vote": "vote", "bayes": "Bayes"}
 
@@ -32,14 +40,32 @@ class Series(NamedTuple):
 
     def summary(self, shots: int, field: str = "accuracy") -> Summary | None:
         """Summarize a score over the draws; None where no row has it."""
+        return summarize(self.values(shots, field))
+
+    def values(self, shots: int, field: str = "accuracy") -> list[float]:
+        """Return a score of each draw that has it."""
         values = [row["scores"][self.prediction].get(field) for row in self.rows.get(shots, [])]
-        return summarize([value for value in values if value is not None])
+        return [value for value in values if value is not None]
 
     def train_seconds(self, shots: int) -> float | None:
         """Return the median training time of warm fits; of the cold ones if there are no others."""
         rows = self.rows.get(shots, [])
         warm = [row["train_seconds"] for row in rows if not row["cold"]]
         return median(warm or [row["train_seconds"] for row in rows]) if rows else None
+
+    def compile_seconds(self, shots: int) -> float | None:
+        """Return how much longer cold fits took than warm ones, in the median; None without both."""
+        rows = self.rows.get(shots, [])
+        cold, warm = (
+            [row["train_seconds"] for row in rows if row["cold"] == which] for which in (True, False)
+        )
+        return max(median(cold) - median(warm), 0.0) if cold and warm else None
+
+    def most(self, shots: int, read: Callable[[Row], float | None]) -> float | None:
+        """Return the largest of what `read` finds in the draws; None where it finds nothing."""
+        return max(
+            (value for row in self.rows.get(shots, []) if (value := read(row)) is not None), default=None
+        )
 
     def median_fact(self, shots: int, read: Callable[[Row], float | None]) -> float | None:
         """Return the median over draws of what `read` finds in a row; None where it finds nothing."""
@@ -74,13 +100,19 @@ def list_series(rows: Iterable[Row], dataset: str) -> list[Series]:
     return list(found.values())
 
 
-def paired_difference(series: Series, reference: Series, shots: int) -> Summary | None:
-    """Summarize accuracy minus the reference's, in points, over the draws that both have."""
+def paired_differences(series: Series, reference: Series, shots: int) -> list[float]:
+    """Return accuracy minus the reference's, in points, of each draw that both have."""
     ours, theirs = (
         {row["draw"]: row["scores"][line.prediction]["accuracy"] for row in line.rows.get(shots, [])}
         for line in (series, reference)
     )
-    return summarize([100 * (ours[draw] - theirs[draw]) for draw in sorted(ours.keys() & theirs.keys())])
+    return [100 * (ours[draw] - theirs[draw]) for draw in sorted(ours.keys() & theirs.keys())]
+
+
+def removed_share(row: Row) -> float | None:
+    """Return the weights of a row's model that are 0, in % of all; None if that is not known."""
+    removed = row.get("links_removed") or {}
+    return 100 * removed["all"] if "all" in removed else None
 
 
 def list_shots(rows: Iterable[Row], dataset: str) -> list[int]:

@@ -1,16 +1,18 @@
 """The tables of a comparison, for the console, Markdown and HTML alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mpnn.compare.results import Row
+from mpnn.compare.significance import holm, signed_rank_p
 from mpnn.compare.statistics import (
     Series,
     Summary,
     list_series,
     list_shots,
-    paired_difference,
+    paired_differences,
+    removed_share,
     summarize,
 )
 
@@ -20,17 +22,27 @@ __all__ = [
     "cost_table",
     "headline_table",
     "label_status_table",
+    "model_table",
     "paired_table",
     "robustness_table",
 ]
 
 
 class Cell(NamedTuple):
-    """A table cell: what people read, and the number that sorting compares if it is one."""
+    """A table cell: what people read, and the number that sorting compares if it is one.
+
+    The detail stands small below the text, or in parentheses behind it.
+    """
 
     text: str
     value: float | None = None
     strong: bool = False
+    detail: str = ""
+
+    @property
+    def line(self) -> str:
+        """Text and detail in one line."""
+        return f"{self.text} ({self.detail})" if self.detail else self.text
 
 
 @dataclass(frozen=True)
@@ -65,24 +77,58 @@ def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
         return None
     reference, *others = lines
     shots = list_shots(rows, dataset)
-    cells = [
-        (
-            Cell(series.label),
-            *(_difference_cell(paired_difference(series, reference, count)) for count in shots),
-        )
+    differences = {
+        (series.label, count): paired_differences(series, reference, count)
         for series in others
-    ]
+        for count in shots
+    }
+    corrected, least = _corrected_p(differences)
     return Table(
         f"{dataset}: accuracy minus that of {reference.label}, in points, with 95% interval",
         ("method", *(f"{count} per class" for count in shots)),
-        tuple(cells),
-        "Differences on the same draws. Intervals in bold exclude 0; "
-        "they are not corrected for the number of comparisons.",
+        tuple(
+            (
+                Cell(series.label),
+                *(
+                    _difference_cell(differences[series.label, n], corrected.get((series.label, n)))
+                    for n in shots
+                ),
+            )
+            for series in others
+        ),
+        "Differences on the same draws. Intervals (Student's, over draws) in bold exclude 0; they are not "
+        "corrected for the number of comparisons. p: Wilcoxon's signed-rank test, corrected by Holm's method "
+        f"for the {len(corrected)} comparisons of this table" + (f"; {least}." if least else "."),
     )
 
 
 def cost_table(rows: Sequence[Row], dataset: str) -> Table:
-    """Return seconds, sizes and calibration at the largest number of shots."""
+    """Return seconds and memory at the largest number of shots."""
+    shots = max(list_shots(rows, dataset))
+    lines = [
+        (
+            Cell(series.label),
+            _number_cell(series.train_seconds(shots), ".3g"),
+            _number_cell(series.compile_seconds(shots), ".3g"),
+            _number_cell(_mean(series.summary(shots, "predict_seconds")), ".3g"),
+            _number_cell(series.most(shots, _peak_mebibytes), ",.0f"),
+            _number_cell(series.most(shots, _grown_mebibytes), ",.0f"),
+        )
+        for series in list_series(rows, dataset)
+    ]
+    return Table(
+        f"{dataset}: time and memory at {shots} examples per class",
+        ("method", "train s", "compile s", "predict s", "peak MiB", "grown MiB"),
+        tuple(lines),
+        "train s: median of warm fits, that is without compilation where more than one draw ran. compile s: "
+        "how much longer a cold fit took, one that is the first of its method and size in its process. peak "
+        "MiB: most that the process held during a fit, with Python, libraries and data; grown MiB: what of "
+        "it came during the fit. Both are the most of any draw, and without the memory of accelerators.",
+    )
+
+
+def model_table(rows: Sequence[Row], dataset: str) -> Table:
+    """Return calibration and sizes at the largest number of shots."""
     shots = max(list_shots(rows, dataset))
     lines = []
     for series in list_series(rows, dataset):
@@ -90,32 +136,18 @@ def cost_table(rows: Sequence[Row], dataset: str) -> Table:
         lines.append(
             (
                 Cell(series.label),
-                _number_cell(series.train_seconds(shots), ".3g"),
-                _number_cell(_mean(series.summary(shots, "predict_seconds")), ".3g"),
                 _number_cell(train_accuracy.mean * 100 if train_accuracy else None, ".1f"),
                 _number_cell(_mean(series.summary(shots, "nll")), ".3f"),
                 _number_cell(_mean(series.summary(shots, "ece")), ".3f"),
                 *_size_cells(series, shots),
             )
         )
-    columns = (
-        "method",
-        "train s",
-        "predict s",
-        "train acc. %",
-        "nll",
-        "ece",
-        "bits a weight",
-        "KiB",
-        "zero %",
-    )
     return Table(
-        f"{dataset}: cost, size and calibration at {shots} examples per class",
-        columns,
+        f"{dataset}: calibration and size at {shots} examples per class",
+        ("method", "train acc. %", "nll", "ece", "bits a weight", "KiB", "zero %"),
         tuple(lines),
-        "train s: median of warm fits, that is without compilation where more than one draw ran. KiB: the "
-        "numbers that prediction needs, weights packed at their bits. zero %: weights that are 0, of all "
-        "weights. nll in nats; ece: expected calibration error over 15 bins; those of an ensemble "
+        "KiB: the numbers that prediction needs, weights packed at their bits. zero %: weights that are 0, "
+        "of all weights. nll in nats; ece: expected calibration error over 15 bins; those of an ensemble "
         "are of its class probabilities, which are coupled from the probabilities of its pairs.",
     )
 
@@ -202,13 +234,35 @@ def _accuracy_cell(summary: Summary | None) -> Cell:
     return Cell(text, summary.mean)
 
 
-def _difference_cell(difference: Summary | None) -> Cell:
+def _difference_cell(differences: Sequence[float], p_value: float | None) -> Cell:
+    difference = summarize(differences)
     if difference is None:
         return Cell("–")
     if difference.half_width is None:
         return Cell(f"{difference.mean:+.1f}", difference.mean)
     text = f"{difference.mean:+.1f} ± {difference.half_width:.1f}"
-    return Cell(text, difference.mean, strong=abs(difference.mean) > difference.half_width)
+    strong = abs(difference.mean) > difference.half_width
+    return Cell(text, difference.mean, strong, "" if p_value is None else f"p {p_value:.2g}")
+
+
+Place = tuple[str, int]
+
+
+def _corrected_p(differences: Mapping[Place, Sequence[float]]) -> tuple[dict[Place, float], str]:
+    """Return Holm's p-values of the places that have one, and what the draws allow at best."""
+    p_values = {
+        place: p_value
+        for place, found in differences.items()
+        if (p_value := signed_rank_p(found)) is not None
+    }
+    if not p_values:
+        return {}, ""
+    draws = max(len(found) for found in differences.values())
+    least = 2.0 ** (1 - draws)
+    return (
+        dict(zip(p_values, holm(list(p_values.values())), strict=True)),
+        f"{draws} draws allow no less than {least:.2g}, corrected {min(len(p_values) * least, 1.0):.2g}",
+    )
 
 
 def _number_cell(value: float | None, style: str) -> Cell:
@@ -226,7 +280,7 @@ def _size_cells(series: Series, shots: int) -> list[Cell]:
     return [
         _number_cell(series.median_fact(shots, lambda row: row.get("weight_bits")), ".0f"),
         _number_cell(series.median_fact(shots, _kibibytes), ",.1f"),
-        _number_cell(series.median_fact(shots, _zeros), ".1f"),
+        _number_cell(series.median_fact(shots, removed_share), ".1f"),
     ]
 
 
@@ -234,6 +288,11 @@ def _kibibytes(row: Row) -> float | None:
     return row["model_bytes"] / 1024 if "model_bytes" in row else None
 
 
-def _zeros(row: Row) -> float | None:
-    removed: dict[str, Any] = row.get("links_removed") or {}
-    return 100 * removed["all"] if "all" in removed else None
+def _peak_mebibytes(row: Row) -> float | None:
+    peak = row.get("memory_peak_bytes")
+    return None if peak is None else peak / 2**20
+
+
+def _grown_mebibytes(row: Row) -> float | None:
+    before, peak = row.get("memory_before_bytes"), row.get("memory_peak_bytes")
+    return None if before is None or peak is None else (peak - before) / 2**20

@@ -6,6 +6,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from mpnn.compare import CompareConfig, MethodConfig, load_config, run_comparison, write_report
+from mpnn.compare.config import Robustness
 from mpnn.compare.contract import Evaluation, Method
 from mpnn.compare.methods import METHODS
 
@@ -132,7 +133,15 @@ def page(tmp_path_factory):
         MethodConfig("breaks", "spy"),
         MethodConfig("hasty", "logistic_regression", {"max_iter": 1}),
     )
-    config = CompareConfig("tiny", ("digits", "iris"), (2, 4), methods, draws=2, test_limit=60)
+    config = CompareConfig(
+        "tiny",
+        ("digits", "iris"),
+        (2, 4),
+        methods,
+        draws=2,
+        test_limit=60,
+        robustness=Robustness(noise=(0.2, 0.4)),
+    )
     folder = tmp_path_factory.mktemp("report") / "run"
     with pytest.MonkeyPatch.context() as monkeypatch:
         replace_estimators(monkeypatch)

@@ -5,6 +5,7 @@ from mpnn.compare.tables import (
     cost_table,
     headline_table,
     label_status_table,
+    model_table,
     paired_table,
     robustness_table,
 )
@@ -21,7 +22,7 @@ def make_row(
 
 
 def texts(table):
-    return [[cell.text for cell in row] for row in table.rows]
+    return [[cell.line for cell in row] for row in table.rows]
 
 
 def test_summary_of_known_numbers():
@@ -50,7 +51,8 @@ def test_differences_are_paired_by_draw():
     rows += [make_row("b", 2, draw, value) for draw, value in enumerate([0.2, 0.6, 1.0])]
     rows += [make_row("c", 2, 2, 0.8)]
     table = paired_table(rows, "digits")
-    assert texts(table) == [["b", "+10.0 ± 0.0"], ["c", "-10.0"]]
+    assert texts(table) == [["b", "+10.0 ± 0.0 (p 0.25)"], ["c", "-10.0"]]
+    assert "3 draws allow no less than 0.25, corrected 0.25" in table.note
     assert table.rows[0][1].strong
     assert paired_table(rows[:3], "digits") is None
 
@@ -62,11 +64,30 @@ def test_training_time_is_that_of_warm_fits():
     assert list_series(rows[:1], "digits")[0].train_seconds(2) == 9.0
 
 
+def test_p_values_are_corrected_for_the_whole_table():
+    rows = [make_row("a", shots, draw, 0.5) for shots in (2, 4) for draw in range(8)]
+    rows += [make_row("b", 2, draw, 0.6 + 0.01 * draw) for draw in range(8)]
+    rows += [make_row("b", 4, draw, 0.5 + 0.01 * (draw - 3)) for draw in range(8)]
+    (_, two, four), *_ = paired_table(rows, "digits").rows
+    assert two.detail == f"p {2 * 2 / 2**8:.2g}"
+    assert float(four.detail.split()[1]) > 0.05
+    assert not four.strong
+
+
 def test_cost_is_taken_at_the_most_shots():
-    rows = [make_row("a", 2, 0, 0.5, seconds=1.0), make_row("a", 40, 0, 0.5, seconds=3.0, nll=0.25)]
-    table = cost_table(rows, "digits")
+    memory = [{"memory_before_bytes": 100 * 2**20, "memory_peak_bytes": peak * 2**20} for peak in (160, 120)]
+    rows = [make_row("a", 2, 0, 0.5, seconds=1.0)]
+    rows += [make_row("a", 40, 0, 0.5, seconds=8.0, cold=True) | memory[0]]
+    rows += [make_row("a", 40, 1, 0.5, seconds=3.0) | memory[1]]
+    table = cost_table([*rows, make_row("b", 40, 0, 0.5, seconds=2.0)], "digits")
     assert "40 examples" in table.title
-    assert texts(table) == [["a", "3", "0.1", "–", "0.250", "–", "–", "–", "–"]]
+    assert texts(table) == [["a", "3", "5", "0.1", "160", "60"], ["b", "2", "–", "0.1", "–", "–"]]
+
+
+def test_calibration_and_size():
+    rows = [make_row("a", 40, 0, 0.5, nll=0.25, train_accuracy=1.0) | {"model_bytes": 2048, "weight_bits": 2}]
+    rows[0]["links_removed"] = {"all": 0.5, "live": 0.25}
+    assert texts(model_table(rows, "digits")) == [["a", "100.0", "0.250", "–", "2", "2.0", "50.0"]]
 
 
 def test_robustness_stands_beside_the_plain_accuracy():

@@ -1,0 +1,191 @@
+"""How figures look: colours, axes, names beside the lines, and the two forms they are kept in.
+
+In the page a figure is inline SVG whose colours are CSS variables, so that it follows the reader's
+light or dark theme; beside the Markdown it is a PNG on white.
+"""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+from mpnn.compare.statistics import Series
+
+__all__ = [
+    "AXES",
+    "COLOURS",
+    "FIGURE_INCHES",
+    "GRID",
+    "INK",
+    "draw_lines",
+    "line_style",
+    "log_ticks",
+    "new_figure",
+    "render_png",
+    "render_svg",
+    "shorten",
+]
+
+# Told apart by readers with any colour vision (after Okabe and Ito), and by markers beside that. The
+# page replaces them by --series-1, --series-2 ... and the ink by the colour of its text.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#8a6d00", "#596673", "#2a9fd6", "#a0522d")
+MARKERS = "os^DvPX*"
+INK, GRID = "#1b1f23", "#d4d7db"
+FIGURE_INCHES = (6.2, 3.8)
+AXES = (0.095, 0.14, 0.47, 0.83)  # left, bottom, width, height; the names stand right of it
+LABEL_GAP = 12.0  # points between the middles of neighbouring labels
+LABEL_LENGTH = 31
+
+_STYLE: Any = {
+    "font.size": 10.5,
+    "font.family": "sans-serif",
+    "text.color": INK,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "svg.fonttype": "none",
+}
+
+
+def new_figure(
+    xlabel: str,
+    ylabel: str = "test accuracy, %",
+    *,
+    bounds: tuple[float, float, float, float] = AXES,
+    grid: Literal["x", "y"] = "y",
+) -> tuple[Figure, Axes]:
+    """Return an empty figure with one pair of axes, and room for names on its right."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=FIGURE_INCHES)
+        axes = figure.add_axes(bounds)
+        axes.set_xlabel(xlabel)
+        axes.set_ylabel(ylabel)
+        axes.grid(axis=grid)
+        axes.set_axisbelow(True)
+    return figure, axes
+
+
+def log_ticks(axes: Axes, ticks: Sequence[float] | None = None) -> None:
+    """Make the x axis logarithmic, with plain numbers at these ticks or at the powers of ten."""
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(FixedLocator(ticks) if ticks else LogLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def render_svg(figure: Figure, name: str) -> str:
+    """Return inline SVG in the page's own colours; `name` keeps the ids of several figures apart."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name, "svg.id": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata=dict.fromkeys(_METADATA))
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if f"#{match[1]}" in svg else "", svg)
+    svg = svg.replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    for number, colour in enumerate(COLOURS, start=1):
+        svg = svg.replace(colour, f"var(--series-{number})")
+    return svg
+
+
+def render_png(figure: Figure) -> bytes:
+    """Return the figure as PNG on white."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160, facecolor="white")
+    return buffer.getvalue()
+
+
+_METADATA = ("Creator", "Date", "Format", "Type")
+
+
+def draw_lines(
+    axes: Axes,
+    names: Sequence[str],
+    lines: Sequence[Series],
+    draw: Callable[[Series, dict[str, Any]], tuple[float, float]],
+    *,
+    leaders: bool,
+) -> None:
+    """Draw each line in its method's colour, dashed if Bayesian, and write its name beside its end."""
+    ends = []
+    for series in lines:
+        style = line_style(names, series.name) | {
+            "markersize": 4.2,
+            "linewidth": 1.6,
+            "linestyle": "--" if series.prediction == "bayes" else "-",
+        }
+        ends.append((*draw(series, style), style, series.label))
+    axes.margins(x=0.05, y=0.06)
+    _label_ends(axes, ends, leaders)
+
+
+def line_style(names: Sequence[str], name: str) -> dict[str, Any]:
+    """Return colour and marker of a method by its place in `names`."""
+    place = names.index(name)
+    turn = place // len(COLOURS)  # after the last colour the first one returns, with another marker
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[(place + turn) % len(MARKERS)]}
+
+
+def shorten(label: str) -> str:
+    """Return a label that fits beside the axes."""
+    return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…"
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, float, dict[str, Any], str]], leaders: bool) -> None:
+    """Write the names in a column right of the axes, spread so that none overlaps.
+
+    Each is joined to the end of its line by a leader, or has the line's marker before it.
+    """
+    height = AXES[3] * FIGURE_INCHES[1] * 72
+    wished = [axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1] for x, y, *_ in ends]
+    places = _spread(wished, LABEL_GAP / height)
+    for (x, y, style, label), place in zip(ends, places, strict=True):
+        colour = style["color"]
+        arrow = {
+            "arrowstyle": "-",
+            "color": colour,
+            "linewidth": 0.7,
+            "alpha": 0.6,
+            "shrinkB": 4,
+            "relpos": (0.0, 0.5),  # to the label's left edge, not through its text
+        }
+        axes.annotate(
+            shorten(label),
+            (x, y),
+            xytext=(1.075, place),
+            textcoords="axes fraction",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops=arrow if leaders else None,
+        )
+        if not leaders:
+            axes.plot([1.04], [place], **style, transform=axes.transAxes, clip_on=False)
+
+
+def _spread(wished: list[float], gap: float) -> list[float]:
+    """Return places in [0, 1] at least `gap` apart, in the same order, near the wished ones."""
+    order = sorted(range(len(wished)), key=wished.__getitem__)
+    places = dict.fromkeys(order, 0.0)
+    floor = 0.0
+    for rank in order:
+        places[rank] = max(wished[rank], floor)
+        floor = places[rank] + gap
+    ceiling = max(1.0, gap * (len(order) - 1))
+    for rank in reversed(order):
+        places[rank] = min(places[rank], ceiling)
+        ceiling = places[rank] - gap
+    return [places[rank] for rank in range(len(wished))]
