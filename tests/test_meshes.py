@@ -78,15 +78,19 @@ def start(config, output, num_processes, *mesh):
     processes = []
     for rank in range(num_processes):
         own = [*command, "--process", str(rank)] if num_processes > 1 else command
-        log = (Path(output).parent / f"{Path(output).name}_{rank}.log").open("a")
-        processes.append(
-            subprocess.Popen(own, cwd=ROOT, env=environment(2), stdout=log, stderr=subprocess.STDOUT)
-        )
+        with (output.parent / f"{output.name}_{rank}.log").open("a") as log:
+            processes.append(
+                subprocess.Popen(own, cwd=ROOT, env=environment(2), stdout=log, stderr=subprocess.STDOUT)
+            )
     return processes
 
 
 def finish(processes):
-    assert [process.wait(timeout=600) for process in processes] == [0] * len(processes)
+    try:
+        assert [process.wait(timeout=1200) for process in processes] == [0] * len(processes)
+    finally:
+        for process in processes:
+            process.kill()
 
 
 def row_of(output):
