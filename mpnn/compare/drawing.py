@@ -37,7 +37,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#8a6d00", "#596673", "#2
 MARKERS = "os^DvPX*"
 INK, GRID = "#1b1f23", "#d4d7db"
 FIGURE_INCHES = (6.2, 3.8)
-AXES = (0.095, 0.14, 0.47, 0.83)  # left, bottom, width, height; the names stand right of it
+AXES = (0.112, 0.14, 0.453, 0.83)  # left, bottom, width, height; the names stand right of it
 LABEL_GAP = 12.0  # points between the middles of neighbouring labels
 LABEL_LENGTH = 31
 

@@ -105,7 +105,7 @@ def reliability_figure(names: Sequence[str], bins: Sequence[tuple[Series, NDArra
     """
     if not bins:
         return None
-    figure, axes = new_figure("confidence, %", "right, % of the examples so confident")
+    figure, axes = new_figure("confidence, %", "examples right, %")
     axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
     counts_of = {series.label: counts for series, counts in bins}
 

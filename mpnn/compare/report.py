@@ -20,7 +20,7 @@ from mpnn.compare.pictures import (
     read_weights,
 )
 from mpnn.compare.results import Row, read_json, read_rows, write_atomically
-from mpnn.compare.significance import rank_methods
+from mpnn.compare.significance import p_text, rank_methods
 from mpnn.compare.statistics import Series, list_series
 from mpnn.compare.tables import (
     Table,
@@ -150,7 +150,7 @@ def _ranks(folder: Path, rows: Sequence[Row], names: Sequence[str]) -> tuple[Dra
     caption = f"Average ranks over {ranking.num_blocks} blocks of data set, shots and draw; 1 is best"
     text = (
         f"Ranks of test accuracy within each draw; a failed fit has the last one. Friedman's test of equal "
-        f"ranks: p = {ranking.p_value:.2g}. Bars join methods whose ranks differ by less than "
+        f"ranks: {p_text(ranking.p_value)}. Bars join methods whose ranks differ by less than "
         f"{ranking.critical_difference:.2f}, the critical difference of Nemenyi's test at 5%. The draws of "
         "one seed share examples between shots, and all draws share the test set, so blocks are not quite "
         "independent and both tests are too sure."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mpnn.compare.results import Row
 from mpnn.compare.statistics import Series, list_series
 
-__all__ = ["Ranking", "critical_difference", "holm", "rank_methods", "signed_rank_p"]
+__all__ = ["Ranking", "critical_difference", "holm", "p_text", "rank_methods", "signed_rank_p"]
 
 LEVEL = 0.05
 
@@ -76,6 +76,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected.tolist()
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value for people."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def critical_difference(num_methods: int, num_blocks: int) -> float:

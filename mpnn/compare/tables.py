@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mpnn.compare.results import Row
-from mpnn.compare.significance import holm, signed_rank_p
+from mpnn.compare.significance import holm, p_text, signed_rank_p
 from mpnn.compare.statistics import (
     Series,
     Summary,
@@ -109,7 +109,7 @@ def cost_table(rows: Sequence[Row], dataset: str) -> Table:
         (
             Cell(series.label),
             _number_cell(series.train_seconds(shots), ".3g"),
-            _number_cell(series.compile_seconds(shots), ".3g"),
+            _number_cell(series.compile_seconds(shots), ".2g"),
             _number_cell(_mean(series.summary(shots, "predict_seconds")), ".3g"),
             _number_cell(series.most(shots, _peak_mebibytes), ",.0f"),
             _number_cell(series.most(shots, _grown_mebibytes), ",.0f"),
@@ -242,7 +242,7 @@ def _difference_cell(differences: Sequence[float], p_value: float | None) -> Cel
         return Cell(f"{difference.mean:+.1f}", difference.mean)
     text = f"{difference.mean:+.1f} ± {difference.half_width:.1f}"
     strong = abs(difference.mean) > difference.half_width
-    return Cell(text, difference.mean, strong, "" if p_value is None else f"p {p_value:.2g}")
+    return Cell(text, difference.mean, strong, "" if p_value is None else p_text(p_value))
 
 
 Place = tuple[str, int]

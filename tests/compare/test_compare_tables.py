@@ -51,7 +51,7 @@ def test_differences_are_paired_by_draw():
     rows += [make_row("b", 2, draw, value) for draw, value in enumerate([0.2, 0.6, 1.0])]
     rows += [make_row("c", 2, 2, 0.8)]
     table = paired_table(rows, "digits")
-    assert texts(table) == [["b", "+10.0 ± 0.0 (p 0.25)"], ["c", "-10.0"]]
+    assert texts(table) == [["b", "+10.0 ± 0.0 (p = 0.25)"], ["c", "-10.0"]]
     assert "3 draws allow no less than 0.25, corrected 0.25" in table.note
     assert table.rows[0][1].strong
     assert paired_table(rows[:3], "digits") is None
@@ -69,8 +69,8 @@ def test_p_values_are_corrected_for_the_whole_table():
     rows += [make_row("b", 2, draw, 0.6 + 0.01 * draw) for draw in range(8)]
     rows += [make_row("b", 4, draw, 0.5 + 0.01 * (draw - 3)) for draw in range(8)]
     (_, two, four), *_ = paired_table(rows, "digits").rows
-    assert two.detail == f"p {2 * 2 / 2**8:.2g}"
-    assert float(four.detail.split()[1]) > 0.05
+    assert two.detail == f"p = {2 * 2 / 2**8:.2g}"
+    assert float(four.detail.split()[2]) > 0.05
     assert not four.strong
 
 
