@@ -5,6 +5,7 @@ light or dark theme; beside the Markdown it is a PNG on white.
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from mpnn.compare.statistics import Series
 
@@ -28,6 +29,7 @@ __all__ = [
     "new_figure",
     "render_png",
     "render_svg",
+    "round_ticks",
     "shorten",
 ]
 
@@ -76,13 +78,28 @@ def new_figure(
     return figure, axes
 
 
-def log_ticks(axes: Axes, ticks: Sequence[float] | None = None) -> None:
-    """Make the x axis logarithmic, with plain numbers at these ticks or at the powers of ten."""
+def log_ticks(axes: Axes, ticks: Sequence[float]) -> None:
+    """Make the x axis logarithmic, with plain numbers at these ticks."""
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(FixedLocator(ticks) if ticks else LogLocator())
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def round_ticks(values: Sequence[float]) -> list[float]:
+    """Return at most seven round numbers between the least and the largest of positive values."""
+    low, high = min(values) / 1.1, max(values) * 1.1
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    choices = ((3, (1,)), (2, (1,)), (1, (1,)), (1, (1, 3)), (1, (1, 2, 5)), (1, (1, 1.5, 2, 3, 5, 7)))
+    for stride, steps in choices:
+        finer = [step * 10.0**power for power in powers if power % stride == 0 for step in steps]
+        finer = [tick for tick in finer if low <= tick <= high]
+        if len(finer) > 7:
+            break
+        ticks = finer
+    return ticks
 
 
 def render_svg(figure: Figure, name: str) -> str:
@@ -120,6 +137,10 @@ def draw_lines(
     leaders: bool,
 ) -> None:
     """Draw each line in its method's colour, dashed if Bayesian, and write its name beside its end."""
+    height = max(FIGURE_INCHES[1], LABEL_GAP * len(lines) / 72 / AXES[3])  # as high as the column of names
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.set_size_inches(FIGURE_INCHES[0], height)
     ends = []
     for series in lines:
         style = line_style(names, series.name) | {
@@ -129,7 +150,7 @@ def draw_lines(
         }
         ends.append((*draw(series, style), style, series.label))
     axes.margins(x=0.05, y=0.06)
-    _label_ends(axes, ends, leaders)
+    _label_ends(axes, ends, leaders, gap=LABEL_GAP / (AXES[3] * height * 72))
 
 
 def line_style(names: Sequence[str], name: str) -> dict[str, Any]:
@@ -144,14 +165,15 @@ def shorten(label: str) -> str:
     return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…"
 
 
-def _label_ends(axes: Axes, ends: list[tuple[float, float, dict[str, Any], str]], leaders: bool) -> None:
+def _label_ends(
+    axes: Axes, ends: list[tuple[float, float, dict[str, Any], str]], leaders: bool, gap: float
+) -> None:
     """Write the names in a column right of the axes, spread so that none overlaps.
 
     Each is joined to the end of its line by a leader, or has the line's marker before it.
     """
-    height = AXES[3] * FIGURE_INCHES[1] * 72
     wished = [axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1] for x, y, *_ in ends]
-    places = _spread(wished, LABEL_GAP / height)
+    places = _spread(wished, gap)
     for (x, y, style, label), place in zip(ends, places, strict=True):
         colour = style["color"]
         arrow = {

@@ -16,6 +16,7 @@ from mpnn.compare.drawing import (
     line_style,
     log_ticks,
     new_figure,
+    round_ticks,
     shorten,
 )
 from mpnn.compare.significance import Ranking
@@ -50,14 +51,12 @@ def accuracy_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
 def seconds_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
     """Draw test accuracy against training seconds; one point a number of shots, joined in order."""
     figure, axes = new_figure("training seconds (median of warm fits)")
-    log_ticks(axes)
-    draw_lines(
-        axes,
-        names,
-        lines,
-        _path(axes, lambda series, count: max(series.train_seconds(count) or 0.0, 1e-4)),
-        leaders=False,
-    )
+
+    def seconds(series: Series, count: int) -> float:
+        return max(series.train_seconds(count) or 0.0, 1e-4)
+
+    log_ticks(axes, round_ticks([seconds(series, count) for series in lines for count in series.rows]))
+    draw_lines(axes, names, lines, _path(axes, seconds), leaders=False)
     return figure
 
 

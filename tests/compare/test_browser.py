@@ -8,9 +8,11 @@ import subprocess
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium here; apt-get install chromium"),
+]
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -74,8 +76,6 @@ addEventListener("message", event => {
 @pytest.fixture(scope="module", params=["light", "dark"])
 def seen(request, page, tmp_path_factory):
     """What the browser found at each width, in a light and in a dark theme."""
-    if BROWSER is None:
-        pytest.skip("no Chromium here; apt-get install chromium")
     folder = tmp_path_factory.mktemp("browser")
     text = page.read_text().replace("<title>", LISTEN + "<title>").replace("</body>", MEASURE + "</body>")
     (folder / "probe.html").write_text(text)

@@ -3,7 +3,9 @@ import re
 import pytest
 
 from mpnn.compare import ConfigError, write_report
-from mpnn.compare.drawing import COLOURS, GRID, INK, _spread
+from mpnn.compare.drawing import COLOURS, GRID, INK, _spread, round_ticks
+from mpnn.compare.plots import accuracy_figure
+from mpnn.compare.statistics import Series
 
 
 def test_the_report_is_whole_and_self_contained(page):
@@ -70,6 +72,31 @@ def test_markdown_names_its_figures(page):
 def test_refuses_a_folder_without_results(tmp_path):
     with pytest.raises(ConfigError, match="holds no results"):
         write_report(tmp_path)
+
+
+def test_many_names_fit_beside_the_axes():
+    rows = [{"scores": {"predict": {"accuracy": 0.5}}, "train_seconds": 1.0, "cold": False}]
+    names = [f"method {number}" for number in range(40)]
+    lines = [Series(name, name, "predict", "digits", {10: rows}) for name in names]
+    figure = accuracy_figure(names, lines)
+    places = [text.get_position()[1] for text in figure.axes[0].texts]
+    assert len(places) == 40
+    assert 0 <= min(places) <= max(places) <= 1
+    looks = {(line.get_color(), line.get_marker()) for line in figure.axes[0].lines}
+    assert len(looks) == 40
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([1.2, 2.9], [1.5, 2, 3]),
+        ([0.002, 11.0], [0.01, 0.1, 1, 10]),
+        ([0.03, 0.4, 2.0], [0.05, 0.1, 0.2, 0.5, 1, 2]),
+        ([1e-4, 1e4], [1e-4, 1e-2, 1, 1e2, 1e4]),
+    ],
+)
+def test_ticks_are_round_and_few(values, ticks):
+    assert round_ticks(values) == pytest.approx(ticks)
 
 
 def test_labels_keep_their_order_and_distance():

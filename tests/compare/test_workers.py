@@ -13,6 +13,7 @@ from mpnn.compare import ConfigError, MethodConfig, load_config, run_comparison
 from mpnn.compare.jobs import list_jobs
 from mpnn.compare.memory import mark_memory, peak_memory
 from mpnn.compare.results import read_rows
+from mpnn.compare.workers import run_in_processes
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 
@@ -82,6 +83,24 @@ def test_workers_find_the_same(tiny, tmp_path):
     assert json.loads((tmp_path / "two" / "environments.json").read_text())[0]["workers"] == 2
 
 
+def die_with_the_first_job(connection, config, artifacts):
+    """Stands for a worker whose fit ends the process."""
+    connection.send(None)
+    connection.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_dead_worker_is_replaced(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("mpnn.compare.workers._work", die_with_the_first_job)
+    jobs, begun = list_jobs(tiny)[:2], []
+    done = list(run_in_processes(jobs, tiny, tmp_path, 1, begun.append))
+    assert [job for job, _ in done] == begun == jobs
+    for job, row in done:
+        assert row["key"] == job.key
+        assert row["error"].startswith("WorkerDied: the process was ended by SIGKILL, often")
+
+
+@pytest.mark.slow
 def test_a_dead_worker_is_a_row_and_ctrl_c_resumes(script, tmp_path):
     command, config = script("{ fatal = true }")
     survived, errors = stop_after_two_rows(command, tmp_path / "run", signal.SIGINT)
