@@ -166,7 +166,7 @@ def figure(folder: Path) -> None:
 
     panels = [
         ("bemi_mnist", 10, "MNIST 4 vs 9, 10 images each, 5 draws"),
-        "bemi_mnist_1_8",
+        ("bemi_mnist_1_8", 10, "MNIST 1 vs 8, 10 images each, 3 draws"),
         ("bemi_digits", 10, "digits, 45 pairs, 10 images a class"),
     ]
     canvas, axes = plt.subplots(len(panels), 1, figsize=(9.5, 5.5 * len(panels)))
