@@ -82,6 +82,12 @@ def test_compares_and_reports(config, capsys):
         (["compare", "--draws", "2", "tiny.toml"], "name the config right after `compare`"),
         (["compare", "missing.toml"], "cannot read the config missing.toml"),
         (["compare", "tiny.toml", "--draws", "0"], "draws must be at least 1, got 0"),
+        (["compare", "tiny.toml", "--workers", "0"], "workers must be at least 1, got 0"),
+        (["compare", "tiny.toml", "--cluster-set", "mem_gb=8"], "--cluster-set needs --cluster PARTITION"),
+        (
+            ["compare", "tiny.toml", "--cluster", "long", "--cluster-set", "mem_gb"],
+            "cannot read the parameter 'mem_gb'; write KEY=VALUE",
+        ),
         (
             ["compare", "tiny.toml", "--only", "linera"],
             "--only: unknown method 'linera'; did you mean 'linear'",
