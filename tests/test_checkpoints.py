@@ -71,6 +71,7 @@ def save(folder, epoch, **options):
     save_state(folder, begin(epoch), epoch=epoch, key=KEY, **{"spec": SPEC, **options})
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
     arguments = [sys.executable, "-c", KILLED_RUN, str(tmp_path / "run"), str(Path(__file__).parent)]
     assert subprocess.run(arguments, check=False).returncode == -9

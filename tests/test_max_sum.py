@@ -185,7 +185,7 @@ def test_padding_samples_are_silent():
         np.testing.assert_array_equal(one.posterior.field, other.posterior.field)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_learns_a_perceptron_from_a_teacher(seed):
     rng = np.random.default_rng(seed)
     inputs, teacher = rng.choice([-1.0, 1.0], size=(30, 101)), rng.choice([-1.0, 1.0], size=101)
@@ -197,6 +197,7 @@ def test_learns_a_perceptron_from_a_teacher(seed):
     np.testing.assert_array_equal(np.where(inputs @ np.sign(weights) >= 0, 1.0, -1.0), labels)
 
 
+@pytest.mark.slow
 def test_learns_two_digits():
     images, digits = load_digits(return_X_y=True)
     chosen = np.isin(digits, (3, 5))

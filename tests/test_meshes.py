@@ -55,7 +55,6 @@ def test_a_mesh_must_use_every_device(shape):
     "check",
     [
         "check_several_networks",
-        "check_errors",
         pytest.param("check_one_network", marks=pytest.mark.slow),
         pytest.param("check_ensembles", marks=pytest.mark.slow),
     ],

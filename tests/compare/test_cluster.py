@@ -10,6 +10,7 @@ pytest.importorskip("submitit", reason="pip install 'mpnn[cluster]'")
 LOCAL = Cluster("local", {"timeout_min": 5})
 
 
+@pytest.mark.slow
 def test_submitted_jobs_become_rows(tiny, tmp_path):
     config = replace(tiny, shots=(2,), draws=1)
     rows = run_comparison(config, tmp_path, workers=2, cluster=LOCAL)

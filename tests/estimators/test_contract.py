@@ -20,9 +20,7 @@ pytestmark = [
 QUICK = {"num_sweeps": 3, "rounding": "mode"}
 
 
-@parametrize_with_checks(
-    [MessagePassingClassifier(**QUICK), PairwiseVoteClassifier(MessagePassingClassifier(**QUICK))]
-)
+@parametrize_with_checks([PairwiseVoteClassifier(MessagePassingClassifier(**QUICK))])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -30,6 +28,7 @@ def test_scikit_learn_checks(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(
     [
+        MessagePassingClassifier(**QUICK),
         MessagePassingClassifier(),
         PairwiseVoteClassifier(),
         MessagePassingClassifier(hidden=(31,), weights=3, rule="amp", batch_size=8, num_epochs=5),

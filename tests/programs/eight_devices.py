@@ -16,7 +16,7 @@ from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems
 
-SPEC = NetworkSpec((12, 16, 6, 4), rule="amp", output="argmax", weights="ternary", sweeps_per_batch=2)
+SPEC = NetworkSpec((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
 SCHEDULES = Schedules(damping=0.3)
 HYPER = jax.tree.map(lambda leaf: leaf[0], SCHEDULES.at(jnp.arange(1), SPEC.num_layers))
 INPUTS = jax.random.normal(jax.random.key(1), (64, 12))
@@ -70,6 +70,7 @@ def assert_same_ensemble(base):
 
 def check_several_networks():
     assert_same({"networks": 2, "data": 2, "model": 2}, train_several, training._epoch_of_many)
+    check_errors()
 
 
 def check_one_network():
