@@ -90,6 +90,7 @@ def finish(processes):
     finally:
         for process in processes:
             process.kill()
+            process.wait()
 
 
 def row_of(output):
@@ -108,7 +109,8 @@ def test_two_processes_train_what_one_trains_though_one_is_killed(tmp_path):
     while not list(together.glob("checkpoints/*/3*")) and time.monotonic() < limit:
         time.sleep(0.05)
     processes[1].send_signal(signal.SIGKILL)
-    processes[0].wait(timeout=300)  # JAX ends the processes that have lost one
+    for process in processes:  # JAX ends those that have lost one
+        process.wait(timeout=300)
     assert not (together / "results.jsonl").read_text()
 
     finish(start(config, together, 2, "--networks", "2", "--data", "2"))
