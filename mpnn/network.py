@@ -302,7 +302,7 @@ def hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> 
 
 
 def _some(weights: Array) -> Array:
-    """Every n-th row, so that about :data:`OBSERVED_WEIGHTS` are left; all would cost a tenth of a step."""
+    """Every n-th row, so that about :data:`OBSERVED_WEIGHTS` are left: these are numbers to look at."""
     num_rows, num_columns = weights.shape
     return weights[:: max(1, num_rows * num_columns // OBSERVED_WEIGHTS)]
 
