@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mpnn.compare import tables as tables_of_report
+
 NAMES = (
     "bemi_mnist",
     "bemi_mnist_1_8",
@@ -128,29 +130,44 @@ def stage_table(folder: Path, name: str) -> None:
         if row["shots"] == shots:
             methods[row["name"]].append(row["stages"])
     print(f"\n#### stages of {name}, {shots} a class\n")
-    print("| method | stage | proved | start | objective | bound | first solution, s | kept | non-zero |")
-    print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    heads = "proved | start | objective | bound | gap, % | first solution, s | kept | non-zero"
+    print(f"| method | stage | {heads} |")
+    print("| --- | --- |" + " ---: |" * 8)
     for method, fits in methods.items():
         for stage in fits[0]:
             found = [fit[stage] for fit in fits if stage in fit]
             total = sum(sum(one["statuses"].values()) for one in found)
             proved = sum(one["statuses"].get("optimal", 0) for one in found)
-            columns = (("start_objective", 0), ("objective", 0), ("bound", 0), ("first_seconds", 2))
-            columns += (("kept", 1), ("nonzero", 0))
+            columns = (("start_objective", 0), ("objective", 0), ("bound", 0), ("gap", 0, 100))
+            columns += (("first_seconds", 2), ("kept", 1), ("nonzero", 0))
             cells = [method, stage, f"{proved} of {total}", *(mean(found, *column) for column in columns)]
             print("| " + " | ".join(cells) + " |")
 
 
-def mean(stages: list[dict], key: str, digits: int) -> str:
-    """Mean of one value over stages that have it."""
-    values = [stage[key] for stage in stages if stage[key] is not None]
+def mean(stages: list[dict], key: str, digits: int, factor: float = 1.0) -> str:
+    """Mean of one value, times a factor, over stages that have it."""
+    values = [factor * stage[key] for stage in stages if stage[key] is not None]
     return f"{np.mean(values):.{digits}f}" if values else "–"
+
+
+def label_status_table(folder: Path, name: str) -> None:
+    """Shares of the label statuses of votes among more than two classes."""
+    rows = [row for group in read(folder, name).values() for row in group if not row["error"]]
+    table = tables_of_report.label_status_table(rows, rows[0]["dataset"]) if rows else None
+    if table is None or not any(cell.value for cells in table.rows for cell in cells[2:-1]):
+        return
+    print(f"\n#### {table.title}\n")
+    print("| " + " | ".join(table.columns) + " |")
+    print("| --- |" + " ---: |" * (len(table.columns) - 1))
+    for cells in table.rows:
+        print("| " + " | ".join(cell.text for cell in cells) + " |")
 
 
 def tables(folder: Path) -> None:
     """Print the tables of every comparison."""
     for name in NAMES:
         accuracy_table(folder, name)
+        label_status_table(folder, name)
         robustness_table(folder, name)
         stage_table(folder, name)
 
