@@ -109,68 +109,44 @@ def _same_network(params: Mapping[str, Any]) -> Any:
     )
 
 
-def _single_neuron(**params: Any) -> Any:
-    from mpnn.solvers import SingleNeuronClassifier
+def _named(name: str) -> Callable[..., Any]:
+    """Return what builds a classifier of `mpnn.solvers`, which is imported on first use."""
 
-    return SingleNeuronClassifier(**params)
+    def build(**params: Any) -> Any:
+        from mpnn import solvers
 
+        return getattr(solvers, name)(**params)
 
-def _local_search(**params: Any) -> Any:
-    from mpnn.solvers import LocalSearchClassifier
-
-    return LocalSearchClassifier(**params)
-
-
-def _toro_icarte(**params: Any) -> Any:
-    from mpnn.solvers import ToroIcarteClassifier
-
-    return ToroIcarteClassifier(**params)
+    return build
 
 
-def _integer_network(**params: Any) -> Any:
-    from mpnn.solvers import IntegerNetworkClassifier
-
-    return IntegerNetworkClassifier(**params)
-
-
-def _bdnn(**params: Any) -> Any:
-    from mpnn.solvers import BDNNClassifier
-
-    return BDNNClassifier(**params)
-
-
-def _data_splitting(**params: Any) -> Any:
-    from mpnn.solvers import DataSplittingClassifier
-
-    return DataSplittingClassifier(**params)
-
-
-def _batch_averaging(**params: Any) -> Any:
-    from mpnn.solvers import BatchAveragingClassifier
-
-    return BatchAveragingClassifier(**params)
-
-
-BDNN = solver_vote(_bdnn, "Bah and Kurtz: step networks with the fewest training errors, one per pair")
+BDNN = solver_vote(
+    _named("BDNNClassifier"), "Bah and Kurtz: step networks with the fewest training errors, one per pair"
+)
 BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
 SINGLE_NEURON = solver_vote(
-    _single_neuron, "One ternary neuron per pair of classes by linear or integer programming"
+    _named("SingleNeuronClassifier"),
+    "One ternary neuron per pair of classes by linear or integer programming",
 )
 LOCAL_SEARCH = solver_vote(
-    _local_search, "Few-bit networks by iterated local search, one per pair of classes"
+    _named("LocalSearchClassifier"), "Few-bit networks by iterated local search, one per pair of classes"
 )
 TORO_ICARTE = solver_network(
-    _toro_icarte, "Toro Icarte et al.: one network, every output of every sample a constraint"
+    _named("ToroIcarteClassifier"),
+    "Toro Icarte et al.: one network, every output of every sample a constraint",
 )
 INTEGER_NETWORK = solver_network(
-    _integer_network, "Thorbjarnarson and Yorke-Smith: one network, errors or margins counted"
+    _named("IntegerNetworkClassifier"),
+    "Thorbjarnarson and Yorke-Smith: one network, errors or margins counted",
 )
 BATCH_AVERAGING = solver_network(
-    _batch_averaging, "Thorbjarnarson and Yorke-Smith: one network, the average of programs on batches"
+    _named("BatchAveragingClassifier"),
+    "Thorbjarnarson and Yorke-Smith: one network, the average of programs on batches",
 )
 DATA_SPLITTING = solver_network(
-    _data_splitting, "Kurtz and Bah: one step network on ever finer sets of the samples"
+    _named("DataSplittingClassifier"), "Kurtz and Bah: one step network on ever finer sets of the samples"
 )
 DATA_SPLITTING_VOTE = solver_vote(
-    _data_splitting, "Kurtz and Bah: step networks on ever finer sets of the samples, one per pair of classes"
+    _named("DataSplittingClassifier"),
+    "Kurtz and Bah: step networks on ever finer sets of the samples, one per pair of classes",
 )
