@@ -28,6 +28,7 @@ from experiments.runs import follow_jobs, read_config, run_jobs
 from mpnn import meshes, network, prediction
 from mpnn.checkpoints import restore_state, save_state
 from mpnn.compare.config import ConfigError
+from mpnn.compare.results import row_key
 from mpnn.data import Dataset, load_dataset
 from mpnn.fields import Hyper
 from mpnn.inputs import fit_transform_of
@@ -105,60 +106,96 @@ def _shared_numbers(config: Config) -> dict[str, Any]:
 def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     """Train the seeds of one model side by side, going on from the last checkpoint."""
     model = Model(**job["model"])
-    (x_train, y_train), (x_test, y_test), num_outputs = _samples(config, data)
-    spec = NetworkSpec(
-        widths=(x_train.shape[1], *model.hidden, num_outputs),
+    (inputs, labels), test, num_outputs = _samples(config, data)
+    spec = _spec(model, inputs.shape[1], num_outputs)
+    schedules = Schedules(**model.numbers)
+    hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
+    keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
+    state = jax.jit(jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field)))(keys)
+    watch = _Watch(config, model.name, spec, hyper, keys, test, output / "checkpoints" / row_key(job))
+    labels = jnp.broadcast_to(labels, (len(config.seeds), len(labels)))
+    rows = jnp.broadcast_to(jnp.arange(labels.shape[1], dtype=jnp.int32), labels.shape)
+    state, _ = train_many(
+        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
+        spec,
+        watch.restored(state),
+        Problems(inputs, rows, labels),
+        schedules,
+        num_epochs=config.num_epochs,
+        batch_size=config.batch_size,
+        first_epoch=watch.done,
+        on_epoch=watch,
+    )
+    return {**watch.curve[-1], "curve": watch.curve, "weights_sha256": _digest(spec, state, hyper)}
+
+
+def _spec(model: Model, num_inputs: int, num_outputs: int) -> NetworkSpec:
+    return NetworkSpec(
+        widths=(num_inputs, *model.hidden, num_outputs),
         weights=model.weights,
         rule=model.rule,
         density=model.density,
         sweeps_per_batch=model.sweeps_per_batch,
         output="binary_label" if num_outputs == 1 else "argmax",
     )
-    schedules = Schedules(**model.numbers)
-    hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
-    keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
-    init = jax.jit(jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field)))
-    folder = output / "checkpoints" / sha256(repr(job).encode()).hexdigest()[:16]
-    state, first_epoch, curve = init(keys), 0, []
-    if folder.is_dir():
-        restored = restore_state(folder, spec, like=state)
-        state, first_epoch, curve = restored.state, restored.epoch, restored.metadata["curve"]
-    score = partial(_errors, spec, hyper=hyper, inputs=meshes.place(x_test), labels=meshes.place(y_test))
-    times = [perf_counter()]
 
-    def on_epoch(epoch: int, state: State, info: Info) -> None:
-        done = epoch + 1
-        if done % config.evaluate_every and done != config.num_epochs:
+
+def _digest(spec: NetworkSpec, state: State, hyper: Hyper) -> str:
+    """Hash of the discrete weights, the same on every mesh that trains the same networks."""
+    decode = jax.jit(jax.vmap(lambda own: prediction.decode(spec, own, hyper)))
+    weights = meshes.to_host(decode(meshes.place_weights(state, meshes.NETWORKS)))
+    return sha256(b"".join(layer.tobytes() for layer in weights)).hexdigest()
+
+
+class _Watch:
+    """Measures, prints and checkpoints every few epochs, on all processes alike.
+
+    curve : what was measured, a table a time; done : epochs that the last checkpoint holds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        spec: NetworkSpec,
+        hyper: Hyper,
+        keys: Array,
+        test: tuple[Array, Array],
+        folder: Path,
+    ) -> None:
+        self.config, self.name, self.spec, self.hyper, self.keys = config, name, spec, hyper, keys
+        self.test, self.folder = meshes.place(test), folder
+        self.curve: list[dict[str, Any]] = []
+        self.began = perf_counter()
+
+    @property
+    def done(self) -> int:
+        return self.curve[-1]["epoch"] if self.curve else 0
+
+    def restored(self, state: State) -> State:
+        """Return the last checkpoint's state; the one given, where there is none."""
+        if not self.folder.is_dir():
+            return state
+        restored = restore_state(self.folder, self.spec, like=state)
+        self.curve = restored.metadata["curve"]
+        return restored.state
+
+    def __call__(self, epoch: int, state: State, info: Info) -> None:
+        epoch += 1  # epochs done
+        if epoch % self.config.evaluate_every and epoch != self.config.num_epochs:
             return
         jax.block_until_ready(state)
-        times.append(perf_counter())
-        errors = {"train": jnp.mean(info.error, axis=(1, 2)), **score(state)}
-        epochs_since = done - (curve[-1]["epoch"] if curve else 0)
-        seconds = round((times[-1] - times[-2]) / epochs_since, 3)
-        curve.append({"epoch": done, "seconds_an_epoch": seconds, **_percent(errors)})
-        times[-1] = perf_counter()
+        seconds = round((perf_counter() - self.began) / (epoch - self.done), 3)
+        errors = {
+            "train": jnp.mean(info.error, axis=(1, 2)),
+            **_errors(self.spec, state, self.hyper, *self.test),
+        }
+        self.curve.append({"epoch": epoch, "seconds_an_epoch": seconds, **_percent(errors)})
         if jax.process_index() == 0:
-            print(model.name, curve[-1], flush=True)
-        save_state(folder, state, epoch=done, key=keys, spec=spec, metadata={"curve": curve}, keep=2)
-
-    labels = jnp.broadcast_to(y_train, (len(config.seeds), len(y_train)))
-    rows = jnp.broadcast_to(jnp.arange(len(y_train), dtype=jnp.int32), labels.shape)
-    state, _ = train_many(
-        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
-        spec,
-        state,
-        Problems(x_train, rows, labels),
-        schedules,
-        num_epochs=config.num_epochs,
-        batch_size=config.batch_size,
-        first_epoch=first_epoch,
-        on_epoch=on_epoch,
-    )
-    decide = jax.jit(jax.vmap(lambda own: prediction.decode(spec, own, hyper)))
-    weights = meshes.to_host(decide(meshes.place_weights(state, meshes.NETWORKS)))
-    digest = sha256(b"".join(layer.tobytes() for layer in weights)).hexdigest()
-    last = {name: value for name, value in curve[-1].items() if name != "epoch"}
-    return {**last, "curve": curve, "weights_sha256": digest}
+            print(self.name, self.curve[-1], flush=True)
+        about = {"curve": self.curve}
+        save_state(self.folder, state, epoch=epoch, key=self.keys, spec=self.spec, metadata=about, keep=2)
+        self.began = perf_counter()
 
 
 def _percent(shares: Mapping[str, Array]) -> dict[str, list[float]]:
