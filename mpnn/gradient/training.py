@@ -70,7 +70,7 @@ def _objective(
         batch.inputs,
         train=True,
         key=unit_key,
-        mask=batch.mask[:, None] if plan.uneven else None,
+        mask=batch.mask[:, None] > 0.0 if plan.uneven else None,
     )
     logits = method.logits(outputs)
     losses = LOSSES[method.loss](logits, batch.targets)

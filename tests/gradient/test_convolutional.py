@@ -38,8 +38,8 @@ def test_convolutional_blocks(block):
 def test_kernels_are_binary_and_real_layers_are_apart():
     X, y = load_digits(n_class=3, return_X_y=True)
     classifier = BinaryConvClassifier(
-        (8, 8, 1), "residual", ((4, 1),), stem=(4, 1), num_epochs=1, batch_size=50, random_state=0
-    ).fit(X[:50], y[:50])
+        (8, 8, 1), "residual", ((4, 1),), stem=(4, 1), num_epochs=1, batch_size=20, random_state=0
+    ).fit(X[:50], y[:50])  # the last batch is not full
     assert [set(np.unique(kernel)) for kernel in classifier.weights_] == [{-1, 1}]
     assert classifier.weights_[0].shape == (3, 3, 4, 4)
     assert classifier.predict_proba(X[:5]).shape == (5, 3)
