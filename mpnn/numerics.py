@@ -109,15 +109,15 @@ def sign_gradient(field: Array, x: Array) -> Array:
     """
     ratio, square = scaled_tail(x), _half_square(x)
     doubled = 2.0 * jnp.abs(field)
-    density = jnp.exp(-square)
-    odds = jnp.exp(-doubled)
+    density, odds = jnp.exp(-square), jnp.exp(-doubled)
     upper = 1.0 - density * ratio
-    agrees = density / (upper + odds * density * ratio)
-    # odds / density in one exponential: each factor alone may under- or overflow.
-    opposes = 1.0 / (jnp.exp(jnp.minimum(square - doubled, MAX_EXPONENT)) * upper + ratio)
     same_side = (field >= 0) == (x >= 0)
-    scale = jnp.sign(field) * -jnp.expm1(-doubled) * INVERSE_SQRT_TWO_PI
-    return scale * jnp.where(same_side, agrees, opposes)
+    agrees = upper + odds * density * ratio
+    # odds / density in one exponential: each factor alone may under- or overflow.
+    opposes = jnp.exp(jnp.minimum(square - doubled, MAX_EXPONENT)) * upper + ratio
+    # 1 - odds = tanh |field| (1 + odds), without the cancellation
+    scale = jnp.tanh(field) * (1.0 + odds) * INVERSE_SQRT_TWO_PI
+    return scale * jnp.where(same_side, density, 1.0) / jnp.where(same_side, agrees, opposes)
 
 
 def log_sign_partition(field: Array, x: Array) -> Array:
