@@ -48,6 +48,8 @@ class MethodConfig:
         The shots that this method runs at, for methods that cannot afford all of them; None: all.
     datasets
         The data sets that it runs on, likewise; None: all.
+    draws
+        It runs on the first so many draws, at least 1; None: on all.
     """
 
     name: str
@@ -55,11 +57,14 @@ class MethodConfig:
     params: dict[str, Any] = field(default_factory=dict)
     shots: tuple[int, ...] | None = None
     datasets: tuple[str, ...] | None = None
+    draws: int | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.name.strip()), "name must not be empty", 'name = "message passing"')
         if self.shots is not None:
             _check_shots(self.shots)
+        if self.draws is not None:
+            _check_draws(self.draws)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ class CompareConfig:
         _require(bool(self.datasets), "datasets must name at least one data set", 'datasets = ["digits"]')
         _require_unique(self.datasets, "datasets")
         _check_shots(self.shots)
-        _require(self.draws >= 1, f"draws must be at least 1, got {self.draws}", "draws = 5")
+        _check_draws(self.draws)
         _require(self.seed >= 0, f"seed must not be negative, got {self.seed}", "seed = 0")
         if self.test_limit is not None:
             _require(
@@ -291,6 +296,10 @@ def _require_unique(names: Iterable[Any], what: str) -> None:
     names = list(names)
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     _require(not twice, f"{what} must differ, got {', '.join(twice)} twice", "each one once")
+
+
+def _check_draws(draws: int) -> None:
+    _require(draws >= 1, f"draws must be at least 1, got {draws}", "draws = 5")
 
 
 def _check_shots(shots: tuple[int, ...]) -> None:

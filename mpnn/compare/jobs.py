@@ -30,7 +30,7 @@ class Job:
     def key(self) -> str:
         """The key of the job's row: a hash of all that decides it."""
         identity = to_jsonable(asdict(self))
-        for name in ("shots", "datasets"):  # which rows there are, not what one row holds
+        for name in ("shots", "datasets", "draws"):  # which rows there are, not what one row holds
             del identity["method"][name]
         for name in ("classes", "robustness"):
             if identity[name] is None:
@@ -76,7 +76,9 @@ def list_jobs(config: CompareConfig) -> list[Job]:
         for shots in config.shots
         for draw in range(config.draws)
         for method in config.methods
-        if shots in (method.shots or config.shots) and dataset in (method.datasets or config.datasets)
+        if draw < (method.draws or config.draws)
+        and shots in (method.shots or config.shots)
+        and dataset in (method.datasets or config.datasets)
     ]
 
 

@@ -48,12 +48,13 @@ def accuracy_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
     return figure
 
 
-def seconds_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
+def seconds_figure(names: Sequence[str], lines: Sequence[Series], field: str = "train_seconds") -> Figure:
     """Draw test accuracy against training seconds; one point a number of shots, joined in order."""
-    figure, axes = new_figure("training seconds (median of warm fits)")
+    whose = "training seconds" if field == "train_seconds" else "processor's seconds of training"
+    figure, axes = new_figure(f"{whose} (median of warm fits)")
 
     def seconds(series: Series, count: int) -> float:
-        return max(series.train_seconds(count) or 0.0, 1e-4)
+        return max(series.train_seconds(count, field) or 0.0, 1e-4)
 
     log_ticks(axes, round_ticks([seconds(series, count) for series in lines for count in series.rows]))
     draw_lines(axes, names, lines, _path(axes, seconds), leaders=False)

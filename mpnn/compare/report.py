@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mpnn.compare import plots
 from mpnn.compare.config import ConfigError
 from mpnn.compare.drawing import render_png, render_svg
+from mpnn.compare.paired import overall_table, paired_table
 from mpnn.compare.pictures import (
     Confusion,
     WeightPictures,
@@ -28,7 +29,6 @@ from mpnn.compare.tables import (
     headline_table,
     label_status_table,
     model_table,
-    paired_table,
     robustness_table,
 )
 
@@ -47,11 +47,11 @@ class Section(NamedTuple):
     """What the report says about one data set."""
 
     dataset: str
-    headline: Table
+    headlines: tuple[Table, ...]
     tables: tuple[Table, ...]
     figures: tuple[Drawn, ...]
-    confusion: Confusion | None
-    weights: WeightPictures | None
+    confusions: tuple[Confusion, ...]
+    weights: tuple[WeightPictures, ...]
 
 
 def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
@@ -77,59 +77,84 @@ def write_report(folder: str | Path) -> Path:
     present = {row["dataset"] for row in rows}
     datasets = [name for name in config["datasets"] if name in present]
     names = [method["name"] for method in config["methods"]]
-    sections = [_section(folder, rows, names, dataset) for dataset in datasets]
+    environments = read_json(folder / "environments.json", default=[])
+    sections = [
+        _section(folder, rows, names, dataset, _seconds_field(rows, environments)) for dataset in datasets
+    ]
     context = {
         "config": config,
+        "origin": _origin(config, environments),
         "config_text": json.dumps(config, indent=2),
-        "environments": read_json(folder / "environments.json", default=[]),
+        "environments": environments,
         "num_rows": len(rows),
         "num_missing": _num_asked(config) - len(rows),
         "num_errors": sum(bool(row["error"]) for row in rows),
         "problems": _problems(rows),
         "sections": sections,
-        "ranks": _ranks(folder, rows, names),
+        "ranks": _ranks(folder, rows, config),
     }
     _write_template(folder / "report.md", "report.md.jinja", context)
     return _write_template(folder / "report.html", "report.html.jinja", context)
 
 
 def _num_asked(config: dict[str, Any]) -> int:
-    """Count the rows of the whole config; in older ones, methods do not choose data sets."""
-    problems = 0
+    """Count the rows of the whole config; in older ones, methods do not choose data sets or draws."""
+    rows = 0
     for method in config["methods"]:
         shots = set(config["shots"]) & set(method["shots"] or config["shots"])
         datasets = set(config["datasets"]) & set(method.get("datasets") or config["datasets"])
-        problems += len(shots) * len(datasets)
-    return config["draws"] * problems
+        rows += len(shots) * len(datasets) * min(config["draws"], method.get("draws") or config["draws"])
+    return rows
 
 
-def _section(folder: Path, rows: Sequence[Row], names: Sequence[str], dataset: str) -> Section:
+def _origin(config: dict[str, Any], environments: Sequence[dict[str, Any]]) -> str:
+    """Name the config and the commits behind the rows."""
+    commits = dict.fromkeys(run.get("git_commit") for run in environments)
+    known = [commit for commit in commits if commit]
+    return f"{config['name']}, commit {', '.join(known)}" if known else config["name"]
+
+
+def _seconds_field(rows: Sequence[Row], environments: Sequence[dict[str, Any]]) -> str:
+    """Return the fairest clock of all rows: the processor's, if it alone computed and every row has it."""
+    only_cpu = all(run.get("device", "").endswith(" cpu") for run in environments)
+    counted = all("train_cpu_seconds" in row for row in rows if not row["error"])
+    return "train_cpu_seconds" if only_cpu and counted else "train_seconds"
+
+
+def _section(folder: Path, rows: Sequence[Row], names: Sequence[str], dataset: str, clock: str) -> Section:
     lines = list_series(rows, dataset)
+    headlines = [headline_table(rows, dataset), overall_table(rows, dataset)]
     tables = [
         paired_table(rows, dataset),
         robustness_table(rows, dataset),
         *((cost_table(rows, dataset), model_table(rows, dataset)) if lines else ()),
         label_status_table(rows, dataset),
     ]
-    voter = next((series for series in lines if series.prediction == "vote"), None)
+    voters = [series for series in lines if series.prediction == "vote"]
     return Section(
         dataset,
-        headline_table(rows, dataset),
+        tuple(table for table in headlines if table),
         tuple(table for table in tables if table),
-        _figures(folder, lines, names, dataset) if lines else (),
-        read_confusion(voter, folder) if voter else None,
-        read_weights(voter, folder) if voter else None,
+        _figures(folder, lines, names, dataset, clock) if lines else (),
+        tuple(found for series in lines if (found := read_confusion(series, folder))),
+        tuple(shown for series in voters if (shown := read_weights(series, folder))),
     )
 
 
-def _figures(folder: Path, lines: Sequence[Series], names: Sequence[str], dataset: str) -> tuple[Drawn, ...]:
+def _figures(
+    folder: Path, lines: Sequence[Series], names: Sequence[str], dataset: str, clock: str
+) -> tuple[Drawn, ...]:
     """Draw what the rows of a data set have: accuracy against this and that, and calibration."""
     shots = max(count for series in lines for count in series.rows)
     bins = [(line, found) for line in lines if (found := read_reliability(line, folder)) is not None]
     most = f"at {shots} examples per class"
     drawn = [
         ("accuracy", "accuracy against shots; bands are 95% intervals", plots.accuracy_figure(names, lines)),
-        ("seconds", "accuracy against training time; points are shots", plots.seconds_figure(names, lines)),
+        (
+            "seconds",
+            "accuracy against training time; points are shots",
+            plots.seconds_figure(names, lines, clock),
+        ),
         ("links", "accuracy against links removed; points are shots", plots.links_figure(names, lines)),
         ("reliability", f"calibration {most}, draws together", plots.reliability_figure(names, bins)),
         ("noise", f"accuracy against input noise {most}", plots.robustness_figure(names, lines, "noise")),
@@ -142,9 +167,15 @@ def _figures(folder: Path, lines: Sequence[Series], names: Sequence[str], datase
     )
 
 
-def _ranks(folder: Path, rows: Sequence[Row], names: Sequence[str]) -> tuple[Drawn, str] | None:
+def _ranks(folder: Path, rows: Sequence[Row], config: dict[str, Any]) -> tuple[Drawn, str] | None:
     """Draw average ranks over all data sets, with what can be said of them; None of too little."""
-    ranking = rank_methods(rows)
+    names = [method["name"] for method in config["methods"]]
+    fewer = {
+        method["name"]
+        for method in config["methods"]
+        if (method.get("draws") or config["draws"]) < config["draws"]
+    }
+    ranking = rank_methods(rows, fewer)
     if ranking is None:
         return None
     caption = f"Average ranks over {ranking.num_blocks} blocks of data set, shots and draw; 1 is best"

@@ -4,7 +4,7 @@ After Demsar (2006), Statistical comparisons of classifiers over multiple data s
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -91,13 +91,13 @@ def critical_difference(num_methods: int, num_blocks: int) -> float:
     return quantile * math.sqrt(num_methods * (num_methods + 1) / (6 * num_blocks))
 
 
-def rank_methods(rows: Sequence[Row]) -> Ranking | None:
+def rank_methods(rows: Sequence[Row], fewer_draws: Collection[str] = ()) -> Ranking | None:
     """Rank every prediction of every method in each block of data set, shots and draw.
 
-    Methods that the config keeps from some data sets or shots are left out. A failed fit has the last rank.
-    None with fewer than three methods or two blocks.
+    Methods that the config keeps from some data sets or shots are left out, and those named in `fewer_draws`.
+    A failed fit has the last rank. None with fewer than three methods or two blocks.
     """
-    scores, names, labels, left_out = _complete_scores(rows)
+    scores, names, labels, left_out = _complete_scores(rows, fewer_draws)
     if scores.shape[0] < 2 or scores.shape[1] < 3:
         return None
     from scipy.stats import friedmanchisquare, rankdata
@@ -117,7 +117,9 @@ def rank_methods(rows: Sequence[Row]) -> Ranking | None:
     )
 
 
-def _complete_scores(rows: Sequence[Row]) -> tuple[NDArray, list[str], list[str], tuple[str, ...]]:
+def _complete_scores(
+    rows: Sequence[Row], fewer_draws: Collection[str]
+) -> tuple[NDArray, list[str], list[str], tuple[str, ...]]:
     """Return accuracies [blocks, lines], -inf where a fit failed; names and labels; what is left out."""
     lines: dict[str, list[Series]] = {}
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
@@ -125,7 +127,11 @@ def _complete_scores(rows: Sequence[Row]) -> tuple[NDArray, list[str], list[str]
             lines.setdefault(series.label, []).append(series)
     attempts = {label: _attempts(rows, group[0].name) for label, group in lines.items()}
     cells = {(row["dataset"], row["shots"]) for row in rows}
-    labels = [label for label in lines if {block[:2] for block in attempts[label]} == cells]
+    labels = [
+        label
+        for label, group in lines.items()
+        if {block[:2] for block in attempts[label]} == cells and group[0].name not in fewer_draws
+    ]
     left_out = tuple(label for label in lines if label not in labels)
     if not labels:
         return np.empty((0, 0)), [], [], left_out

@@ -12,6 +12,7 @@ __all__ = [
     "Summary",
     "list_series",
     "list_shots",
+    "mean_over_shots",
     "paired_differences",
     "removed_share",
     "summarize",
@@ -47,11 +48,14 @@ class Series(NamedTuple):
         values = [row["scores"][self.prediction].get(field) for row in self.rows.get(shots, [])]
         return [value for value in values if value is not None]
 
-    def train_seconds(self, shots: int) -> float | None:
-        """Return the median training time of warm fits; of the cold ones if there are no others."""
-        rows = self.rows.get(shots, [])
-        warm = [row["train_seconds"] for row in rows if not row["cold"]]
-        return median(warm or [row["train_seconds"] for row in rows]) if rows else None
+    def train_seconds(self, shots: int, field: str = "train_seconds") -> float | None:
+        """Return the median training time of warm fits; of the cold ones if there are no others.
+
+        The field "train_cpu_seconds" is the processor's time; rows of older versions have none.
+        """
+        rows = [row for row in self.rows.get(shots, []) if field in row]
+        warm = [row[field] for row in rows if not row["cold"]]
+        return median(warm or [row[field] for row in rows]) if rows else None
 
     def compile_seconds(self, shots: int) -> float | None:
         """Return how much longer cold fits took than warm ones, in the median; None without both."""
@@ -107,6 +111,16 @@ def paired_differences(series: Series, reference: Series, shots: int) -> list[fl
         for line in (series, reference)
     )
     return [100 * (ours[draw] - theirs[draw]) for draw in sorted(ours.keys() & theirs.keys())]
+
+
+def mean_over_shots(series: Series, shots: Iterable[int]) -> dict[int, float]:
+    """Return the mean accuracy over these numbers of shots, of each draw that has them all."""
+    found = [
+        {row["draw"]: row["scores"][series.prediction]["accuracy"] for row in series.rows.get(count, [])}
+        for count in shots
+    ]
+    draws = set.intersection(*map(set, found)) if found else set()
+    return {draw: fmean(accuracies[draw] for accuracies in found) for draw in sorted(draws)}
 
 
 def removed_share(row: Row) -> float | None:

@@ -1,17 +1,15 @@
 """The tables of a comparison, for the console, Markdown and HTML alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mpnn.compare.results import Row
-from mpnn.compare.significance import holm, p_text, signed_rank_p
 from mpnn.compare.statistics import (
     Series,
     Summary,
     list_series,
     list_shots,
-    paired_differences,
     removed_share,
     summarize,
 )
@@ -19,12 +17,14 @@ from mpnn.compare.statistics import (
 __all__ = [
     "Cell",
     "Table",
+    "accuracy_cell",
     "cost_table",
     "headline_table",
     "label_status_table",
     "model_table",
-    "paired_table",
+    "number_cell",
     "robustness_table",
+    "size_cells",
 ]
 
 
@@ -59,7 +59,7 @@ def headline_table(rows: Sequence[Row], dataset: str) -> Table:
     """Return test accuracy, mean ± standard deviation over draws, of every method at every shots."""
     shots = list_shots(rows, dataset)
     lines = [
-        (Cell(series.label), *(_accuracy_cell(series.summary(count)) for count in shots))
+        (Cell(series.label), *(accuracy_cell(series.summary(count)) for count in shots))
         for series in list_series(rows, dataset)
     ]
     failures = _failures(rows, dataset)
@@ -70,57 +70,27 @@ def headline_table(rows: Sequence[Row], dataset: str) -> Table:
     )
 
 
-def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
-    """Return how far each method is from the first one on the same draws; None without two methods."""
-    lines = list_series(rows, dataset)
-    if len(lines) < 2:
-        return None
-    reference, *others = lines
-    shots = list_shots(rows, dataset)
-    differences = {
-        (series.label, count): paired_differences(series, reference, count)
-        for series in others
-        for count in shots
-    }
-    corrected, least = _corrected_p(differences)
-    return Table(
-        f"{dataset}: accuracy minus that of {reference.label}, in points, with 95% interval",
-        ("method", *(f"{count} per class" for count in shots)),
-        tuple(
-            (
-                Cell(series.label),
-                *(
-                    _difference_cell(differences[series.label, n], corrected.get((series.label, n)))
-                    for n in shots
-                ),
-            )
-            for series in others
-        ),
-        "Differences on the same draws. Intervals (Student's, over draws) in bold exclude 0; they are not "
-        "corrected for the number of comparisons. p: Wilcoxon's signed-rank test, corrected by Holm's method "
-        f"for the {len(corrected)} comparisons of this table" + (f"; {least}." if least else "."),
-    )
-
-
 def cost_table(rows: Sequence[Row], dataset: str) -> Table:
     """Return seconds and memory at the largest number of shots."""
     shots = max(list_shots(rows, dataset))
     lines = [
         (
             Cell(series.label),
-            _number_cell(series.train_seconds(shots), ".3g"),
-            _number_cell(series.compile_seconds(shots), ".2g"),
-            _number_cell(_mean(series.summary(shots, "predict_seconds")), ".3g"),
-            _number_cell(series.most(shots, _peak_mebibytes), ",.0f"),
-            _number_cell(series.most(shots, _grown_mebibytes), ",.0f"),
+            number_cell(series.train_seconds(shots), ".3g"),
+            number_cell(series.train_seconds(shots, "train_cpu_seconds"), ".3g"),
+            number_cell(series.compile_seconds(shots), ".2g"),
+            number_cell(_mean(series.summary(shots, "predict_seconds")), ".3g"),
+            number_cell(series.most(shots, _peak_mebibytes), ",.0f"),
+            number_cell(series.most(shots, _grown_mebibytes), ",.0f"),
         )
         for series in list_series(rows, dataset)
     ]
     return Table(
         f"{dataset}: time and memory at {shots} examples per class",
-        ("method", "train s", "compile s", "predict s", "peak MiB", "grown MiB"),
+        ("method", "train s", "processor s", "compile s", "predict s", "peak MiB", "grown MiB"),
         tuple(lines),
-        "train s: median of warm fits, that is without compilation where more than one draw ran. compile s: "
+        "train s: median of warm fits, that is without compilation where more than one draw ran; processor "
+        "s: the same in seconds of the processor, of all threads; other work does not change it. compile s: "
         "how much longer a cold fit took, one that is the first of its method and size in its process. peak "
         "MiB: most that the process held during a fit, with Python, libraries and data; grown MiB: what of "
         "it came during the fit. Both are the most of any draw, and without the memory of accelerators.",
@@ -136,10 +106,10 @@ def model_table(rows: Sequence[Row], dataset: str) -> Table:
         lines.append(
             (
                 Cell(series.label),
-                _number_cell(train_accuracy.mean * 100 if train_accuracy else None, ".1f"),
-                _number_cell(_mean(series.summary(shots, "nll")), ".3f"),
-                _number_cell(_mean(series.summary(shots, "ece")), ".3f"),
-                *_size_cells(series, shots),
+                number_cell(train_accuracy.mean * 100 if train_accuracy else None, ".1f"),
+                number_cell(_mean(series.summary(shots, "nll")), ".3f"),
+                number_cell(_mean(series.summary(shots, "ece")), ".3f"),
+                *size_cells(series, shots),
             )
         )
     return Table(
@@ -168,7 +138,7 @@ def robustness_table(rows: Sequence[Row], dataset: str) -> Table | None:
     def cells(group: list[dict[str, Any]]) -> list[Cell]:
         values = [[score["accuracy"] for score in group]]
         values += [[score["robustness"][name] for score in group if "robustness" in score] for name in names]
-        return [_accuracy_cell(summarize(found)) for found in values]
+        return [accuracy_cell(summarize(found)) for found in values]
 
     return Table(
         f"{dataset}: test accuracy in % on disturbed inputs at {shots} examples per class",
@@ -225,7 +195,8 @@ def _failures(rows: Sequence[Row], dataset: str) -> list[tuple[Cell, ...]]:
     return lines
 
 
-def _accuracy_cell(summary: Summary | None) -> Cell:
+def accuracy_cell(summary: Summary | None) -> Cell:
+    """Return an accuracy in %, mean ± standard deviation; a dash for none."""
     if summary is None:
         return Cell("–")
     text = f"{100 * summary.mean:.1f}"
@@ -234,38 +205,8 @@ def _accuracy_cell(summary: Summary | None) -> Cell:
     return Cell(text, summary.mean)
 
 
-def _difference_cell(differences: Sequence[float], p_value: float | None) -> Cell:
-    difference = summarize(differences)
-    if difference is None:
-        return Cell("–")
-    if difference.half_width is None:
-        return Cell(f"{difference.mean:+.1f}", difference.mean)
-    text = f"{difference.mean:+.1f} ± {difference.half_width:.1f}"
-    strong = abs(difference.mean) > difference.half_width
-    return Cell(text, difference.mean, strong, "" if p_value is None else p_text(p_value))
-
-
-Place = tuple[str, int]
-
-
-def _corrected_p(differences: Mapping[Place, Sequence[float]]) -> tuple[dict[Place, float], str]:
-    """Return Holm's p-values of the places that have one, and what the draws allow at best."""
-    p_values = {
-        place: p_value
-        for place, found in differences.items()
-        if (p_value := signed_rank_p(found)) is not None
-    }
-    if not p_values:
-        return {}, ""
-    draws = max(len(found) for found in differences.values())
-    least = 2.0 ** (1 - draws)
-    return (
-        dict(zip(p_values, holm(list(p_values.values())), strict=True)),
-        f"{draws} draws allow no less than {least:.2g}, corrected {min(len(p_values) * least, 1.0):.2g}",
-    )
-
-
-def _number_cell(value: float | None, style: str) -> Cell:
+def number_cell(value: float | None, style: str) -> Cell:
+    """Return a number in a format; a dash for none."""
     return Cell("–") if value is None else Cell(format(value, style), value)
 
 
@@ -273,14 +214,14 @@ def _mean(summary: Summary | None) -> float | None:
     return summary.mean if summary else None
 
 
-def _size_cells(series: Series, shots: int) -> list[Cell]:
+def size_cells(series: Series, shots: int) -> list[Cell]:
     """Return bits, KiB and zeros of the discrete model; the marginals behind "bayes" are no such model."""
     if series.prediction == "bayes":
         return [Cell("–")] * 3
     return [
-        _number_cell(series.median_fact(shots, lambda row: row.get("weight_bits")), ".0f"),
-        _number_cell(series.median_fact(shots, _kibibytes), ",.1f"),
-        _number_cell(series.median_fact(shots, removed_share), ".1f"),
+        number_cell(series.median_fact(shots, lambda row: row.get("weight_bits")), ".0f"),
+        number_cell(series.median_fact(shots, _kibibytes), ",.1f"),
+        number_cell(series.median_fact(shots, removed_share), ".1f"),
     ]
 
 

@@ -1,12 +1,12 @@
 import pytest
 
+from mpnn.compare.paired import overall_table, paired_table
 from mpnn.compare.statistics import list_series, summarize
 from mpnn.compare.tables import (
     cost_table,
     headline_table,
     label_status_table,
     model_table,
-    paired_table,
     robustness_table,
 )
 
@@ -57,11 +57,28 @@ def test_differences_are_paired_by_draw():
     assert paired_table(rows[:3], "digits") is None
 
 
+def test_all_shots_together_are_one_number_a_draw():
+    rows = [make_row("a", shots, draw, 0.5 + 0.01 * shots) for shots in (2, 4) for draw in range(6)]
+    rows += [make_row("b", shots, draw, 0.6 + 0.01 * draw) for shots in (2, 4) for draw in range(6)]
+    rows += [make_row("c", 2, draw, 0.42) for draw in range(6)]
+    table = overall_table(rows, "digits")
+    first, second, third = texts(table)
+    # 0.5 + 0.03 on average; b has 0.625; c runs at 2 per class only, where a has 0.52
+    assert first[:2] == ["b", "62.5 ± 1.9"]
+    assert first[2].startswith("+9.5 ± 2.0 (p = 0.062")  # two comparisons, 2 / 2**6 each
+    assert second[:3] == ["a", "53.0 ± 0.0", "reference"]
+    assert third[:3] == ["c", "–", "-10.0 ± 0.0 (p = 0.062)"]
+    assert overall_table(rows[:12], "digits") is None
+
+
 def test_training_time_is_that_of_warm_fits():
     rows = [make_row("a", 2, 0, 0.5, cold=True, seconds=9.0), make_row("a", 2, 1, 0.5, seconds=2.0)]
     (series,) = list_series(rows, "digits")
     assert series.train_seconds(2) == 2.0
     assert list_series(rows[:1], "digits")[0].train_seconds(2) == 9.0
+    processor = [row | {"train_cpu_seconds": row["train_seconds"] / 2} for row in rows]
+    assert list_series(processor, "digits")[0].train_seconds(2, "train_cpu_seconds") == 1.0
+    assert series.train_seconds(2, "train_cpu_seconds") is None
 
 
 def test_p_values_are_corrected_for_the_whole_table():
@@ -81,7 +98,10 @@ def test_cost_is_taken_at_the_most_shots():
     rows += [make_row("a", 40, 1, 0.5, seconds=3.0) | memory[1]]
     table = cost_table([*rows, make_row("b", 40, 0, 0.5, seconds=2.0)], "digits")
     assert "40 examples" in table.title
-    assert texts(table) == [["a", "3", "5", "0.1", "160", "60"], ["b", "2", "–", "0.1", "–", "–"]]
+    assert texts(table) == [
+        ["a", "3", "–", "5", "0.1", "160", "60"],
+        ["b", "2", "–", "–", "0.1", "–", "–"],
+    ]
 
 
 def test_calibration_and_size():

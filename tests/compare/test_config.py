@@ -15,7 +15,11 @@ from mpnn.compare.config import (
     to_jsonable,
 )
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("few_shot_*.toml"))
+CONFIGS = [
+    path
+    for pattern in ("few_shot_*.toml", "headline*.toml")
+    for path in sorted((Path(__file__).parents[2] / "configs").glob(pattern))
+]
 
 
 def test_reads_a_file(tiny):
@@ -35,6 +39,7 @@ def test_reads_a_file(tiny):
         ("draws = 2", 'draws = "2"', "draws must be a whole number, got '2'; write e.g. draws = 5"),
         ("draws = 2", "draws = true", "draws must be a whole number, got True"),
         ("draws = 2", "draws = 0", "tiny.toml: draws must be at least 1, got 0"),
+        ("params =", "draws = 0\nparams =", "methods.1.: draws must be at least 1, got 0"),
         ("draws = 2", "draws = 2\nseed = -1", "seed must not be negative, got -1"),
         ("draws = 2", "test_limit = 0", "test_limit must be at least 1, got 0"),
         ("shots = [2, 4]", "shots = 2", r"shots must be a list, got 2; write e.g. shots = \[2, 10\]"),

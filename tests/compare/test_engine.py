@@ -36,6 +36,7 @@ def test_one_row_a_fitted_model(tiny, tmp_path):
         "params": {"C": 0.5},
         "shots": None,
         "datasets": None,
+        "draws": None,
     }
     environments = json.loads((tmp_path / "run" / "environments.json").read_text())
     assert environments[0]["command"] == "mpnn compare tiny.toml"
@@ -65,6 +66,16 @@ def test_a_method_may_have_its_own_shots(tiny, tmp_path, spies):
     run_comparison(dataclasses.replace(tiny, methods=methods), tmp_path)
     assert len(spies["spy"]) == 4
     assert len(spies["other_spy"]) == 2
+
+
+def test_a_method_may_have_fewer_draws(tiny, tmp_path, spies):
+    methods = (SPIES[0], dataclasses.replace(SPIES[1], draws=1))
+    rows = run_comparison(dataclasses.replace(tiny, methods=methods), tmp_path)
+    assert len(spies["spy"]) == 4
+    assert [row["draw"] for row in rows if row["name"] == "second"] == [0, 0]
+    assert "still missing" not in write_report(tmp_path).read_text()
+    all_draws = dataclasses.replace(tiny, methods=SPIES)
+    assert {row["key"] for row in rows} < {job.key for job in list_jobs(all_draws)}
 
 
 def test_a_method_may_have_its_own_data_sets(tiny, tmp_path, spies):

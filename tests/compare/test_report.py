@@ -15,7 +15,10 @@ def test_the_report_is_whole_and_self_contained(page):
     assert "Friedman" in html
     assert html.count("data:image/png;base64,") == 45  # digits; iris is a table
     assert "mpnn compare tiny.toml" in html
-    assert "confusion of message passing (vote)" in html
+    assert "<summary>message passing (vote) at 4 per class</summary>" in html  # confusions
+    assert "<summary>message passing at 4 per class</summary>" in html  # weights
+    assert "all numbers of examples together" in html
+    assert html.count('class="origin"') == 11 + 2 + 1  # figures; confusions of two data sets; weights
     assert "label status of the vote" in html
     assert "breaks: failed fits" in html
     assert "RuntimeError: no memory left" in html

@@ -81,6 +81,13 @@ def test_methods_that_do_not_run_everywhere_are_left_out():
     assert ranking.p_value == 1.0
 
 
+def test_methods_with_fewer_draws_cost_no_blocks():
+    rows = [row for name in "abc" for row in make_rows(name, [0.5, 0.6, 0.7])] + make_rows("slow", [0.9])
+    ranking = rank_methods(rows, {"slow"})
+    assert ranking.left_out == ("slow",)
+    assert ranking.num_blocks == 3
+
+
 def test_too_little_is_not_ranked():
     assert rank_methods(make_rows("a", [0.5, 0.6]) + make_rows("b", [0.5, 0.6])) is None
     assert rank_methods([row for name in "abc" for row in make_rows(name, [0.5])]) is None
