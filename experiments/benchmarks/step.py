@@ -60,7 +60,7 @@ def _sign(x: Array) -> Array:
 _sign.defvjp(lambda x: (_sign(x), x), lambda x, grad: (jnp.where(jnp.abs(x) <= 1.0, grad, 0.0),))
 
 
-def _straight_through(options: Step, data: Batch, order: Array) -> tuple[Callable[[Any], Any], Any]:
+def straight_through(options: Step, data: Batch, order: Array) -> tuple[Callable[[Any], Any], Any]:
     """An epoch of SGD on latent weights, and its first state."""
     keys = jax.random.split(jax.random.key(0), len(options.widths) - 1)
     shapes = zip(keys, pairwise(options.widths), strict=True)
@@ -80,7 +80,7 @@ def _straight_through(options: Step, data: Batch, order: Array) -> tuple[Callabl
     return lambda latent: jax.lax.scan(step, latent, order), latent
 
 
-def _message_passing(rule: str, options: Step, data: Batch, order: Array) -> tuple[Callable[[Any], Any], Any]:
+def message_passing(rule: str, options: Step, data: Batch, order: Array) -> tuple[Callable[[Any], Any], Any]:
     """An epoch of one rule, and its first state."""
     spec = NetworkSpec(widths=options.widths, weights=options.weights, rule=rule, output="argmax")
     schedules = Schedules(rho=1.0, damping=0.5)
@@ -91,13 +91,24 @@ def _message_passing(rule: str, options: Step, data: Batch, order: Array) -> tup
     return lambda state: run_epoch(spec, state, data, order, hyper), state
 
 
+def made_up_epoch(options: Step) -> tuple[Batch, Array]:
+    """Gaussian inputs with labels at random, and their mini-batches."""
+    count = options.batch_size * options.num_batches
+    inputs_key, labels_key = jax.random.split(jax.random.key(2))
+    data = Batch(
+        jax.random.normal(inputs_key, (count, options.widths[0])),
+        jax.random.randint(labels_key, (count,), 0, options.widths[-1]),
+    )
+    return data, jax.random.permutation(jax.random.key(3), count).reshape(-1, options.batch_size)
+
+
 def _seconds(epoch: Callable[[Any], Any], state: Any) -> tuple[float, Any]:
     start = time.perf_counter()
     state, _ = jax.block_until_ready(epoch(state))
     return time.perf_counter() - start, state
 
 
-def _matmul_rate(options: Step) -> float:
+def matmul_rate(options: Step) -> float:
     """Floating-point operations a second of ``[B, N] @ [N, K]`` at the first layer's shape."""
     num_inputs, num_outputs = options.widths[:2]
     left = jax.random.normal(jax.random.key(0), (options.batch_size, num_inputs))
@@ -120,7 +131,7 @@ def _matmul_rate(options: Step) -> float:
     return 2.0 * 200 * options.batch_size * num_inputs * num_outputs / min(seconds)
 
 
-def _floor(products: tuple[int, int], options: Step, rate: float) -> float:
+def products_floor(products: tuple[int, int], options: Step, rate: float) -> float:
     """Seconds an epoch of nothing but its matrix products."""
     sizes = [wide * narrow for wide, narrow in pairwise(options.widths)]
     upper, first = products
@@ -130,15 +141,9 @@ def _floor(products: tuple[int, int], options: Step, rate: float) -> float:
 
 def main(options: Step) -> None:
     """Compile, time, and print a table."""
-    count = options.batch_size * options.num_batches
-    inputs_key, labels_key = jax.random.split(jax.random.key(2))
-    data = Batch(
-        jax.random.normal(inputs_key, (count, options.widths[0])),
-        jax.random.randint(labels_key, (count,), 0, options.widths[-1]),
-    )
-    order = jax.random.permutation(jax.random.key(3), count).reshape(-1, options.batch_size)
-    makers = {"straight-through": _straight_through}
-    makers |= {rule: partial(_message_passing, rule) for rule in options.rules}
+    data, order = made_up_epoch(options)
+    makers = {"straight-through": straight_through}
+    makers |= {rule: partial(message_passing, rule) for rule in options.rules}
     epochs, states, compile_seconds = {}, {}, {}
     for name, make in makers.items():
         epoch, states[name] = make(options, data, order)
@@ -152,7 +157,7 @@ def main(options: Step) -> None:
             taken, states[name] = _seconds(epochs[name], states[name])
             seconds[name].append(taken)
 
-    rate = _matmul_rate(options)
+    rate = matmul_rate(options)
     device = jax.devices()[0]
     table = Table(
         "rule",
@@ -166,7 +171,7 @@ def main(options: Step) -> None:
     )
     for name, taken in seconds.items():
         ratios = [own / peer for own, peer in zip(taken, seconds["straight-through"], strict=True)]
-        floor = f"{_floor(PRODUCTS[name], options, rate):.2f} s" if name in PRODUCTS else "-"
+        floor = f"{products_floor(PRODUCTS[name], options, rate):.2f} s" if name in PRODUCTS else "-"
         table.add_row(
             name, f"{compile_seconds[name]:.1f}", f"{median(taken):.2f}", f"{median(ratios):.2f}", floor
         )
