@@ -50,6 +50,8 @@ class MethodConfig:
         The data sets that it runs on, likewise; None: all.
     draws
         It runs on the first so many draws, at least 1; None: on all.
+    figures
+        Whether figures show it; tables always do.
     """
 
     name: str
@@ -58,6 +60,7 @@ class MethodConfig:
     shots: tuple[int, ...] | None = None
     datasets: tuple[str, ...] | None = None
     draws: int | None = None
+    figures: bool = True
 
     def __post_init__(self) -> None:
         _require(bool(self.name.strip()), "name must not be empty", 'name = "message passing"')
@@ -266,7 +269,7 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
         return _from_table(hint, value, f"{where}: {key}")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if origin is None and isinstance(value, hint) and not isinstance(value, bool):
+    if origin is None and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
         return value
     wanted, example = _WORDS.get(hint) or _WORDS.get(origin) or ("a table", f"[[{key.split('[')[0]}]]")
     fix = example if example.startswith("[[") else f"{key.split('[')[0]} = {example}"
@@ -274,6 +277,7 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
 
 
 _WORDS: dict[Any, tuple[str, str]] = {
+    bool: ("true or false", "false"),
     int: ("a whole number", "5"),
     float: ("a number", "0.5"),
     str: ("a string", '"digits"'),

@@ -148,7 +148,9 @@ def draw_lines(
             "linewidth": 1.6,
             "linestyle": "--" if series.prediction == "bayes" else "-",
         }
-        ends.append((*draw(series, style), style, series.label))
+        # a plain name is the vote's: a dashed line says that it is Bayesian
+        label = series.name if series.prediction == "vote" else series.label
+        ends.append((*draw(series, style), style, label))
     axes.margins(x=0.05, y=0.06)
     _label_ends(axes, ends, leaders, gap=LABEL_GAP / (AXES[3] * height * 72))
 

@@ -34,6 +34,9 @@ from mpnn.compare.tables import (
 
 __all__ = ["Section", "read_run", "write_report"]
 
+# Figures with more lines than this leave out the Bayesian predictions of all methods but the first.
+MOST_LINES = 12
+
 
 class Drawn(NamedTuple):
     """A figure in the page, and the file beside the Markdown that shows the same."""
@@ -76,10 +79,10 @@ def write_report(folder: str | Path) -> Path:
     config, rows = read_run(folder)
     present = {row["dataset"] for row in rows}
     datasets = [name for name in config["datasets"] if name in present]
-    names = [method["name"] for method in config["methods"]]
+    drawn, kept = _names(config)
     environments = read_json(folder / "environments.json", default=[])
     sections = [
-        _section(folder, rows, names, dataset, _seconds_field(rows, environments)) for dataset in datasets
+        _section(folder, rows, drawn, dataset, _seconds_field(rows, environments)) for dataset in datasets
     ]
     context = {
         "config": config,
@@ -90,11 +93,18 @@ def write_report(folder: str | Path) -> Path:
         "num_missing": _num_asked(config) - len(rows),
         "num_errors": sum(bool(row["error"]) for row in rows),
         "problems": _problems(rows),
+        "not_drawn": kept,
         "sections": sections,
         "ranks": _ranks(folder, rows, config),
     }
     _write_template(folder / "report.md", "report.md.jinja", context)
     return _write_template(folder / "report.html", "report.html.jinja", context)
+
+
+def _names(config: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the methods that figures show, and those that only tables do."""
+    drawn = [method["name"] for method in config["methods"] if method.get("figures", True)]
+    return drawn, [method["name"] for method in config["methods"] if method["name"] not in drawn]
 
 
 def _num_asked(config: dict[str, Any]) -> int:
@@ -130,13 +140,14 @@ def _section(folder: Path, rows: Sequence[Row], names: Sequence[str], dataset: s
         *((cost_table(rows, dataset), model_table(rows, dataset)) if lines else ()),
         label_status_table(rows, dataset),
     ]
-    voters = [series for series in lines if series.prediction == "vote"]
+    curves = _curves(lines, names)
+    voters = [series for series in curves if series.prediction == "vote"]
     return Section(
         dataset,
         tuple(table for table in headlines if table),
         tuple(table for table in tables if table),
-        _figures(folder, lines, names, dataset, clock) if lines else (),
-        tuple(found for series in lines if (found := read_confusion(series, folder))),
+        _figures(folder, lines, names, dataset, clock),
+        tuple(found for series in curves if (found := read_confusion(series, folder))),
         tuple(shown for series in voters if (shown := read_weights(series, folder))),
     )
 
@@ -145,20 +156,24 @@ def _figures(
     folder: Path, lines: Sequence[Series], names: Sequence[str], dataset: str, clock: str
 ) -> tuple[Drawn, ...]:
     """Draw what the rows of a data set have: accuracy against this and that, and calibration."""
-    shots = max(count for series in lines for count in series.rows)
-    bins = [(line, found) for line in lines if (found := read_reliability(line, folder)) is not None]
+    curves = _curves(lines, names)
+    if not curves:
+        return ()
+    shots = max(count for series in curves for count in series.rows)
+    judged = [series for series in lines if series.name in names]
+    bins = [(line, found) for line in judged if (found := read_reliability(line, folder)) is not None]
     most = f"at {shots} examples per class"
     drawn = [
-        ("accuracy", "accuracy against shots; bands are 95% intervals", plots.accuracy_figure(names, lines)),
+        ("accuracy", "accuracy against shots; bands are 95% intervals", plots.accuracy_figure(names, curves)),
         (
             "seconds",
             "accuracy against training time; points are shots",
-            plots.seconds_figure(names, lines, clock),
+            plots.seconds_figure(names, curves, clock),
         ),
-        ("links", "accuracy against links removed; points are shots", plots.links_figure(names, lines)),
+        ("links", "accuracy against links removed; points are shots", plots.links_figure(names, curves)),
         ("reliability", f"calibration {most}, draws together", plots.reliability_figure(names, bins)),
-        ("noise", f"accuracy against input noise {most}", plots.robustness_figure(names, lines, "noise")),
-        ("flips", f"accuracy against flips {most}", plots.robustness_figure(names, lines, "flips")),
+        ("noise", f"accuracy against input noise {most}", plots.robustness_figure(names, curves, "noise")),
+        ("flips", f"accuracy against flips {most}", plots.robustness_figure(names, curves, "flips")),
     ]
     return tuple(
         _keep(folder, f"{dataset}_{kind}", f"{dataset}: {caption}", figure)
@@ -167,9 +182,17 @@ def _figures(
     )
 
 
+def _curves(lines: Sequence[Series], names: Sequence[str]) -> list[Series]:
+    """Return what figures show; of too many lines, the Bayesian predictions of the first method only."""
+    curves = [series for series in lines if series.name in names]
+    if len(curves) <= MOST_LINES:
+        return curves
+    return [series for series in curves if series.prediction != "bayes" or series.name == curves[0].name]
+
+
 def _ranks(folder: Path, rows: Sequence[Row], config: dict[str, Any]) -> tuple[Drawn, str] | None:
     """Draw average ranks over all data sets, with what can be said of them; None of too little."""
-    names = [method["name"] for method in config["methods"]]
+    drawn, kept = _names(config)
     fewer = {
         method["name"]
         for method in config["methods"]
@@ -188,7 +211,7 @@ def _ranks(folder: Path, rows: Sequence[Row], config: dict[str, Any]) -> tuple[D
     )
     if ranking.left_out:
         text += f" Left out, for they do not run on everything: {', '.join(ranking.left_out)}."
-    return _keep(folder, "ranks", caption, plots.ranks_figure(names, ranking)), text
+    return _keep(folder, "ranks", caption, plots.ranks_figure([*drawn, *kept], ranking)), text
 
 
 def _keep(folder: Path, name: str, caption: str, figure: Figure) -> Drawn:

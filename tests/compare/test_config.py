@@ -39,6 +39,11 @@ def test_reads_a_file(tiny):
         ("draws = 2", 'draws = "2"', "draws must be a whole number, got '2'; write e.g. draws = 5"),
         ("draws = 2", "draws = true", "draws must be a whole number, got True"),
         ("draws = 2", "draws = 0", "tiny.toml: draws must be at least 1, got 0"),
+        (
+            "params =",
+            "figures = 1\nparams =",
+            "figures must be true or false, got 1; write e.g. figures = fal",
+        ),
         ("params =", "draws = 0\nparams =", "methods.1.: draws must be at least 1, got 0"),
         ("draws = 2", "draws = 2\nseed = -1", "seed must not be negative, got -1"),
         ("draws = 2", "test_limit = 0", "test_limit must be at least 1, got 0"),

@@ -37,6 +37,7 @@ def test_one_row_a_fitted_model(tiny, tmp_path):
         "shots": None,
         "datasets": None,
         "draws": None,
+        "figures": True,
     }
     environments = json.loads((tmp_path / "run" / "environments.json").read_text())
     assert environments[0]["command"] == "mpnn compare tiny.toml"
