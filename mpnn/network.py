@@ -77,6 +77,18 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
 
     For Gaussian weights the prior is ``N(m, s^2)`` with ``s = initial_field / sqrt(fan in)`` and ``m``
     itself drawn from ``N(0, s^2)``.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from mpnn.network import init
+    >>> from mpnn.spec import NetworkSpec
+    >>> from mpnn.training import Schedules
+    >>> spec = NetworkSpec((64, 11, 10), weights="ternary", output="argmax")
+    >>> numbers = Schedules(sparsity=1.0).at(jax.numpy.arange(1), spec.num_layers)
+    >>> first = jax.tree.map(lambda leaf: leaf[0], numbers)  # those of the first sweep
+    >>> [layer.mean.shape for layer in init(jax.random.key(0), spec, first).layers]
+    [(64, 11), (11, 10)]
     """
     layers = []
     for index, layer_key in enumerate(jax.random.split(key, spec.num_layers)):

@@ -221,7 +221,14 @@ def _level_logits(levels: tuple[int, ...], field: Array, precision: Array, spars
 
 
 def weight_family(name: str | int) -> WeightFamily:
-    """Return the family called ``"binary"``, ``"ternary"``, ``"gaussian"`` or, for an int P, {-P..P}."""
+    """Return the family called ``"binary"``, ``"ternary"``, ``"gaussian"`` or, for an int P, {-P..P}.
+
+    Examples
+    --------
+    >>> from mpnn.weights import weight_family
+    >>> [weight_family(name).levels for name in ("binary", "ternary", 2)]
+    [(-1, 1), (-1, 0, 1), (-2, -1, 0, 1, 2)]
+    """
     if isinstance(name, int) and not isinstance(name, bool):
         return Ternary() if name == 1 else Integer(int(name))
     families: dict[str, WeightFamily] = {

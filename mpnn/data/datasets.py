@@ -111,6 +111,13 @@ def load_dataset(
     -----
     UserWarning
         A downloaded set could not be kept in the data folder.
+
+    Examples
+    --------
+    >>> from mpnn.data import load_dataset
+    >>> digits = load_dataset("digits")
+    >>> digits.x_train.shape, digits.x_test.shape, digits.image_shape
+    ((1257, 8, 8), (540, 8, 8), (8, 8))
     """
     info = find_info(name)
     if info.bundled:

@@ -45,6 +45,14 @@ def sample_few_shot(
     ValueError
         A class has too few samples, `per_class` is not a whole number from 1, the lengths of x and y
         differ, or a label is missing (NaN).
+
+    Examples
+    --------
+    >>> from mpnn.data import load_dataset, sample_few_shot
+    >>> digits = load_dataset("digits")
+    >>> X, y = sample_few_shot(digits.x_train, digits.y_train, per_class=2, seed=0)
+    >>> X.shape, y[:6].tolist()
+    ((20, 64), [0, 0, 1, 1, 2, 2])
     """
     images, labels = _check_samples(x, y)
     return _take(images, labels, _draw(labels, per_class, seed))

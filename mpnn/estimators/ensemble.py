@@ -65,13 +65,14 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
     >>> from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-    >>> X, y = load_digits(return_X_y=True)
-    >>> ensemble = PairwiseVoteClassifier(MessagePassingClassifier(random_state=0)).fit(X[:300], y[:300])
+    >>> from mpnn.data import load_dataset, sample_few_shot
+    >>> digits = load_dataset("digits")
+    >>> X, y = sample_few_shot(digits.x_train, digits.y_train, per_class=10, seed=0)
+    >>> ensemble = PairwiseVoteClassifier(MessagePassingClassifier(random_state=0)).fit(X, y)
     >>> len(ensemble.estimators_), ensemble.estimators_[0].weights_[0].dtype
     (45, dtype('int8'))
-    >>> bool(ensemble.score(X[300:], y[300:]) > 0.85)
+    >>> bool(ensemble.score(digits.x_test.reshape(-1, 64), digits.y_test) > 0.85)
     True
     """
 
