@@ -21,7 +21,7 @@ from mpnn.compare.results import lock_folder, open_results, read_json, row_key, 
 
 Config = TypeVar("Config")
 # Of a row, what is not shown as it is written.
-UNSEEN = ("key", "run", "error", "curve")
+UNSEEN = ("key", "run", "curve")
 
 
 def read_config(path: Path, kind: type[Config]) -> Config:
@@ -72,9 +72,13 @@ def run_jobs(
                 start = perf_counter()
                 found = work(job)
                 seconds = round(perf_counter() - start, 1)
-                row = {"key": key, **job, **found, "seconds": seconds, "run": len(starts), "error": None}
+                # a work may report an error of its own
+                row = {"key": key, "error": None, **job, **found, "seconds": seconds, "run": len(starts)}
                 results.append(to_jsonable(row))
-                print({name: row[name] for name in row if name not in UNSEEN}, flush=True)
+                seen = {
+                    name: value for name, value in row.items() if name not in UNSEEN and value is not None
+                }
+                print(seen, flush=True)
             rows += [row for row in results.rows if row["key"] == key]
         return rows
 
