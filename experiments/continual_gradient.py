@@ -36,6 +36,7 @@ class Config:
     learning_rate: float
     temperature: float
     initial_field: float
+    derivative_floor: float
     test_draws: int
 
 
@@ -49,6 +50,7 @@ def learn_tasks(job: Mapping[str, Any], config: Config, data: Dataset) -> dict[s
         family=Bernoulli(config.initial_field, two_valued=True),
         learning_rate=config.learning_rate,
         temperature=config.temperature,
+        derivative_floor=config.derivative_floor,
     )
     init_key, *keys = jax.random.split(jax.random.key(job["seed"]), 1 + config.num_tasks)
     state = training.init(init_key, method, plan)

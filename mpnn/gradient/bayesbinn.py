@@ -39,6 +39,7 @@ class BayesianRule(Method):
     temperature: float = 1.0
     momentum: float = 0.0
     prior_weight: float = 1.0
+    derivative_floor: float = 0.0
 
     def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
         """Relaxed samples; the signs themselves for ``"sign_ema"``."""
@@ -46,7 +47,8 @@ class BayesianRule(Method):
             return tuple(surrogates.sign(latent, "identity") for latent in latents)
         keys = jax.random.split(key, len(latents))
         return tuple(
-            relaxed_sample(own, latent, self.temperature) for own, latent in zip(keys, latents, strict=True)
+            relaxed_sample(own, latent, self.temperature, self.derivative_floor)
+            for own, latent in zip(keys, latents, strict=True)
         )
 
     def optimizer(self, plan: Plan) -> optax.GradientTransformation:
@@ -83,6 +85,8 @@ class BayesBiNNClassifier(GradientClassifier):
     initial_field : scale of the random initial fields, > 0; None: 0.1, for ``"sign_ema"`` next to nothing.
     momentum : weight of the old average gradient, in [0, 1).
     prior_weight : factor of the divergence from the prior; 1 is Bayes.
+    derivative_floor : smallest derivative of a relaxed sample, >= 0; the published code's is about 1e-10, see
+        :func:`mpnn.gradient.optimizers.relaxed_sample`.
     num_draws : draws of the weights that each gradient is averaged over, >= 1.
     activation : of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
     norm : ``"batch"`` (no trained numbers), ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden
@@ -107,6 +111,7 @@ class BayesBiNNClassifier(GradientClassifier):
         initial_field: float | None = None,
         momentum: float = 0.0,
         prior_weight: float = 1.0,
+        derivative_floor: float = 0.0,
         num_draws: int = 1,
         activation: str = "relu",
         norm: str | None = "auto",
@@ -126,6 +131,7 @@ class BayesBiNNClassifier(GradientClassifier):
         self.initial_field = initial_field
         self.momentum = momentum
         self.prior_weight = prior_weight
+        self.derivative_floor = derivative_floor
         self.num_draws = num_draws
         self.activation = activation
         self.norm = norm
@@ -142,6 +148,8 @@ class BayesBiNNClassifier(GradientClassifier):
             raise ValueError(f"rule must be one of {RULES}, got {self.rule!r}")
         if not self.temperature > 0.0:
             raise ValueError(f"temperature must be above 0, got {self.temperature}")
+        if not self.derivative_floor >= 0.0:
+            raise ValueError(f"derivative_floor must be at least 0, got {self.derivative_floor}")
         norm = self._norm(self.norm, "batch")
         network = NetworkSpec(
             widths,
@@ -167,4 +175,5 @@ class BayesBiNNClassifier(GradientClassifier):
             temperature=self.temperature,
             momentum=self.momentum,
             prior_weight=self.prior_weight,
+            derivative_floor=self.derivative_floor,
         )

@@ -8,6 +8,7 @@ import pytest
 
 from mpnn.gradient.methods import Parameters, partitioned
 from mpnn.gradient.optimizers import (
+    FISHER_FLOOR,
     PriorState,
     adaste_weights,
     bayesbinn,
@@ -104,6 +105,21 @@ def test_bayesbinn_is_the_published_relaxed_step(start):
     scale = num_samples * (1 - weights**2) / (temperature * (1 - np.tanh(start) ** 2))
     expected = -rate * (scale * np.asarray(jax.grad(loss)(jnp.asarray(weights))) + start)
     np.testing.assert_allclose(updates, expected, rtol=1e-9)
+
+
+def test_certain_weights_are_trained_straight_through_above_the_derivatives_floor():
+    key, temperature, field = jax.random.key(0), 0.01, jnp.array([-20.0, 0.0, 15.0])
+
+    def gradient(floor):
+        return jax.grad(lambda own: jnp.sum(relaxed_sample(key, own, temperature, floor)))(field)
+
+    plain, floored = gradient(0.0), gradient(FISHER_FLOOR)
+    np.testing.assert_array_equal(plain[jnp.array([0, 2])], 0.0)
+    ratio = floored / fisher_information(field)
+    np.testing.assert_allclose(ratio[jnp.array([0, 2])], 1.0 / temperature, rtol=1e-5)
+    np.testing.assert_array_equal(
+        relaxed_sample(key, field, temperature, FISHER_FLOOR), relaxed_sample(key, field, temperature)
+    )
 
 
 def test_the_prior_of_the_next_task(start):

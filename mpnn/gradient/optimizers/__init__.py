@@ -2,6 +2,7 @@
 
 from mpnn.gradient.optimizers.adaste import adaste_weights, scale_by_adaste
 from mpnn.gradient.optimizers.bayesbinn import (
+    FISHER_FLOOR,
     PriorState,
     bayesbinn,
     divide_by_fisher,
@@ -17,6 +18,7 @@ from mpnn.gradient.optimizers.box import keep_in_box
 from mpnn.gradient.optimizers.proxquant import ProxQuantState, proxquant
 
 __all__ = [
+    "FISHER_FLOOR",
     "BiMUState",
     "BopState",
     "PriorState",

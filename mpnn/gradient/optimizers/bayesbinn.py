@@ -16,6 +16,7 @@ from jax import Array
 from mpnn.gradient.optimizers.checks import require_params
 
 __all__ = [
+    "FISHER_FLOOR",
     "PriorState",
     "bayesbinn",
     "divide_by_fisher",
@@ -36,19 +37,31 @@ class PriorState(NamedTuple):
     prior: ArrayTree
 
 
-def relaxed_sample(key: Array, field: Array, temperature: float) -> Array:
+def relaxed_sample(key: Array, field: Array, temperature: float, floor: float = 0.0) -> Array:
     """Draw weights in (-1, 1) that depend smoothly on their fields: ``tanh((f + d) / temperature)``.
 
     d is half a standard logistic variable (Concrete distribution); as the temperature goes to 0 the weights
-    become exact Bernoulli draws, and their gradients vanish.
+    become exact Bernoulli draws, and their gradients vanish. A ``floor`` > 0 keeps the derivative
+    ``sech²((f + d) / temperature)`` from vanishing. With :data:`FISHER_FLOOR`, what the published code
+    amounts to, weights so certain that their Fisher information is at its floor too are
+    trained straight-through, and can change their minds.
     """
-    return jnp.tanh((field + 0.5 * jax.random.logistic(key, field.shape, field.dtype)) / temperature)
+    argument = (field + 0.5 * jax.random.logistic(key, field.shape, field.dtype)) / temperature
+    weights = jnp.tanh(argument)
+    if floor == 0.0:
+        return weights
+    lost = jnp.maximum(floor - _squared_sech(argument), 0.0)
+    return weights + jax.lax.stop_gradient(lost) * (argument - jax.lax.stop_gradient(argument))
+
+
+def _squared_sech(x: Array) -> Array:
+    decay = jnp.exp(-2.0 * jnp.abs(x))
+    return 4.0 * decay / jnp.square(1.0 + decay)
 
 
 def fisher_information(field: Array) -> Array:
     """``sech² f``, without the cancellation of ``1 - tanh² f``; at least ``FISHER_FLOOR``."""
-    decay = jnp.exp(-2.0 * jnp.abs(field))
-    return jnp.maximum(4.0 * decay / jnp.square(1.0 + decay), FISHER_FLOOR)
+    return jnp.maximum(_squared_sech(field), FISHER_FLOOR)
 
 
 def divide_by_fisher() -> optax.GradientTransformation:
