@@ -50,7 +50,7 @@ def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
     )
 
 
-def overall_table(rows: Sequence[Row], dataset: str) -> Table | None:
+def overall_table(rows: Sequence[Row], dataset: str, clock: str = "train_seconds") -> Table | None:
     """Return means over all numbers of shots, best first, with differences to the first method.
 
     Each draw gives one number, so that draws are what the tests count. None without two methods and two
@@ -60,6 +60,7 @@ def overall_table(rows: Sequence[Row], dataset: str) -> Table | None:
     if len(lines) < 2 or len(shots) < 2:
         return None
     reference, *others = lines
+    seconds = "train s" if clock == "train_seconds" else "processor s"
     differences = {}
     for series in others:
         own = [count for count in shots if count in series.rows]
@@ -71,7 +72,7 @@ def overall_table(rows: Sequence[Row], dataset: str) -> Table | None:
     ranked = sorted(lines, key=lambda series: -(found.mean if (found := means[series.label]) else -1.0))
     return Table(
         f"{dataset}: all numbers of examples together",
-        ("method", "accuracy %", f"minus {reference.label}", "bits a weight", "zero %", "train s"),
+        ("method", "accuracy %", f"minus {reference.label}", "bits a weight", "zero %", seconds),
         tuple(
             (
                 Cell(series.label),
@@ -80,7 +81,7 @@ def overall_table(rows: Sequence[Row], dataset: str) -> Table | None:
                 if series is reference
                 else _difference_cell(differences[series.label], corrected.get(series.label)),
                 *_size(series),
-                number_cell(series.train_seconds(max(series.rows)), ".3g"),
+                number_cell(series.train_seconds(max(series.rows), clock), ".3g"),
             )
             for series in ranked
         ),

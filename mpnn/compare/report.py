@@ -133,7 +133,7 @@ def _seconds_field(rows: Sequence[Row], environments: Sequence[dict[str, Any]]) 
 
 def _section(folder: Path, rows: Sequence[Row], names: Sequence[str], dataset: str, clock: str) -> Section:
     lines = list_series(rows, dataset)
-    headlines = [headline_table(rows, dataset), overall_table(rows, dataset)]
+    headlines = [headline_table(rows, dataset), overall_table(rows, dataset, clock)]
     tables = [
         paired_table(rows, dataset),
         robustness_table(rows, dataset),
