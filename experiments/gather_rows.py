@@ -8,6 +8,7 @@ Sources are output folders, or files of JSON lines, of which the report knows no
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ def gather_rows(config_path: Path, output: Path, sources: Sequence[Path]) -> int
             rows, environments = _read_source(source)
             for row in rows:
                 if row["key"] in asked - results.keys and not row["error"]:
+                    _copy_arrays(source, output, row["key"])
                     results.append(row | {"run": len(starts) + row.get("run", 0)})
             starts += environments
         write_json(output / "config.json", to_jsonable(config))
@@ -41,6 +43,14 @@ def _read_source(source: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any
         return read_rows(source / "results.jsonl"), read_json(source / "environments.json", default=[])
     rows = [row | {"run": 0} for row in read_rows(source)]
     return rows, [{"command": f"rows of {source}"}]
+
+
+def _copy_arrays(source: Path, output: Path, key: str) -> None:
+    """Take over a row's confusion matrix and weights, if the source has kept them."""
+    arrays = source / "artifacts" / f"{key}.npz"
+    if arrays.exists():
+        (output / "artifacts").mkdir(exist_ok=True)
+        shutil.copy(arrays, output / "artifacts")
 
 
 def main() -> None:

@@ -52,6 +52,7 @@ def test_a_comparison_starts_from_measured_rows(tmp_path, as_file):
     source = measured / "results.jsonl" if as_file else measured
     assert gather_rows(path, output, [source, source]) == 4
     assert gather_rows(path, output, [measured]) == 0
+    assert len(list(output.glob("artifacts/*.npz"))) == (0 if as_file else 4)
     grown = run_comparison(load_config(path), output)
     assert len(grown) == 6
     own = {row["key"]: row["train_seconds"] for row in rows}

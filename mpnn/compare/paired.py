@@ -118,15 +118,18 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 def _corrected_p(differences: Mapping[Place, Sequence[float]]) -> tuple[dict[Place, float], str]:
-    """Return Holm's p-values of the places that have one, and what the draws allow at best."""
+    """Return Holm's p-values of the places that have one, and what the draws allow at best.
+
+    Places with less than half of the draws have none: they could show nothing, and would cost the others.
+    """
+    draws = max(map(len, differences.values()), default=0)
     p_values = {
         place: p_value
         for place, found in differences.items()
-        if (p_value := signed_rank_p(found)) is not None
+        if 2 * len(found) >= draws and (p_value := signed_rank_p(found)) is not None
     }
     if not p_values:
         return {}, ""
-    draws = max(len(found) for found in differences.values())
     least = 2.0 ** (1 - draws)
     return (
         dict(zip(p_values, holm(list(p_values.values())), strict=True)),

@@ -18,7 +18,7 @@ __all__ = [
     "summarize",
 ]
 
-_PREDICTION_WORDS = {"vote": "vote", "bayes": "Bayes"}
+_PREDICTION_WORDS = {"vote": "vote", "bayes": "Bayes", "all_good": "all good"}
 
 
 class Summary(NamedTuple):

@@ -71,6 +71,24 @@ def test_all_shots_together_are_one_number_a_draw():
     assert overall_table(rows[:12], "digits") is None
 
 
+def test_a_method_with_few_draws_costs_the_others_nothing():
+    rows = [make_row("a", 2, draw, 0.5) for draw in range(8)]
+    rows += [make_row("b", 2, draw, 0.6 + 0.01 * draw) for draw in range(8)]
+    rows += [make_row("c", 2, draw, 0.4 + 0.01 * draw) for draw in range(3)]
+    (_, enough), (_, few) = paired_table(rows, "digits").rows
+    assert enough.detail == f"p = {2 / 2**8:.2g}"
+    assert few.text == "-9.0 ± 2.5"
+    assert few.detail == ""
+
+
+def test_predictions_of_one_method_have_names_of_their_own():
+    rows = [
+        make_row("net", 2, 0, 0.5, prediction="argmax"),
+        make_row("net", 2, 1, 0.4, prediction="all_good"),
+    ]
+    assert [series.label for series in list_series(rows, "digits")] == ["net", "net (all good)"]
+
+
 def test_training_time_is_that_of_warm_fits():
     rows = [make_row("a", 2, 0, 0.5, cold=True, seconds=9.0), make_row("a", 2, 1, 0.5, seconds=2.0)]
     (series,) = list_series(rows, "digits")
