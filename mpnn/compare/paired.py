@@ -1,5 +1,6 @@
 """The tables of differences: each method against the first one, on the same draws."""
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
@@ -51,39 +52,40 @@ def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
 
 
 def overall_table(rows: Sequence[Row], dataset: str, clock: str = "train_seconds") -> Table | None:
-    """Return means over all numbers of shots, best first, with differences to the first method.
+    """Return means over all numbers of shots with differences to the first method, best first.
 
     Each draw gives one number, so that draws are what the tests count. None without two methods and two
     numbers of shots.
     """
-    lines, shots = list_series(rows, dataset), list_shots(rows, dataset)
+    lines = list_series(rows, dataset)
+    shots = sorted(lines[0].rows) if lines else []
     if len(lines) < 2 or len(shots) < 2:
         return None
-    reference, *others = lines
-    seconds = "train s" if clock == "train_seconds" else "processor s"
-    differences = {}
-    for series in others:
-        own = [count for count in shots if count in series.rows]
-        ours, theirs = mean_over_shots(series, own), mean_over_shots(reference, own)
-        differences[series.label] = [100 * (ours[draw] - theirs[draw]) for draw in ours if draw in theirs]
+    reference = lines[0]
+    differences = {series.label: _overall_differences(series, reference) for series in lines[1:]}
     corrected, least = _corrected_p(differences)
-    means = {series.label: summarize(list(mean_over_shots(series, shots).values())) for series in lines}
-    # those that do not run at all numbers of shots have no such mean, and stand last
-    ranked = sorted(lines, key=lambda series: -(found.mean if (found := means[series.label]) else -1.0))
+    means = {label: summarize(found) for label, found in differences.items()}
+    seconds = "train s" if clock == "train_seconds" else "processor s"
+
+    def place(series: Series) -> float:
+        """By differences, for accuracies of other draws or shots do not compare; without any, last."""
+        found = means.get(series.label)
+        return -found.mean if found else 0.0 if series is reference else math.inf
+
     return Table(
         f"{dataset}: all numbers of examples together",
         ("method", "accuracy %", f"minus {reference.label}", "bits a weight", "zero %", seconds),
         tuple(
             (
                 Cell(series.label),
-                accuracy_cell(means[series.label]),
+                accuracy_cell(summarize(list(mean_over_shots(series, shots).values()))),
                 Cell("reference", 0.0)
                 if series is reference
                 else _difference_cell(differences[series.label], corrected.get(series.label)),
                 *_size(series),
                 number_cell(series.train_seconds(max(series.rows), clock), ".3g"),
             )
-            for series in ranked
+            for series in sorted(lines, key=place)
         ),
         f"Means over {_listed(shots)} per class, one number a draw. Differences in points with Student's 95% "
         "interval over draws, bold where it excludes 0; a method that runs at some numbers only is compared "
@@ -91,6 +93,13 @@ def overall_table(rows: Sequence[Row], dataset: str, clock: str = "train_seconds
         f"{len(corrected)} comparisons of this table{f'; {least}' if least else ''}. Bits, zeros and seconds "
         "(median of warm fits) are those at the most examples.",
     )
+
+
+def _overall_differences(series: Series, reference: Series) -> list[float]:
+    """Return accuracy minus the reference's, in points, averaged over the shots of both, of each draw."""
+    shots = series.rows.keys() & reference.rows.keys()
+    ours, theirs = mean_over_shots(series, shots), mean_over_shots(reference, shots)
+    return [100 * (ours[draw] - theirs[draw]) for draw in ours if draw in theirs]
 
 
 def _size(series: Series) -> tuple[Cell, Cell]:
