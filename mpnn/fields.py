@@ -3,6 +3,11 @@
 A layer's field is prior plus evidence, ``H = theta + A (+ u)``:
 
 * posterior as prior: at a new batch ``theta = rho H`` (Lucibello et al. 2022, eq. 3). ``rho`` per layer;
+* counting once: that prior counts a sample again in every epoch. A layer with an *anchor* ``theta_0``,
+  what is believed before the data, forgets towards it: ``theta = rho H + (1 - rho) theta_0``, and the
+  evidence is weighted. With ``rho = 1 - a`` and the weight ``a N / B`` (N samples in batches of B) a batch
+  is a step of the Bayesian learning rule (Khan and Rue 2023), at rest where ``H`` is ``theta_0`` plus
+  the messages of all samples, each once, however long the training;
 * reinforcement: over the sweeps of *one* batch, ``A <- data + r A``. Only the batch's own evidence is
   reinforced, never the prior, so that ``r > 0`` is safe with mini-batches (with ``r`` on the whole field the
   effective decay would be ``rho + r`` and the field would grow without bound);
@@ -33,6 +38,7 @@ class Hyper(NamedTuple):
     noise: standard deviation added to each unit's pre-activation.
     margin, confidence: of binary labels, see :class:`mpnn.channels.BinaryLabel`.
     replicas, coupling: of focusing, y >= 1 and gamma >= 0.
+    evidence: weight of what a batch says, >= 0.
     """
 
     rho: Array
@@ -44,6 +50,7 @@ class Hyper(NamedTuple):
     confidence: Array
     replicas: Array
     coupling: Array
+    evidence: Array
 
 
 class Natural(NamedTuple):
@@ -69,7 +76,7 @@ class LayerState(NamedTuple):
     """What the next step needs of a layer: its posterior, its damped magnetizations, its mask.
 
     ``focus`` is the focusing message inside the posterior (None without focusing); ``mask`` is 0 where a
-    weight does not exist (None: all do).
+    weight does not exist (None: all do); ``anchor`` is what the prior forgets towards (None: nothing).
     """
 
     posterior: Natural
@@ -77,6 +84,7 @@ class LayerState(NamedTuple):
     variance: Array
     focus: Natural | None
     mask: Array | None
+    anchor: Natural | None = None
 
 
 class Evidence(NamedTuple):
@@ -88,7 +96,7 @@ class Evidence(NamedTuple):
 
 def begin_batch(state: LayerState, rho: Array) -> Evidence:
     """The posterior, less what focusing put in, becomes the prior; no evidence yet."""
-    prior = state.posterior.plus(state.focus, -1.0).scaled(rho)
+    prior = state.posterior.plus(state.focus, -1.0).scaled(rho).plus(state.anchor, 1.0 - rho)
     return Evidence(prior, prior.scaled(jnp.zeros(())))
 
 
@@ -108,7 +116,7 @@ def update(
     damp_field: bool,
 ) -> tuple[LayerState, Evidence]:
     """Take one sweep's message ``[N, K]`` into the layer; ``hyper`` holds this layer's numbers."""
-    data = message.plus(evidence.data, hyper.reinforcement)
+    data = message.scaled(hyper.evidence).plus(evidence.data, hyper.reinforcement)
     target = evidence.prior.plus(data)
     focus = None
     if state.focus is not None:
@@ -121,7 +129,8 @@ def update(
     if not damp_field:
         old, new = Moments(state.mean, state.variance), Moments(mean, variance)
         mean, variance = mix(family, old, new, hyper.damping, state.mask)
-    return LayerState(target, mean, variance, focus, state.mask), Evidence(evidence.prior, data)
+    moved = LayerState(target, mean, variance, focus, state.mask, state.anchor)
+    return moved, Evidence(evidence.prior, data)
 
 
 def mix(

@@ -25,7 +25,7 @@ from mpnn.rules.base import Derive, Held, Inputs, Layer, Preactivation, Wants
 from mpnn.spec import NetworkSpec
 from mpnn.weights import Moments
 
-__all__ = ["Batch", "Info", "State", "begin", "init", "sweep"]
+__all__ = ["Batch", "Info", "State", "anchor_at_posterior", "begin", "init", "sweep"]
 
 
 # Of a layer, how many weights Info looks at.
@@ -76,7 +76,7 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
     """Return the initial state: fields ``initial_field * N(0, 1)``, or a Gaussian prior of that scale.
 
     For Gaussian weights the prior is ``N(m, s^2)`` with ``s = initial_field / sqrt(fan in)`` and ``m``
-    itself drawn from ``N(0, s^2)``.
+    itself drawn from ``N(0, s^2)``. An anchor is the same prior without the noise.
 
     Examples
     --------
@@ -95,17 +95,27 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
         field_key, mask_key = jax.random.split(layer_key)
         shape = (spec.fan_in(index), spec.widths[index + 1])
         noise = initial_field * jax.random.normal(field_key, shape)
-        natural = Natural(noise, jnp.zeros(shape) if spec.family.uses_precision else None)
+        precision = jnp.zeros(shape) if spec.family.uses_precision else None
+        natural = Natural(noise, precision)
         if spec.weights == "gaussian":
             precision = shape[0] / jnp.square(initial_field) * jnp.ones(shape)
             natural = Natural(precision * noise / jnp.sqrt(shape[0]), precision)
+        # copied: training donates the state, which must not hold an array twice
+        anchor = jax.tree.map(jnp.copy, Natural(jnp.zeros(shape), precision)) if spec.anchored else None
         mask = None
         if spec.density < 1.0:
             mask = jax.random.bernoulli(mask_key, spec.density, shape).astype(noise.dtype)
         mean, variance = masked_moments(spec.family, natural, hyper.sparsity[index], mask)
         focus = natural.scaled(jnp.zeros(())) if spec.focusing else None
-        layers.append(LayerState(natural, mean, variance, focus, mask))
+        layers.append(LayerState(natural, mean, variance, focus, mask, anchor))
     return State(tuple(layers))
+
+
+def anchor_at_posterior(state: State) -> State:
+    """Anchor every layer at what it believes now: before the next task of continual learning."""
+    return State(
+        tuple(layer._replace(anchor=jax.tree.map(jnp.copy, layer.posterior)) for layer in state.layers)
+    )
 
 
 def layer_hyper(hyper: Hyper, index: int) -> Hyper:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 from numpy.typing import NDArray
 
@@ -35,12 +36,27 @@ class Schedules:
     confidence: Schedule = float("inf")
     replicas: Schedule = 1.0
     coupling: Schedule = 0.0
+    evidence: Schedule = 1.0
 
     def __post_init__(self) -> None:
         for field, (low, high, text) in _RANGES.items():
             for number in _numbers(field, getattr(self, field)):
                 if not low <= number <= high:
                     raise ValueError(f"{field} must be {text}, got {number}")
+
+    @classmethod
+    def counting_once(
+        cls, rate: float | Callable[[Any], Any], num_samples: int, batch_size: int, **others: Schedule
+    ) -> "Schedules":
+        """Numbers that make a layer with an anchor count every sample once (see :mod:`mpnn.fields`).
+
+        rate: the step ``a`` in (0, 1], or an optax schedule of it; others: the other numbers.
+        """
+        step = rate if callable(rate) else optax.schedules.constant_schedule(rate)
+        batches = num_samples / batch_size
+        return cls(
+            rho=lambda count: 1.0 - step(count), evidence=lambda count: batches * step(count), **others
+        )
 
     def at(self, steps: Array, num_layers: int) -> Hyper:
         """Return every number at the sweeps ``steps [T]``: leaves ``[T, L]``."""
@@ -67,6 +83,7 @@ _RANGES = {
     "confidence": (0.0, _INFINITY, "at least 0"),
     "replicas": (1.0, _LARGEST, "at least 1 and finite"),
     "coupling": (0.0, _LARGEST, "at least 0 and finite"),
+    "evidence": (0.0, _LARGEST, "at least 0 and finite"),
 }
 
 

@@ -32,6 +32,7 @@ class NetworkSpec:
     density: share of the weights that exist, in (0, 1]; the others are fixed to 0 at random.
     sweeps_per_batch: inner iterations over a batch, >= 1.
     focusing: whether the layers are coupled to replicas (see :mod:`mpnn.fields`).
+    anchored: whether layers forget towards an anchor, so that samples count once (see :mod:`mpnn.fields`).
     argmax_draws: quadrature points of the argmax output; 0 for the closed form.
     small_fan_in: exact messages above the first layer, trained by :mod:`mpnn.annealing` and averaged exactly
         in Bayesian prediction; see :func:`hinders_small_fan_in` for what it needs.
@@ -46,6 +47,7 @@ class NetworkSpec:
     density: float = 1.0
     sweeps_per_batch: int = 1
     focusing: bool = False
+    anchored: bool = False
     argmax_draws: int = 0
     small_fan_in: bool = False
 
@@ -76,6 +78,7 @@ class NetworkSpec:
             "output": "binary_label",
             "density": 1.0,
             "focusing": False,
+            "anchored": False,
         }
         for name, value in only.items():
             if getattr(self, name) != value:
@@ -124,6 +127,7 @@ def hinders_small_fan_in(spec: NetworkSpec) -> str | None:
         "bias": (False,),
         "density": (1.0,),
         "focusing": (False,),
+        "anchored": (False,),
     }
     for name, allowed in needs.items():
         if getattr(spec, name) not in allowed:

@@ -10,7 +10,7 @@ import pytest
 from helpers import assert_states_close, numbers_for, random_batch, start
 
 from mpnn import training
-from mpnn.network import Batch, Info, init
+from mpnn.network import Batch, Info, anchor_at_posterior, init
 from mpnn.prediction import decode, discrete_outputs
 from mpnn.spec import NetworkSpec
 from mpnn.training import Schedules, train
@@ -56,6 +56,7 @@ def test_ten_values_of_every_number_compile_once(traces):
             confidence=float("inf") if trial == 0 else 1.0 * trial,
             replicas=1.0 + trial,
             coupling=0.1 * trial,
+            evidence=1.0 + 0.1 * trial,
         )
         state, _ = train_small(start(spec), num_epochs=2, spec=spec, schedules=schedules)
         assert all(np.all(np.isfinite(layer.mean)) for layer in state.layers)
@@ -249,3 +250,26 @@ def test_ten_classes_of_digits(weights, digits):
     inputs, classes = digits
     spec = NetworkSpec((64, 31, 10), rule="amp", weights=weights, output="argmax")
     assert digits_accuracy(spec, inputs, classes) > 0.86
+
+
+def test_samples_count_once_where_layers_have_an_anchor():
+    """At rest a field is its anchor plus one message of all samples, however many epochs there were."""
+    spec = NetworkSpec((6, 1), rule="mean_field", weights="ternary", anchored=True)
+    schedules = Schedules.counting_once(0.1, num_samples=18, batch_size=18, confidence=1.0, noise=1.0)
+
+    def trained(state, schedules=schedules, num_epochs=200):
+        state, _ = train_small(state, num_epochs, spec, schedules, batch_size=18)
+        return state
+
+    state = trained(start(spec))
+    anchored_once = trained(
+        jax.tree.map(jnp.copy, state), Schedules(rho=0.0, confidence=1.0, noise=1.0), num_epochs=1
+    )
+    before, after = (own.layers[0].posterior for own in (state, anchored_once))
+    assert np.max(np.abs(before.field)) > 0.5
+    np.testing.assert_allclose(after.field, before.field, atol=1e-4)
+    np.testing.assert_allclose(after.precision, before.precision, atol=1e-4)
+
+    once = jax.tree.map(np.asarray, before)
+    again = trained(anchor_at_posterior(state)).layers[0].posterior
+    assert np.max(np.abs(again.field - once.field)) > 0.1  # as the next task, the same data count again
