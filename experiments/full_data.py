@@ -19,11 +19,19 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import tyro
 from jax import Array
 
 from experiments.devices import Devices
+from experiments.networks import (
+    ODD_OR_EVEN,
+    Model,
+    errors_of,
+    percent,
+    samples_of,
+    schedules_of,
+    spec_of,
+)
 from experiments.runs import follow_jobs, read_config, run_jobs
 from mpnn import meshes, network, prediction
 from mpnn.checkpoints import restore_state, save_state
@@ -31,28 +39,9 @@ from mpnn.compare.config import ConfigError
 from mpnn.compare.results import row_key
 from mpnn.data import Dataset, load_dataset
 from mpnn.fields import Hyper
-from mpnn.inputs import fit_transform_of
 from mpnn.network import Info, State
-from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems, train_many
-from mpnn.weights import Moments
-
-ODD_OR_EVEN = "odd_even"
-
-
-@dataclass(frozen=True)
-class Model:
-    """One network. rho, damping, ...: of mpnn.schedules.Schedules, a number or one a layer."""
-
-    name: str
-    hidden: list[int]
-    rule: str
-    weights: str = "binary"
-    density: float = 1.0
-    sweeps_per_batch: int = 1
-    initial_field: float = 1.0
-    numbers: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,9 +95,9 @@ def _shared_numbers(config: Config) -> dict[str, Any]:
 def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     """Train the seeds of one model side by side, going on from the last checkpoint."""
     model = Model(**job["model"])
-    (inputs, labels), test, num_outputs = _samples(config, data)
-    spec = _spec(model, inputs.shape[1], num_outputs)
-    schedules = Schedules(**model.numbers)
+    (inputs, labels), test, num_outputs = samples_of(data, config.task)
+    spec = spec_of(model, inputs.shape[1], num_outputs)
+    schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
     state = jax.jit(jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field)))(keys)
@@ -127,17 +116,6 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
         on_epoch=watch,
     )
     return {**watch.curve[-1], "curve": watch.curve, "weights_sha256": _digest(spec, state, hyper)}
-
-
-def _spec(model: Model, num_inputs: int, num_outputs: int) -> NetworkSpec:
-    return NetworkSpec(
-        widths=(num_inputs, *model.hidden, num_outputs),
-        weights=model.weights,
-        rule=model.rule,
-        density=model.density,
-        sweeps_per_batch=model.sweeps_per_batch,
-        output="binary_label" if num_outputs == 1 else "argmax",
-    )
 
 
 def _digest(spec: NetworkSpec, state: State, hyper: Hyper) -> str:
@@ -188,53 +166,14 @@ class _Watch:
         seconds = round((perf_counter() - self.began) / (epoch - self.done), 3)
         errors = {
             "train": jnp.mean(info.error, axis=(1, 2)),
-            **_errors(self.spec, state, self.hyper, *self.test),
+            **errors_of(self.spec, state, self.hyper, *self.test),
         }
-        self.curve.append({"epoch": epoch, "seconds_an_epoch": seconds, **_percent(errors)})
+        self.curve.append({"epoch": epoch, "seconds_an_epoch": seconds, **percent(errors)})
         if jax.process_index() == 0:
             print(self.name, self.curve[-1], flush=True)
         about = {"curve": self.curve}
         save_state(self.folder, state, epoch=epoch, key=self.keys, spec=self.spec, metadata=about, keep=2)
         self.began = perf_counter()
-
-
-def _percent(shares: Mapping[str, Array]) -> dict[str, list[float]]:
-    host = meshes.to_host(dict(shares))
-    return {name: [round(100.0 * float(share), 3) for share in values] for name, values in host.items()}
-
-
-def _samples(config: Config, data: Dataset) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:
-    """Standardized inputs and labels of both halves, and the number of outputs."""
-    x_train, x_test = (np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.x_train, data.x_test))
-    standard = fit_transform_of(x_train, "standard")
-    classes, codes = np.unique(data.y_train, return_inverse=True)
-    test_codes = np.searchsorted(classes, data.y_test)
-    num_outputs = len(classes)
-    if config.task == ODD_OR_EVEN:
-        codes, test_codes = (2.0 * (y % 2) - 1.0 for y in (codes, test_codes))
-        num_outputs = 1
-    halves = ((x_train, codes), (x_test, test_codes))
-    train, test = ((jnp.asarray(standard(x)), jnp.asarray(y)) for x, y in halves)
-    return train, test, num_outputs
-
-
-@partial(jax.jit, static_argnames="spec")
-def _errors(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array) -> dict[str, Array]:
-    """Share of wrong answers ``[P]`` of the discrete networks ("mode") and of their beliefs ("bayes")."""
-
-    def wrong(outputs: Array) -> Array:
-        chosen = prediction.winner(outputs)
-        return jnp.mean(chosen != (labels if spec.output == "argmax" else labels > 0))
-
-    def one(state: State) -> dict[str, Array]:
-        mode = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
-        beliefs = [Moments(layer.mean, layer.variance) for layer in state.layers]
-        mean, variance = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
-        if spec.output == "argmax":
-            mean = prediction.argmax_probabilities(mean, variance)
-        return {"mode": wrong(mode), "bayes": wrong(mean)}
-
-    return jax.lax.map(one, state)
 
 
 if __name__ == "__main__":

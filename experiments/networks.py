@@ -1,0 +1,106 @@
+"""What the experiments on whole data sets share: a network of a config, and its errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from mpnn import meshes, prediction
+from mpnn.data import Dataset
+from mpnn.fields import Hyper
+from mpnn.inputs import fit_transform_of
+from mpnn.network import State
+from mpnn.schedules import Schedules
+from mpnn.spec import NetworkSpec
+from mpnn.weights import Moments
+
+ODD_OR_EVEN = "odd_even"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network.
+
+    numbers: of mpnn.schedules.Schedules, each one value or one a layer. rate: None, or the first step of a
+    network that counts every sample once (Schedules.counting_once); rho and evidence are then not given.
+    """
+
+    name: str
+    hidden: list[int]
+    rule: str
+    weights: str = "binary"
+    density: float = 1.0
+    sweeps_per_batch: int = 1
+    initial_field: float = 1.0
+    rate: float | None = None
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+def spec_of(model: Model, num_inputs: int, num_outputs: int) -> NetworkSpec:
+    """The network's static description; one output: binary labels."""
+    return NetworkSpec(
+        widths=(num_inputs, *model.hidden, num_outputs),
+        weights=model.weights,
+        rule=model.rule,
+        density=model.density,
+        sweeps_per_batch=model.sweeps_per_batch,
+        anchored=model.rate is not None,
+        output="binary_label" if num_outputs == 1 else "argmax",
+    )
+
+
+def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: int) -> Schedules:
+    """The network's numbers; with a rate, a cosine that ends with the last epoch."""
+    if model.rate is None:
+        return Schedules(**model.numbers)
+    num_steps = num_epochs * (num_samples // batch_size) * model.sweeps_per_batch
+    rate = optax.schedules.cosine_decay_schedule(model.rate, num_steps)
+    return Schedules.counting_once(rate, num_samples, batch_size, **model.numbers)
+
+
+def samples_of(data: Dataset, task: str) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:
+    """Standardized inputs and labels of both halves, and the number of outputs."""
+    x_train, x_test = (np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.x_train, data.x_test))
+    standard = fit_transform_of(x_train, "standard")
+    classes, codes = np.unique(data.y_train, return_inverse=True)
+    test_codes = np.searchsorted(classes, data.y_test)
+    num_outputs = len(classes)
+    if task == ODD_OR_EVEN:
+        codes, test_codes = (2.0 * (y % 2) - 1.0 for y in (codes, test_codes))
+        num_outputs = 1
+    halves = ((x_train, codes), (x_test, test_codes))
+    train, test = ((jnp.asarray(standard(x)), jnp.asarray(y)) for x, y in halves)
+    return train, test, num_outputs
+
+
+def percent(shares: Mapping[str, Array]) -> dict[str, list[float]]:
+    """Shares ``[P]`` as percentages, on every process."""
+    host = meshes.to_host(dict(shares))
+    return {name: [round(100.0 * float(share), 3) for share in values] for name, values in host.items()}
+
+
+@partial(jax.jit, static_argnames="spec")
+def errors_of(
+    spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array
+) -> dict[str, Array]:
+    """Share of wrong answers ``[P]`` of the discrete networks ("mode") and of their beliefs ("bayes")."""
+
+    def wrong(outputs: Array) -> Array:
+        chosen = prediction.winner(outputs)
+        return jnp.mean(chosen != (labels if spec.output == "argmax" else labels > 0))
+
+    def one(state: State) -> dict[str, Array]:
+        mode = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
+        beliefs = [Moments(layer.mean, layer.variance) for layer in state.layers]
+        mean, variance = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
+        if spec.output == "argmax":
+            mean = prediction.argmax_probabilities(mean, variance)
+        return {"mode": wrong(mode), "bayes": wrong(mean)}
+
+    return jax.lax.map(one, state)
