@@ -7,6 +7,7 @@ resolution changes, gradient cancellation at ``|x| > clip``, no scaling factors,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -53,6 +54,35 @@ class ConvSpec:
             raise ValueError(f"stages must hold (channels, blocks), each at least 1, got {self.stages}")
 
 
+def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
+    """Convolution with zero padding: images ``[B, height, width, in]``, kernel ``[rows, columns, in, out]``.
+
+    XLA's derivatives of convolutions are plain loops on a CPU, some thirty times slower than
+    the same sums as one matrix product.
+    """
+    return jax.lax.platform_dependent(
+        images, kernel, cpu=partial(_convolve_by_product, stride), default=partial(_convolve, stride)
+    )
+
+
+def _convolve(stride: int, images: Array, kernel: Array) -> Array:
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(images, kernel, (stride, stride), "SAME", dimension_numbers=layout)
+
+
+def _convolve_by_product(stride: int, images: Array, kernel: Array) -> Array:
+    window, sides = kernel.shape[:2], images.shape[1:3]
+    pads = jax.lax.padtype_to_pads(sides, window, (stride, stride), "SAME")
+    padded = jnp.pad(images, ((0, 0), *pads, (0, 0)))
+    height, width = (-(-side // stride) for side in sides)
+    patches = [
+        padded[:, row : row + stride * height : stride, column : column + stride * width : stride]
+        for row in range(window[0])
+        for column in range(window[1])
+    ]
+    return jnp.concatenate(patches, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
+
+
 class BinaryConv(nnx.Module):
     """Batch norm, signs, binary 3x3 convolution."""
 
@@ -64,8 +94,7 @@ class BinaryConv(nnx.Module):
     def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
         """Images ``[B, height, width, channels]``."""
         units = surrogates.sign(self.norm(x, use_running_average=not train, mask=mask), "clip", self.clip)
-        layout = ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(units, self.kernel[...], (1, 1), "SAME", dimension_numbers=layout)
+        return convolve(units, self.kernel[...])
 
 
 class BinaryConvNet(nnx.Module):
@@ -73,13 +102,14 @@ class BinaryConvNet(nnx.Module):
 
     def __init__(self, spec: ConvSpec, family: Family, *, rngs: nnx.Rngs) -> None:
         self.spec = spec
-        channels, stride = spec.stem
-        self.stem = nnx.Conv(spec.image_shape[2], channels, (3, 3), strides=stride, use_bias=False, rngs=rngs)
+        channels, _ = spec.stem
+        shape = (3, 3, spec.image_shape[2], channels)
+        self.stem = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), shape))
         blocks, transitions = [], []
         for stage, (width, count) in enumerate(spec.stages):
             if stage > 0 and spec.block != "plain":
                 out = channels // 2 if spec.block == "dense" else width
-                transitions.append(nnx.Conv(channels, out, (1, 1), use_bias=False, rngs=rngs))
+                transitions.append(nnx.Linear(channels, out, use_bias=False, rngs=rngs))  # a 1x1 convolution
                 channels = out
             for _ in range(count):
                 if spec.block == "residual" and channels != width:
@@ -96,7 +126,7 @@ class BinaryConvNet(nnx.Module):
         """Outputs ``[B, K]`` of flat images ``[B, height * width * channels]``."""
         spec = self.spec
         mask = None if mask is None else mask[:, :, None, None]
-        x = self.stem(x.reshape(-1, *spec.image_shape))
+        x = convolve(x.reshape(-1, *spec.image_shape), self.stem[...], spec.stem[1])
         index = 0
         for stage, (_, count) in enumerate(spec.stages):
             if stage > 0:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mpnn.gradient import BinaryConvClassifier
-from mpnn.gradient.convolutional import ConvolutionalStraightThrough, ConvSpec
+from mpnn.gradient.convolutional import ConvolutionalStraightThrough, ConvSpec, _convolve, convolve
 from mpnn.gradient.families import LatentBinary
 
 
@@ -43,6 +43,17 @@ def test_kernels_are_binary_and_real_layers_are_apart():
     assert [set(np.unique(kernel)) for kernel in classifier.weights_] == [{-1, 1}]
     assert classifier.weights_[0].shape == (3, 3, 4, 4)
     assert classifier.predict_proba(X[:5]).shape == (5, 3)
+
+
+@pytest.mark.parametrize(
+    ("side", "window", "stride"), [(6, 3, 1), (7, 3, 2), (8, 3, 2), (5, 1, 1), (9, 4, 3)]
+)
+def test_convolution_is_the_one_of_jax_on_every_platform(side, window, stride):
+    image_key, kernel_key = jax.random.split(jax.random.key(0))
+    images = jax.random.normal(image_key, (2, side, side + 1, 3))
+    kernel = jax.random.normal(kernel_key, (window, window, 3, 4))
+    expected = _convolve(stride, images, kernel)
+    np.testing.assert_allclose(convolve(images, kernel, stride), expected, atol=1e-4)
 
 
 def test_augmented_images_are_mirrored_and_shifted():
