@@ -162,9 +162,9 @@ def line_style(names: Sequence[str], name: str) -> dict[str, Any]:
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[(place + turn) % len(MARKERS)]}
 
 
-def shorten(label: str) -> str:
+def shorten(label: str, length: int = LABEL_LENGTH) -> str:
     """Return a label that fits beside the axes."""
-    return label if len(label) <= LABEL_LENGTH else label[: LABEL_LENGTH - 1] + "…"
+    return label if len(label) <= length else label[: length - 1] + "…"
 
 
 def _label_ends(

@@ -145,7 +145,7 @@ def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
         axes.plot([left, rank], [place, place], color=GRID, linewidth=0.8, zorder=1)
         axes.plot([rank], [place], color=style["color"], marker=style["marker"], markersize=6)
         axes.annotate(
-            shorten(label),
+            shorten(label, 36),  # there is more room left of these axes
             (0, place),
             xytext=(-6, 0),
             xycoords=("axes fraction", "data"),
