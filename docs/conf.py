@@ -11,7 +11,7 @@ copyright = "2026, The mpnn authors"
 release = version = mpnn.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
@@ -25,6 +25,10 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 math_number_all = False
 math_eqref_format = "({number})"
+
+nb_execution_timeout = 600  # seconds a cell
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
