@@ -1,5 +1,6 @@
-"""What the README and the quickstart show runs as it stands there, with the scores that they claim."""
+"""What README, quickstart and how-tos show runs as it stands there, with the scores that they claim."""
 
+import importlib.util
 import re
 from pathlib import Path
 
@@ -7,16 +8,52 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+needs_solver = pytest.mark.skipif(
+    importlib.util.find_spec("ortools") is None, reason="needs pip install '.[solvers]'"
+)
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("README.md", 1), ("docs/quickstart.md", 5)])
-def test_python_of(page, blocks, capsys):
-    code = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-    assert len(code) == blocks
+def run_python_of(page, fence):
+    """Run all code blocks of a page, one after the other; returns the code."""
+    code = re.findall(rf"```{fence}\n(?::.*\n)*(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert code
     names = {}
     for block in code:
         exec(compile(block, page, "exec"), names)
-    claimed = re.findall(r"\.score\(.*# (?:about )?(0\.\d+)", "".join(code))
+    return "".join(code)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_scores_of(page, capsys):
+    code = run_python_of(ROOT / page, "python")
+    claimed = re.findall(r"\.score\(.*# (?:about )?(0\.\d+)", code)
     printed = re.findall(r"^0\.\d+$", capsys.readouterr().out, re.MULTILINE)
     assert claimed
-    np.testing.assert_allclose(np.float64(printed), np.float64(claimed), atol=0.02)
+    np.testing.assert_allclose(np.float64(printed), np.float64(claimed), atol=0.01)
+
+
+@pytest.mark.parametrize("page", ["continual_learning", "sparse_and_integer_weights"])
+def test_python_of_how_to(page):
+    run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
+
+
+@needs_solver
+def test_python_of_add_a_solver(monkeypatch):
+    from mpnn.solvers.engines import ENGINES
+
+    monkeypatch.setitem(ENGINES, "scipy", None)  # what the page adds is gone afterwards
+    run_python_of(ROOT / "docs" / "howto" / "add_a_solver.md", "python")
+    assert ENGINES["scipy"] is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", TUTORIALS, ids=[page.stem for page in TUTORIALS])
+def test_tutorials_run(page, monkeypatch):
+    if page.stem == "warm_start":
+        pytest.importorskip("ortools")
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    monkeypatch.chdir(page.parent)  # where the figures' style is
+    run_python_of(page, r"\{code-cell\}")
+    matplotlib.pyplot.close("all")
