@@ -38,6 +38,13 @@ def test_python_of_how_to(page):
     run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["checkpoints", "scikit_learn"])
+def test_python_of_longer_how_to(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
+
+
 @needs_solver
 def test_python_of_add_a_solver(monkeypatch):
     from mpnn.solvers.engines import ENGINES
