@@ -20,6 +20,8 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "mpnn"
+html_static_path = ["_static"]
+html_css_files = ["tutorials.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -29,6 +31,8 @@ math_eqref_format = "({number})"
 nb_execution_timeout = 600  # seconds a cell
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_code_prompt_show = "How it is drawn"
+nb_code_prompt_hide = "Hide"
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"

@@ -16,7 +16,7 @@ needs_solver = pytest.mark.skipif(
 
 def run_python_of(page, fence):
     """Run all code blocks of a page, one after the other; returns the code."""
-    code = re.findall(rf"```{fence}\n(?::.*\n)*(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    code = re.findall(rf"```{fence}\n(?::[^\n]*\n)*(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     assert code
     names = {}
     for block in code:
