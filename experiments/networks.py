@@ -56,12 +56,23 @@ def spec_of(model: Model, num_inputs: int, num_outputs: int) -> NetworkSpec:
 
 
 def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: int) -> Schedules:
-    """The network's numbers; with a rate, a cosine that ends with the last epoch."""
+    """The network's numbers; with a rate, a cosine that ends with the last epoch.
+
+    The output layer then holds the evidence of the batches that damping averages over, lest it be certain
+    before the hidden layers have settled.
+    """
     if model.rate is None:
         return Schedules(**model.numbers)
-    num_steps = num_epochs * (num_samples // batch_size) * model.sweeps_per_batch
-    rate = optax.schedules.cosine_decay_schedule(model.rate, num_steps)
-    return Schedules.counting_once(rate, num_samples, batch_size, **model.numbers)
+    num_batches = num_samples // batch_size
+    num_steps = num_epochs * num_batches * model.sweeps_per_batch
+    hidden_rate = optax.schedules.cosine_decay_schedule(model.rate, num_steps)
+    num_hidden = len(model.hidden)
+
+    def rate(step: Array) -> Array:
+        return jnp.append(jnp.full(num_hidden, hidden_rate(step)), 1.0)
+
+    held = [num_samples / batch_size] * num_hidden + [1.0]
+    return Schedules.counting_once(rate, held, **model.numbers)
 
 
 def samples_of(data: Dataset, task: str) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:

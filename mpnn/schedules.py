@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from numpy.typing import NDArray
 
@@ -46,17 +45,18 @@ class Schedules:
 
     @classmethod
     def counting_once(
-        cls, rate: float | Callable[[Any], Any], num_samples: int, batch_size: int, **others: Schedule
+        cls, rate: Schedule, num_batches: float | Sequence[float], **others: Schedule
     ) -> "Schedules":
-        """Numbers that make a layer with an anchor count every sample once (see :mod:`mpnn.fields`).
+        """Numbers with which layers that have an anchor count a sample once (see :mod:`mpnn.fields`).
 
-        rate: the step ``a`` in (0, 1], or an optax schedule of it; others: the other numbers.
+        rate: the step ``a`` in (0, 1], a schedule as all numbers are.
+        num_batches: batches of evidence that a layer holds, one number or one a layer; as many as an epoch
+            has count each sample once.
+        others: the other numbers.
         """
-        step = rate if callable(rate) else optax.schedules.constant_schedule(rate)
-        batches = num_samples / batch_size
-        return cls(
-            rho=lambda count: 1.0 - step(count), evidence=lambda count: batches * step(count), **others
-        )
+        step = rate if callable(rate) else lambda count: jnp.asarray(rate)
+        held = jnp.asarray(num_batches)
+        return cls(rho=lambda count: 1.0 - step(count), evidence=lambda count: held * step(count), **others)
 
     def at(self, steps: Array, num_layers: int) -> Hyper:
         """Return every number at the sweeps ``steps [T]``: leaves ``[T, L]``."""

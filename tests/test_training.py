@@ -255,7 +255,7 @@ def test_ten_classes_of_digits(weights, digits):
 def test_samples_count_once_where_layers_have_an_anchor():
     """At rest a field is its anchor plus one message of all samples, however many epochs there were."""
     spec = NetworkSpec((6, 1), rule="mean_field", weights="ternary", anchored=True)
-    schedules = Schedules.counting_once(0.1, num_samples=18, batch_size=18, confidence=1.0, noise=1.0)
+    schedules = Schedules.counting_once(0.1, num_batches=1, confidence=1.0, noise=1.0)
 
     def trained(state, schedules=schedules, num_epochs=200):
         state, _ = train_small(state, num_epochs, spec, schedules, batch_size=18)
