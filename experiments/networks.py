@@ -28,7 +28,8 @@ class Model:
     """One network.
 
     numbers: of mpnn.schedules.Schedules, each one value or one a layer. rate: None, or the first step of a
-    network that counts every sample once (Schedules.counting_once); rho and evidence are then not given.
+    network with an anchor (Schedules.counting_once); rho and evidence are then not given. counts: how often
+    each sample counts in all.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Model:
     sweeps_per_batch: int = 1
     initial_field: float = 1.0
     rate: float | None = None
+    counts: float = 1.0
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -71,7 +73,7 @@ def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: in
     def rate(step: Array) -> Array:
         return jnp.append(jnp.full(num_hidden, hidden_rate(step)), 1.0)
 
-    held = [num_samples / batch_size] * num_hidden + [1.0]
+    held = [model.counts * num_samples / batch_size] * num_hidden + [1.0]
     return Schedules.counting_once(rate, held, **model.numbers)
 
 
