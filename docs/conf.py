@@ -28,9 +28,10 @@ myst_heading_anchors = 3
 math_number_all = False
 math_eqref_format = "({number})"
 
-nb_execution_timeout = 600  # seconds a cell
+nb_execution_timeout = 1200  # seconds a cell
 nb_execution_raise_on_error = True
 nb_merge_streams = True
+nb_output_stderr = "remove"  # what compilers say about slow machines
 nb_code_prompt_show = "How it is drawn"
 nb_code_prompt_hide = "Hide"
 
