@@ -54,6 +54,12 @@ class Schedules:
             has count each sample once.
         others: the other numbers.
         """
+        for number in _numbers("rate", rate):
+            if not 0.0 < number <= 1.0:
+                raise ValueError(f"rate must be in (0, 1], got {number}")
+        for number in _numbers("num_batches", num_batches):
+            if not 0.0 < number < _INFINITY:
+                raise ValueError(f"num_batches must be above 0 and finite, got {number}")
         step = rate if callable(rate) else lambda count: jnp.asarray(rate)
         held = jnp.asarray(num_batches)
         return cls(rho=lambda count: 1.0 - step(count), evidence=lambda count: held * step(count), **others)

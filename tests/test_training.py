@@ -273,3 +273,17 @@ def test_samples_count_once_where_layers_have_an_anchor():
     once = jax.tree.map(np.asarray, before)
     again = trained(anchor_at_posterior(state)).layers[0].posterior
     assert np.max(np.abs(again.field - once.field)) > 0.1  # as the next task, the same data count again
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"rate": 0.0, "num_batches": 1.0}, r"rate must be in \(0, 1\], got 0.0"),
+        ({"rate": [0.1, 1.5], "num_batches": 1.0}, r"rate must be in \(0, 1\], got 1.5"),
+        ({"rate": 0.1, "num_batches": [10.0, -1.0]}, "num_batches must be above 0 and finite, got -1.0"),
+        ({"rate": "fast", "num_batches": 1.0}, "rate must be a number, one value a layer or a schedule"),
+    ],
+)
+def test_numbers_that_cannot_count_samples(numbers, message):
+    with pytest.raises(ValueError, match=message):
+        Schedules.counting_once(**numbers)
