@@ -33,14 +33,11 @@ def test_scores_of(page, capsys):
     np.testing.assert_allclose(np.float64(printed), np.float64(claimed), atol=0.01)
 
 
-@pytest.mark.parametrize("page", ["continual_learning", "sparse_and_integer_weights"])
-def test_python_of_how_to(page):
-    run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["checkpoints", "scikit_learn"])
-def test_python_of_longer_how_to(page, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "page", ["checkpoints", "continual_learning", "scikit_learn", "sparse_and_integer_weights"]
+)
+def test_python_of_how_to(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
 
