@@ -27,13 +27,15 @@ from experiments.networks import (
     ODD_OR_EVEN,
     Model,
     errors_of,
+    initial_states,
     percent,
     samples_of,
     schedules_of,
+    side_by_side,
     spec_of,
 )
 from experiments.runs import follow_jobs, read_config, run_jobs
-from mpnn import meshes, network, prediction
+from mpnn import meshes, prediction
 from mpnn.checkpoints import restore_state, save_state
 from mpnn.compare.config import ConfigError
 from mpnn.compare.results import row_key
@@ -41,7 +43,7 @@ from mpnn.data import Dataset, load_dataset
 from mpnn.fields import Hyper
 from mpnn.network import Info, State
 from mpnn.spec import NetworkSpec
-from mpnn.training import Problems, train_many
+from mpnn.training import train_many
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,13 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
-    state = jax.jit(jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field)))(keys)
+    state = initial_states(model, spec, hyper, keys)
     watch = _Watch(config, model.name, spec, hyper, keys, test, output / "checkpoints" / row_key(job))
-    labels = jnp.broadcast_to(labels, (len(config.seeds), len(labels)))
-    rows = jnp.broadcast_to(jnp.arange(labels.shape[1], dtype=jnp.int32), labels.shape)
     state, _ = train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         spec,
         watch.restored(state),
-        Problems(inputs, rows, labels),
+        side_by_side(inputs, labels, len(keys)),
         schedules,
         num_epochs=config.num_epochs,
         batch_size=config.batch_size,

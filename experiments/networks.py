@@ -11,13 +11,14 @@ import numpy as np
 import optax
 from jax import Array
 
-from mpnn import meshes, prediction
+from mpnn import meshes, network, prediction
 from mpnn.data import Dataset
 from mpnn.fields import Hyper
 from mpnn.inputs import fit_transform_of
 from mpnn.network import State
 from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
+from mpnn.training import Problems
 from mpnn.weights import Moments
 
 ODD_OR_EVEN = "odd_even"
@@ -90,6 +91,18 @@ def samples_of(data: Dataset, task: str) -> tuple[tuple[Array, Array], tuple[Arr
     halves = ((x_train, codes), (x_test, test_codes))
     train, test = ((jnp.asarray(standard(x)), jnp.asarray(y)) for x, y in halves)
     return train, test, num_outputs
+
+
+def initial_states(model: Model, spec: NetworkSpec, hyper: Hyper, keys: Array) -> State:
+    """One network a key ``[P]``."""
+    return jax.jit(jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field)))(keys)
+
+
+def side_by_side(inputs: Array, labels: Array, num_networks: int) -> Problems:
+    """The same samples for every network."""
+    every_label = jnp.broadcast_to(labels, (num_networks, len(labels)))
+    rows = jnp.broadcast_to(jnp.arange(len(labels), dtype=jnp.int32), every_label.shape)
+    return Problems(inputs, rows, every_label)
 
 
 def percent(shares: Mapping[str, Array]) -> dict[str, list[float]]:

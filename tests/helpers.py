@@ -7,6 +7,23 @@ import numpy as np
 from mpnn.network import Batch, init
 from mpnn.training import Schedules, run_batch
 
+# A comparison that takes a second.
+TINY_COMPARISON = """
+name = "tiny"
+datasets = ["iris"]
+shots = [2, 4]
+draws = 2
+
+[[methods]]
+name = "1-NN"
+method = "nearest_neighbour"
+
+[[methods]]
+name = "linear"
+method = "linear_svm"
+params = { C = 0.5 }
+"""
+
 # One batch with all its sweeps, and the initial state: compiled once per specification and shape.
 compiled_batch = jax.jit(run_batch, static_argnums=0)
 compiled_init = jax.jit(init, static_argnums=1)

@@ -6,26 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import TINY_COMPARISON
 
 import mpnn
 from mpnn import cli
 from mpnn.cli import main
 from mpnn.data import load_dataset, sample_few_shot
-
-CONFIG = """
-name = "tiny"
-datasets = ["iris"]
-shots = [2, 4]
-draws = 2
-
-[[methods]]
-name = "1-NN"
-method = "nearest_neighbour"
-
-[[methods]]
-name = "linear"
-method = "linear_svm"
-"""
 
 
 @pytest.fixture
@@ -33,7 +19,7 @@ def config(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     path = tmp_path / "tiny.toml"
-    path.write_text(CONFIG)
+    path.write_text(TINY_COMPARISON)
     return path
 
 

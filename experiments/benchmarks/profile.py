@@ -31,6 +31,7 @@ from rich.table import Table
 from experiments.benchmarks.step import (
     PRODUCTS,
     Step,
+    circumstances,
     made_up_epoch,
     matmul_rate,
     message_passing,
@@ -143,9 +144,7 @@ def main(options: Step) -> None:
         "floor",
         "units",
         "between",
-        title=f"Milliseconds. {'-'.join(map(str, options.widths))}, {options.weights}, batches of "
-        f"{options.batch_size}, on {jax.devices()[0].device_kind} at {rate / 1e9:.0f} GFLOP/s, "
-        f"JAX {jax.__version__}",
+        title=f"Milliseconds: {circumstances(options, rate)}",
     )
     for name, make in makers.items():
         found = measure(*make(options, data, order), options)

@@ -139,6 +139,15 @@ def products_floor(products: tuple[int, int], options: Step, rate: float) -> flo
     return options.num_batches * operations / rate
 
 
+def circumstances(options: Step, rate: float) -> str:
+    """What was timed and where, for the title of a table."""
+    device = jax.devices()[0]
+    return (
+        f"{'-'.join(map(str, options.widths))}, {options.weights}, batches of {options.batch_size}, on "
+        f"{device.device_kind} ({device.platform}) at {rate / 1e9:.0f} GFLOP/s, JAX {jax.__version__}"
+    )
+
+
 def main(options: Step) -> None:
     """Compile, time, and print a table."""
     data, order = made_up_epoch(options)
@@ -158,16 +167,13 @@ def main(options: Step) -> None:
             seconds[name].append(taken)
 
     rate = matmul_rate(options)
-    device = jax.devices()[0]
     table = Table(
         "rule",
         "compile s",
         "s an epoch",
         "ratio",
         "products alone",
-        title=f"{'-'.join(map(str, options.widths))}, {options.weights}, {options.num_batches} batches of "
-        f"{options.batch_size}, on {device.device_kind} ({device.platform}) at {rate / 1e9:.0f} GFLOP/s, "
-        f"JAX {jax.__version__}",
+        title=f"{options.num_batches} batches: {circumstances(options, rate)}",
     )
     for name, taken in seconds.items():
         ratios = [own / peer for own, peer in zip(taken, seconds["straight-through"], strict=True)]

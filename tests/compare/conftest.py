@@ -1,8 +1,8 @@
 import itertools
-from textwrap import dedent
 
 import numpy as np
 import pytest
+from helpers import TINY_COMPARISON
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from mpnn.compare import CompareConfig, MethodConfig, load_config, run_comparison, write_report
@@ -11,21 +11,6 @@ from mpnn.compare.contract import Evaluation, Method
 from mpnn.compare.methods import METHODS
 
 AWKWARD_NAME = "<script>alert('x')</script> | a & b"
-CONFIG = """
-    name = "tiny"
-    datasets = ["iris"]
-    shots = [2, 4]
-    draws = 2
-
-    [[methods]]
-    name = "1-NN"
-    method = "nearest_neighbour"
-
-    [[methods]]
-    name = "linear"
-    method = "linear_svm"
-    params = { C = 0.5 }
-"""
 
 
 @pytest.fixture
@@ -33,7 +18,7 @@ def write_config(tmp_path):
     """Write a config file, the tiny one with changes: `write_config(("draws = 2", "draws = 3"))`."""
 
     def write(*changes):
-        text = dedent(CONFIG)
+        text = TINY_COMPARISON
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)
