@@ -16,18 +16,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.networks import Model, errors_of, percent, samples_of, schedules_of, spec_of
+from experiments.networks import (
+    Model,
+    errors_of,
+    initial_states,
+    percent,
+    samples_of,
+    schedules_of,
+    side_by_side,
+    spec_of,
+)
 from experiments.runs import main, run_jobs
 from mpnn import network
 from mpnn.data import Dataset, load_dataset
-from mpnn.training import Problems, train_many
+from mpnn.training import train_many
 
 PERMUTATIONS_SEED = 0
 
 
 @dataclass(frozen=True)
 class Config:
-    """Models on permutations of one data set."""
+    """Models on permutations of one data set.
+
+    held_out: training samples, the last ones, that take the place of the test set, to choose settings on.
+    """
 
     dataset: str
     seeds: list[int]
@@ -35,19 +47,22 @@ class Config:
     num_epochs: int
     models: list[Model] = field(metadata={"item": Model})
     batch_size: int = 128
+    held_out: int = 0
 
 
 def learn_tasks(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[str, Any]:
     """Accuracies ``[task][earlier task][seed]`` in percent, of the modes and of the beliefs."""
     model = Model(**job["model"])
     (inputs, labels), (test_inputs, test_labels), num_outputs = samples_of(data, "classes")
+    if config.held_out:
+        (inputs, test_inputs), (labels, test_labels) = (
+            jnp.split(whole, [len(whole) - config.held_out]) for whole in (inputs, labels)
+        )
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
-    state = jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field))(keys)
-    every_label = jnp.broadcast_to(labels, (len(config.seeds), len(labels)))
-    rows = jnp.broadcast_to(jnp.arange(len(labels), dtype=jnp.int32), every_label.shape)
+    state = initial_states(model, spec, hyper, keys)
     orders = permutations(config.num_tasks, inputs.shape[1])
     found: dict[str, Any] = {"mode": [], "bayes": []}
     for task, order in enumerate(orders):
@@ -55,7 +70,7 @@ def learn_tasks(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[s
             jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, task),
             spec,
             state,
-            Problems(inputs[:, order], rows, every_label),
+            side_by_side(inputs[:, order], labels, len(keys)),
             schedules,
             num_epochs=config.num_epochs,
             batch_size=config.batch_size,
@@ -86,7 +101,8 @@ def averages(accuracies: list[list[list[float]]]) -> list[list[float]]:
 def run(config: Config, output: Path, command: str) -> None:
     """Learn the tasks with every model, then print a line of Markdown a model and prediction."""
     lengths = {
-        name: getattr(config, name) for name in ("dataset", "seeds", "num_tasks", "num_epochs", "batch_size")
+        name: getattr(config, name)
+        for name in ("dataset", "seeds", "num_tasks", "num_epochs", "batch_size", "held_out")
     }
     jobs = [{"model": asdict(model), **lengths} for model in config.models]
     rows = run_jobs(jobs, partial(learn_tasks, config, load_dataset(config.dataset)), output, config, command)

@@ -4,28 +4,18 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from helpers import TINY_COMPARISON
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run from there, not installed
+from experiments.benchmarks.profile import parts_of
+from experiments.continual import Config, run
 from experiments.gather_rows import gather_rows
+from experiments.networks import Model
 from experiments.runs import run_jobs
 from mpnn.compare import load_config, run_comparison
 from mpnn.compare.results import read_rows
-
-CONFIG = """
-    name = "tiny"
-    datasets = ["iris"]
-    shots = [2, 4]
-    draws = 2
-
-    [[methods]]
-    name = "1-NN"
-    method = "nearest_neighbour"
-
-    [[methods]]
-    name = "linear"
-    method = "linear_svm"
-"""
 
 
 def test_a_row_keeps_what_the_work_found(tmp_path):
@@ -44,11 +34,13 @@ def test_a_row_keeps_what_the_work_found(tmp_path):
 @pytest.mark.parametrize("as_file", [False, True])
 def test_a_comparison_starts_from_measured_rows(tmp_path, as_file):
     path = tmp_path / "tiny.toml"
-    path.write_text(CONFIG)
+    path.write_text(TINY_COMPARISON)
     config = load_config(path)
     measured, output = tmp_path / "measured", tmp_path / "output"
     rows = run_comparison(config, measured)
-    path.write_text(CONFIG.replace("shots = [2, 4]", "shots = [4]").replace("draws = 2", "draws = 3"))
+    path.write_text(
+        TINY_COMPARISON.replace("shots = [2, 4]", "shots = [4]").replace("draws = 2", "draws = 3")
+    )
     source = measured / "results.jsonl" if as_file else measured
     assert gather_rows(path, output, [source, source]) == 4
     assert gather_rows(path, output, [measured]) == 0
@@ -60,3 +52,42 @@ def test_a_comparison_starts_from_measured_rows(tmp_path, as_file):
     environments = json.loads((output / "environments.json").read_text())
     for row in read_rows(output / "results.jsonl"):
         assert row["run"] < len(environments)
+
+
+def test_a_profile_tells_products_beliefs_and_units_apart():
+    program = """HloModule step
+
+%with_product (a: f32[8,6], b: f32[6,4]) -> f32[8,4] {
+  %a = f32[8,6]{1,0} parameter(0)
+  %b = f32[6,4]{1,0} parameter(1)
+  ROOT %product.1 = f32[8,4]{1,0} dot(%a, %b), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+
+ENTRY %main (a: f32[8,6], b: f32[6,4]) -> f32[8,4] {
+  %fused.1 = f32[8,4]{1,0} fusion(%a, %b), kind=kCustom, calls=%with_product
+  %copy.2 = f32[6,4]{1,0} copy(%b)
+  %tails.3 = f32[8,4]{1,0} fusion(%fused.1), kind=kLoop, calls=%elementwise
+  ROOT %all = (f32[8,4]{1,0}, f32[6,4]{1,0}) tuple(%tails.3, %copy.2)
+}
+"""
+    parts = parts_of(program, {(6, 4)})
+    assert parts == {
+        "product.1": "products",
+        "fused.1": "products",
+        "copy.2": "beliefs",
+        "tails.3": "units",
+    }
+
+
+@pytest.mark.slow
+def test_counting_once_remembers_what_was_held_out(tmp_path):
+    model = Model("once", [20], "amp", rate=0.01, numbers={"damping": 0.9})
+    config = Config(
+        "digits", seeds=[0, 1], num_tasks=2, num_epochs=3, models=[model], batch_size=40, held_out=200
+    )
+    run(config, tmp_path, "test")
+    (row,) = read_rows(tmp_path / "results.jsonl")
+    accuracies = np.array(row["bayes"][1])  # [earlier task, seed]
+    assert accuracies.shape == (2, 2)
+    assert np.all(accuracies[1] > 50.0)
+    assert np.all(accuracies[0] > 20.0)  # a tenth by chance
