@@ -4,7 +4,7 @@ python -m experiments.continual_gradient configs/continual_gradient.toml
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,8 @@ def accuracy(
 
 def run(config: Config, output: Path, command: str) -> None:
     """Learn the tasks for every seed and prior."""
-    jobs = [{"prior": prior, "seed": seed} for seed in config.seeds for prior in config.priors]
+    settings = {name: value for name, value in asdict(config).items() if name not in ("seeds", "priors")}
+    jobs = [{"prior": prior, "seed": seed, **settings} for seed in config.seeds for prior in config.priors]
     data = load_dataset(config.dataset)
     rows = run_jobs(jobs, lambda job: learn_tasks(job, config, data), output, config, command)
     print("| prior | prediction | average after each task | seeds |\n|---|---|---|---|")
