@@ -57,8 +57,8 @@ class ConvSpec:
 def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
     """Convolution with zero padding: images ``[B, height, width, in]``, kernel ``[rows, columns, in, out]``.
 
-    XLA's derivatives of convolutions are plain loops on a CPU, some thirty times slower than
-    the same sums as one matrix product.
+    XLA's derivatives of convolutions are plain loops on a CPU, far slower than the same sums as one
+    matrix product.
     """
     return jax.lax.platform_dependent(
         images, kernel, cpu=partial(_convolve_by_product, stride), default=partial(_convolve, stride)
