@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import tyro
 from jax import Array
 
@@ -27,6 +28,7 @@ from experiments.networks import (
     ODD_OR_EVEN,
     Model,
     errors_of,
+    hold_out,
     initial_states,
     percent,
     samples_of,
@@ -51,7 +53,8 @@ class Config:
     """Models on a data set.
 
     task: "classes", or "odd_even" for odd labels against even ones. evaluate_every: epochs between two
-    measurements (and checkpoints); the last epoch is always measured.
+    measurements (and checkpoints); the last epoch is always measured. held_out: training samples, the last
+    ones, that take the place of the test set, to choose settings on.
     """
 
     dataset: str
@@ -61,6 +64,7 @@ class Config:
     batch_size: int = 128
     task: str = "classes"
     evaluate_every: int = 5
+    held_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def main(options: Options) -> None:
         raise ConfigError(f"task must be 'classes' or {ODD_OR_EVEN!r}, got {config.task!r}")
     with options.devices.in_use():
         data = load_dataset(config.dataset)
+        data = hold_out(data, config.held_out) if config.held_out else data
         jobs = [{"model": asdict(model), **_shared_numbers(config)} for model in config.models]
         work = partial(_train_and_score, config, data, output)
         if jax.process_index() > 0:
@@ -90,7 +95,7 @@ def main(options: Options) -> None:
 
 
 def _shared_numbers(config: Config) -> dict[str, Any]:
-    names = ("dataset", "task", "seeds", "num_epochs", "batch_size")
+    names = ("dataset", "task", "seeds", "num_epochs", "batch_size", "held_out")
     return {name: getattr(config, name) for name in names}
 
 
@@ -115,14 +120,26 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
         first_epoch=watch.done,
         on_epoch=watch,
     )
-    return {**watch.curve[-1], "curve": watch.curve, "weights_sha256": _digest(spec, state, hyper)}
+    weights = _discrete_weights(spec, state, hyper)
+    return {
+        **watch.curve[-1],
+        "curve": watch.curve,
+        "links": _links(weights),
+        # the same on every mesh that trains the same networks
+        "weights_sha256": sha256(b"".join(layer.tobytes() for layer in weights)).hexdigest(),
+    }
 
 
-def _digest(spec: NetworkSpec, state: State, hyper: Hyper) -> str:
-    """Hash of the discrete weights, the same on every mesh that trains the same networks."""
+def _discrete_weights(spec: NetworkSpec, state: State, hyper: Hyper) -> list[np.ndarray]:
+    """The discrete weights, int8 ``[P, N, K]`` a layer, on every process."""
     decode = jax.jit(jax.vmap(lambda own: prediction.decode(spec, own, hyper)))
-    weights = meshes.to_host(decode(meshes.place_weights(state, meshes.NETWORKS)))
-    return sha256(b"".join(layer.tobytes() for layer in weights)).hexdigest()
+    return meshes.to_host(decode(meshes.place_weights(state, meshes.NETWORKS)))
+
+
+def _links(weights: list[np.ndarray]) -> list[float]:
+    """Percentage of each network's weights ``[P]`` that are not 0."""
+    links = sum(np.count_nonzero(layer, axis=(1, 2)) for layer in weights)
+    return np.round(100.0 * links / sum(layer[0].size for layer in weights), 3).tolist()
 
 
 class _Watch:

@@ -1,7 +1,7 @@
 """What the experiments on whole data sets share: a network of a config, and its errors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -76,6 +76,19 @@ def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: in
 
     held = [model.counts * num_samples / batch_size] * num_hidden + [1.0]
     return Schedules.counting_once(rate, held, **model.numbers)
+
+
+def hold_out(data: Dataset, number: int) -> Dataset:
+    """The training set alone, its last samples in the place of the test set: to choose settings on."""
+    if not 0 < number < len(data.y_train):
+        raise ValueError(f"held_out must be from 1 to {len(data.y_train) - 1} training samples, got {number}")
+    return replace(
+        data,
+        x_train=data.x_train[:-number],
+        y_train=data.y_train[:-number],
+        x_test=data.x_train[-number:],
+        y_test=data.y_train[-number:],
+    )
 
 
 def samples_of(data: Dataset, task: str) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:
