@@ -19,7 +19,9 @@ import numpy as np
 from experiments.networks import (
     Model,
     errors_of,
+    hold_out,
     initial_states,
+    numbers_at,
     percent,
     samples_of,
     schedules_of,
@@ -38,7 +40,7 @@ PERMUTATIONS_SEED = 0
 class Config:
     """Models on permutations of one data set.
 
-    held_out: training samples, the last ones, that take the place of the test set, to choose settings on.
+    held_out: see experiments.networks.hold_out.
     """
 
     dataset: str
@@ -53,14 +55,11 @@ class Config:
 def learn_tasks(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[str, Any]:
     """Accuracies ``[task][earlier task][seed]`` in percent, of the modes and of the beliefs."""
     model = Model(**job["model"])
+    data = hold_out(data, config.held_out) if config.held_out else data
     (inputs, labels), (test_inputs, test_labels), num_outputs = samples_of(data, "classes")
-    if config.held_out:
-        (inputs, test_inputs), (labels, test_labels) = (
-            jnp.split(whole, [len(whole) - config.held_out]) for whole in (inputs, labels)
-        )
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
-    hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
+    hyper = numbers_at(schedules, 0, spec.num_layers)
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
     state = initial_states(model, spec, hyper, keys)
     orders = permutations(config.num_tasks, inputs.shape[1])

@@ -30,6 +30,7 @@ from experiments.networks import (
     errors_of,
     hold_out,
     initial_states,
+    numbers_at,
     percent,
     samples_of,
     schedules_of,
@@ -38,6 +39,7 @@ from experiments.networks import (
 )
 from experiments.runs import follow_jobs, read_config, run_jobs
 from mpnn import meshes, prediction
+from mpnn.augmentation import ImageAugmentation
 from mpnn.checkpoints import restore_state, save_state
 from mpnn.compare.config import ConfigError
 from mpnn.compare.results import row_key
@@ -53,8 +55,8 @@ class Config:
     """Models on a data set.
 
     task: "classes", or "odd_even" for odd labels against even ones. evaluate_every: epochs between two
-    measurements (and checkpoints); the last epoch is always measured. held_out: training samples, the last
-    ones, that take the place of the test set, to choose settings on.
+    measurements (and checkpoints); the last epoch is always measured. held_out: see
+    experiments.networks.hold_out. largest_shift, mirror: of training images, see mpnn.augmentation.
     """
 
     dataset: str
@@ -65,6 +67,8 @@ class Config:
     task: str = "classes"
     evaluate_every: int = 5
     held_out: int = 0
+    largest_shift: int = 0
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,15 @@ def main(options: Options) -> None:
 
 
 def _shared_numbers(config: Config) -> dict[str, Any]:
-    names = ("dataset", "task", "seeds", "num_epochs", "batch_size", "held_out")
+    names = ("dataset", "task", "seeds", "num_epochs", "batch_size", "held_out", "largest_shift", "mirror")
     return {name: getattr(config, name) for name in names}
+
+
+def _augmentation(config: Config, data: Dataset) -> ImageAugmentation | None:
+    if not (config.largest_shift or config.mirror):
+        return None
+    height, width, *channels = data.x_train.shape[1:]
+    return ImageAugmentation((height, width, *(channels or [1])), config.largest_shift, config.mirror)
 
 
 def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,10 +116,11 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
     (inputs, labels), test, num_outputs = samples_of(data, config.task)
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
-    hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
-    state = initial_states(model, spec, hyper, keys)
-    watch = _Watch(config, model.name, spec, hyper, keys, test, output / "checkpoints" / row_key(job))
+    state = initial_states(model, spec, numbers_at(schedules, 0, spec.num_layers), keys)
+    num_sweeps = config.num_epochs * (len(labels) // config.batch_size) * model.sweeps_per_batch
+    last = numbers_at(schedules, num_sweeps - 1, spec.num_layers)
+    watch = _Watch(config, model.name, spec, last, keys, test, output / "checkpoints" / row_key(job))
     state, _ = train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         spec,
@@ -117,10 +129,11 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
         schedules,
         num_epochs=config.num_epochs,
         batch_size=config.batch_size,
+        augment=_augmentation(config, data),
         first_epoch=watch.done,
         on_epoch=watch,
     )
-    weights = _discrete_weights(spec, state, hyper)
+    weights = _discrete_weights(spec, state, last)
     return {
         **watch.curve[-1],
         "curve": watch.curve,

@@ -16,7 +16,7 @@ from mpnn.data import Dataset
 from mpnn.fields import Hyper
 from mpnn.inputs import fit_transform_of
 from mpnn.network import State
-from mpnn.schedules import Schedules
+from mpnn.schedules import Schedule, Schedules
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems
 from mpnn.weights import Moments
@@ -28,9 +28,10 @@ ODD_OR_EVEN = "odd_even"
 class Model:
     """One network.
 
-    numbers: of mpnn.schedules.Schedules, each one value or one a layer. rate: None, or the first step of a
-    network with an anchor (Schedules.counting_once); rho and evidence are then not given. counts: how often
-    each sample counts in all.
+    numbers: of mpnn.schedules.Schedules, each one value or one a layer, or a table of two such, `start` and
+    `end`, with half a cosine between them. rate: None, or the first step of a network with an anchor
+    (Schedules.counting_once); rho and evidence are then not given. counts: how often each sample counts in
+    all.
     """
 
     name: str
@@ -64,10 +65,11 @@ def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: in
     The output layer then holds the evidence of the batches that damping averages over, lest it be certain
     before the hidden layers have settled.
     """
-    if model.rate is None:
-        return Schedules(**model.numbers)
     num_batches = num_samples // batch_size
     num_steps = num_epochs * num_batches * model.sweeps_per_batch
+    numbers = {name: _number(value, num_steps) for name, value in model.numbers.items()}
+    if model.rate is None:
+        return Schedules(**numbers)
     hidden_rate = optax.schedules.cosine_decay_schedule(model.rate, num_steps)
     num_hidden = len(model.hidden)
 
@@ -75,7 +77,21 @@ def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: in
         return jnp.append(jnp.full(num_hidden, hidden_rate(step)), 1.0)
 
     held = [model.counts * num_samples / batch_size] * num_hidden + [1.0]
-    return Schedules.counting_once(rate, held, **model.numbers)
+    return Schedules.counting_once(rate, held, **numbers)
+
+
+def numbers_at(schedules: Schedules, step: int, num_layers: int) -> Hyper:
+    """All numbers at one sweep of the training, one value a layer ``[L]``."""
+    return jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.array([step]), num_layers))
+
+
+def _number(value: Any, num_steps: int) -> Schedule:
+    """A value as it is; of a table, half a cosine from its start to its end."""
+    if not isinstance(value, Mapping):
+        return value
+    start, end = (jnp.asarray(value[name]) for name in ("start", "end"))
+    left = optax.schedules.cosine_decay_schedule(1.0, num_steps)
+    return lambda step: end + (start - end) * left(step)
 
 
 def hold_out(data: Dataset, number: int) -> Dataset:

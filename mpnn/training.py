@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from mpnn import meshes
+from mpnn.augmentation import Augment
 from mpnn.fields import Hyper
 from mpnn.network import Batch, Info, State, begin, sweep
 from mpnn.schedules import Schedules
@@ -60,26 +61,40 @@ def _take(data: Batch | Problems, rows: Array) -> Batch:
 
 
 def run_epoch(
-    spec: NetworkSpec, state: State, data: Batch | Problems, order: Array, hyper: Hyper
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch | Problems,
+    order: Array,
+    hyper: Hyper,
+    augment: Augment | None = None,
 ) -> tuple[State, Info]:
     """One pass over the data in mini-batches.
 
     ``order [num_batches, batch_size]`` are samples of ``data``, which may be one of many problems; ``hyper``
-    leaves are ``[num_batches, S, L]``. Returns the state and the Info of every sweep, leaves
-    ``[num_batches, S, ...]``.
+    leaves are ``[num_batches, S, L]``; ``key`` is for ``augment``, which changes the inputs of every batch.
+    Returns the state and the Info of every sweep, leaves ``[num_batches, S, ...]``.
     """
 
-    def body(state: State, step: tuple[Array, Hyper]) -> tuple[State, Info]:
-        rows, numbers = step
-        batch = meshes.spread_batch(_take(data, rows))
-        state, info = run_batch(spec, state, batch, numbers)
+    def body(state: State, step: tuple[Array, Array, Hyper]) -> tuple[State, Info]:
+        key, rows, numbers = step
+        batch = _take(data, rows)
+        if augment is not None:
+            batch = batch._replace(inputs=augment(key, batch.inputs))
+        state, info = run_batch(spec, state, meshes.spread_batch(batch), numbers)
         return meshes.spread_weights(state), info
 
-    return jax.lax.scan(body, state, (order, hyper))
+    return jax.lax.scan(body, state, (jax.random.split(key, len(order)), order, hyper))
 
 
 def _shuffled_epoch(
-    spec: NetworkSpec, batch_size: int, key: Array, state: State, data: Batch | Problems, hyper: Hyper
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch | Problems,
+    hyper: Hyper,
+    batch_size: int,
+    augment: Augment | None,
 ) -> tuple[State, Info]:
     """One pass in a fresh random order, less the last incomplete mini-batch."""
     num_samples = data.labels.shape[0]
@@ -88,17 +103,25 @@ def _shuffled_epoch(
     hyper = jax.tree.map(
         lambda leaf: leaf.reshape(num_batches, spec.sweeps_per_batch, *leaf.shape[1:]), hyper
     )
-    return run_epoch(spec, state, data, order.reshape(num_batches, batch_size), hyper)
+    order = order.reshape(num_batches, batch_size)
+    # a key of its own, so that the same samples make up the same batches with and without augmentation
+    return run_epoch(jax.random.fold_in(key, 1), spec, state, data, order, hyper, augment)
 
 
-@partial(jax.jit, static_argnames=("spec", "batch_size"), donate_argnames="state")
+@partial(jax.jit, static_argnames=("spec", "batch_size", "augment"), donate_argnames="state")
 def _epoch(
-    key: Array, spec: NetworkSpec, state: State, data: Batch, hyper: Hyper, batch_size: int
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch,
+    hyper: Hyper,
+    batch_size: int,
+    augment: Augment | None,
 ) -> tuple[State, Info]:
-    return _shuffled_epoch(spec, batch_size, key, state, data, hyper)
+    return _shuffled_epoch(key, spec, state, data, hyper, batch_size, augment)
 
 
-@partial(jax.jit, static_argnames=("spec", "batch_size", "at_once"), donate_argnames="state")
+@partial(jax.jit, static_argnames=("spec", "batch_size", "at_once", "augment"), donate_argnames="state")
 def _epoch_of_many(
     key: Array,
     spec: NetworkSpec,
@@ -107,13 +130,15 @@ def _epoch_of_many(
     hyper: Hyper,
     batch_size: int,
     at_once: int,
+    augment: Augment | None,
 ) -> tuple[State, Info]:
     def train_share(shared: tuple[Array, Hyper], own: Any) -> tuple[State, Info]:
         inputs, hyper = shared
 
         def one(problem: Any) -> tuple[State, Info]:
             own_key, own_state, samples = problem
-            return _shuffled_epoch(spec, batch_size, own_key, own_state, Problems(inputs, *samples), hyper)
+            own_data = Problems(inputs, *samples)
+            return _shuffled_epoch(own_key, spec, own_state, own_data, hyper, batch_size, augment)
 
         return jax.lax.map(one, own, batch_size=min(at_once, own[0].shape[0]))
 
@@ -174,6 +199,7 @@ def train(
     *,
     num_epochs: int,
     batch_size: int,
+    augment: Augment | None = None,
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
@@ -185,6 +211,7 @@ def train(
         sees the same batches as one that was never interrupted.
     state : as made by :func:`mpnn.network.init` or restored; its buffers are donated.
     data : inputs ``[n, widths[0]]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
+    augment : changes the inputs of every batch, see :mod:`mpnn.augmentation`; None: nothing does.
     on_epoch : called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True
         stops the training.
 
@@ -215,7 +242,7 @@ def train(
 
     def compiled(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
         key, hyper = meshes.place((key, hyper))
-        return _epoch(key, spec, state, data, hyper, batch_size)
+        return _epoch(key, spec, state, data, hyper, batch_size, augment)
 
     epochs = range(first_epoch, num_epochs)
     num_batches = num_samples // batch_size
@@ -232,6 +259,7 @@ def train_many(
     num_epochs: int,
     batch_size: int,
     problems_at_once: int | None = None,
+    augment: Augment | None = None,
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
@@ -252,7 +280,7 @@ def train_many(
 
     def compiled(keys: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
         keys, hyper = spread(keys), meshes.place(hyper)
-        return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once)
+        return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once, augment)
 
     epochs = range(first_epoch, num_epochs)
     num_batches = num_samples // batch_size

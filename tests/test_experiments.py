@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run fro
 from experiments.benchmarks.profile import parts_of
 from experiments.continual import Config, run
 from experiments.gather_rows import gather_rows
-from experiments.networks import Model
+from experiments.networks import Model, numbers_at, schedules_of
 from experiments.runs import run_jobs
 from mpnn.compare import load_config, run_comparison
 from mpnn.compare.results import read_rows
@@ -77,6 +77,17 @@ ENTRY %main (a: f32[8,6], b: f32[6,4]) -> f32[8,4] {
         "copy.2": "beliefs",
         "tails.3": "units",
     }
+
+
+def test_a_number_may_change_over_the_training():
+    """Half a cosine, from the first sweep to the last, and each layer its own."""
+    changing = {"damping": {"start": 0.5, "end": 0.9}, "rho": {"start": [1.0, 0.8], "end": [1.0, 1.0]}}
+    schedules = schedules_of(Model("changing", [20], "amp", numbers=changing), 4, 1050, 100)
+    first, middle, last = (numbers_at(schedules, step, 2) for step in (0, 20, 40))
+    np.testing.assert_allclose(
+        [first.damping, middle.damping, last.damping], [[0.5] * 2, [0.7] * 2, [0.9] * 2]
+    )
+    np.testing.assert_allclose([first.rho, middle.rho, last.rho], [[1.0, 0.8], [1.0, 0.9], [1.0, 1.0]])
 
 
 @pytest.mark.slow

@@ -88,7 +88,8 @@ def message_passing(rule: str, options: Step, data: Batch, order: Array) -> tupl
     hyper = jax.tree.map(lambda leaf: leaf[:, None], schedules.at(steps, spec.num_layers))
     first = jax.tree.map(lambda leaf: leaf[0, 0], hyper)
     state = network.init(jax.random.key(0), spec, first)
-    return lambda state: run_epoch(spec, state, data, order, hyper), state
+    key = jax.random.key(1)
+    return lambda state: run_epoch(key, spec, state, data, order, hyper), state
 
 
 def made_up_epoch(options: Step) -> tuple[Batch, Array]:

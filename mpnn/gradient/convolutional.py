@@ -16,6 +16,7 @@ import optax
 from flax import nnx
 from jax import Array
 
+from mpnn.augmentation import ImageAugmentation
 from mpnn.gradient import surrogates
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Family, LatentBinary
@@ -185,18 +186,8 @@ class ConvolutionalStraightThrough(Method):
         """Mirror and shift by up to four pixels, at random."""
         if not self.augmented:
             return inputs
-        images = inputs.reshape(-1, *self.network.image_shape)
-        flip_key, shift_key = jax.random.split(key)
-        flips = jax.random.bernoulli(flip_key, shape=(len(images), 1, 1, 1))
-        images = jnp.where(flips, images[:, :, ::-1], images)
-        edges = ((0, 0), (LARGEST_SHIFT, LARGEST_SHIFT), (LARGEST_SHIFT, LARGEST_SHIFT), (0, 0))
-        padded = jnp.pad(images, edges)
-        shifts = jax.random.randint(shift_key, (len(images), 2), 0, 2 * LARGEST_SHIFT + 1)
-
-        def crop(image: Array, shift: Array) -> Array:
-            return jax.lax.dynamic_slice(image, (shift[0], shift[1], 0), self.network.image_shape)
-
-        return jax.vmap(crop)(padded, shifts).reshape(inputs.shape)
+        shape = self.network.image_shape
+        return ImageAugmentation(shape, LARGEST_SHIFT, mirror=True, padding="constant")(key, inputs)
 
 
 class BinaryConvClassifier(GradientClassifier):
