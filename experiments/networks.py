@@ -13,13 +13,12 @@ from jax import Array
 
 from mpnn import meshes, network, prediction
 from mpnn.data import Dataset
-from mpnn.fields import Hyper
+from mpnn.fields import Hyper, damped_moments
 from mpnn.inputs import fit_transform_of
 from mpnn.network import State
 from mpnn.schedules import Schedule, Schedules
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems
-from mpnn.weights import Moments
 
 ODD_OR_EVEN = "odd_even"
 
@@ -152,7 +151,7 @@ def errors_of(
 
     def one(state: State) -> dict[str, Array]:
         mode = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
-        beliefs = [Moments(layer.mean, layer.variance) for layer in state.layers]
+        beliefs = [damped_moments(layer) for layer in state.layers]
         mean, variance = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
         if spec.output == "argmax":
             mean = prediction.argmax_probabilities(mean, variance)

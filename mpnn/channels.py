@@ -67,7 +67,7 @@ class Sign:
         """Mean and variance of the unit; ``field`` None means that nothing has come from above."""
         scaled = omega * jax.lax.rsqrt(variance)
         if field is None:
-            below = numerics.ndtr(-jnp.abs(scaled))
+            below = numerics.outer_tail(scaled)
             return Moments(jnp.sign(scaled) * (1.0 - 2.0 * below), 4.0 * below * (1.0 - below))
         total = field + numerics.atanh_erf(scaled)
         return Moments(jnp.tanh(total), numerics.sech_squared(total))

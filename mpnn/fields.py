@@ -75,13 +75,14 @@ class Natural(NamedTuple):
 class LayerState(NamedTuple):
     """What the next step needs of a layer: its posterior, its damped magnetizations, its mask.
 
+    ``variance`` is None where the mean decides it: 1 - mean^2, of binary weights (:func:`damped_moments`);
     ``focus`` is the focusing message inside the posterior (None without focusing); ``mask`` is 0 where a
     weight does not exist (None: all do); ``anchor`` is what the prior forgets towards (None: nothing).
     """
 
     posterior: Natural
     mean: Array
-    variance: Array
+    variance: Array | None
     focus: Natural | None
     mask: Array | None
     anchor: Natural | None = None
@@ -107,6 +108,19 @@ def masked_moments(family: WeightFamily, natural: Natural, sparsity: Array, mask
     return Moments(mean, variance) if mask is None else Moments(mean * mask, variance * mask)
 
 
+def stored_variance(family: WeightFamily, moments: Moments) -> Array | None:
+    """What a :class:`LayerState` keeps of the variance: a step then writes one array less."""
+    return None if family.levels == (-1, 1) else moments.variance
+
+
+def damped_moments(layer: LayerState) -> Moments:
+    """Moments of a layer's weights, 0 and 0 where there is none; any leading axes."""
+    if layer.variance is not None:
+        return Moments(layer.mean, layer.variance)
+    variance = (1.0 - layer.mean) * (1.0 + layer.mean)
+    return Moments(layer.mean, variance if layer.mask is None else variance * layer.mask)
+
+
 def update(
     state: LayerState,
     evidence: Evidence,
@@ -125,26 +139,18 @@ def update(
         target = target.plus(focus)
     if damp_field:
         target = target.scaled(1.0 - hyper.damping).plus(state.posterior, hyper.damping)
-    mean, variance = masked_moments(family, target, hyper.sparsity, state.mask)
+    moments = masked_moments(family, target, hyper.sparsity, state.mask)
     if not damp_field:
-        old, new = Moments(state.mean, state.variance), Moments(mean, variance)
-        mean, variance = mix(family, old, new, hyper.damping, state.mask)
-    moved = LayerState(target, mean, variance, focus, state.mask, state.anchor)
+        moments = mix(damped_moments(state), moments, hyper.damping)
+    variance = stored_variance(family, moments)
+    moved = LayerState(target, moments.mean, variance, focus, state.mask, state.anchor)
     return moved, Evidence(evidence.prior, data)
 
 
-def mix(
-    family: WeightFamily, old: Moments, new: Moments, damping: Array, mask: Array | None = None
-) -> Moments:
-    """Moments of the mixture ``damping old + (1 - damping) new``.
-
-    For binary weights the variance is ``1 - mean^2``, which spares the step an exponential and two arrays.
-    """
+def mix(old: Moments, new: Moments, damping: Array) -> Moments:
+    """Moments of the mixture ``damping old + (1 - damping) new``."""
     keep = 1.0 - damping
     mean = damping * old.mean + keep * new.mean
-    if family.levels == (-1, 1):
-        variance = (1.0 - mean) * (1.0 + mean)
-        return Moments(mean, variance if mask is None else variance * mask)
     between = damping * keep * jnp.square(old.mean - new.mean)
     return Moments(mean, damping * old.variance + keep * new.variance + between)
 

@@ -18,18 +18,20 @@ from mpnn.fields import (
     LayerState,
     Natural,
     begin_batch,
+    damped_moments,
     masked_moments,
+    stored_variance,
     update,
 )
 from mpnn.rules.base import Derive, Held, Inputs, Layer, Preactivation, Wants
 from mpnn.spec import NetworkSpec
 from mpnn.weights import Moments
 
-__all__ = ["Batch", "Info", "State", "anchor_at_posterior", "begin", "init", "sweep"]
+__all__ = ["Batch", "Info", "State", "anchor_at_posterior", "begin", "init", "observe", "sweep"]
 
 
 # Of a layer, how many weights Info looks at.
-OBSERVED_WEIGHTS = 1 << 15
+OBSERVED_WEIGHTS = 1 << 13
 
 
 class State(NamedTuple):
@@ -51,11 +53,16 @@ class Batch(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What the sweeps over one batch hand to each other."""
+    """What the sweeps over one batch hand to each other.
+
+    evidence and memories: of each layer; above: what each hidden layer last heard from above; observed: the
+    magnetizations that the next sweep's change is measured from.
+    """
 
     evidence: tuple[Evidence, ...]
     memories: tuple[Any, ...]
     above: tuple[tuple[Array, Array | None] | None, ...]
+    observed: tuple[Array, ...]
 
 
 class Info(NamedTuple):
@@ -105,9 +112,10 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
         mask = None
         if spec.density < 1.0:
             mask = jax.random.bernoulli(mask_key, spec.density, shape).astype(noise.dtype)
-        mean, variance = masked_moments(spec.family, natural, hyper.sparsity[index], mask)
+        moments = masked_moments(spec.family, natural, hyper.sparsity[index], mask)
+        variance = stored_variance(spec.family, moments)
         focus = natural.scaled(jnp.zeros(())) if spec.focusing else None
-        layers.append(LayerState(natural, mean, variance, focus, mask, anchor))
+        layers.append(LayerState(natural, moments.mean, variance, focus, mask, anchor))
     return State(tuple(layers))
 
 
@@ -131,7 +139,7 @@ def layer_view(spec: NetworkSpec, state: LayerState, hyper: Hyper) -> Layer:
         return masked_moments(spec.family, Natural(field, precision), hyper.sparsity, mask)
 
     field, precision = state.posterior
-    return Layer(state.mean, state.variance, field, precision, moments, hyper.damping)
+    return Layer(*damped_moments(state), field, precision, moments, hyper.damping)
 
 
 def _with_constant(moments: Moments, second_moment: Array | None) -> Inputs:
@@ -182,8 +190,18 @@ def _unit_inputs(
     return inputs._replace(respond=respond_to)
 
 
-def begin(spec: NetworkSpec, state: State, batch_size: int, hyper: Hyper) -> Progress:
-    """Start a batch: posteriors become priors, and nothing has been said yet."""
+def begin(
+    spec: NetworkSpec,
+    state: State,
+    batch_size: int,
+    hyper: Hyper,
+    observed: tuple[Array, ...] | None = None,
+) -> Progress:
+    """Start a batch: posteriors become priors, and nothing has been said yet.
+
+    observed: of ``state``, from a caller that has it. A scan over batches should: whole magnetizations are
+    copied in every step if the rows that are looked at are taken from a state that has been replaced.
+    """
     evidence = tuple(
         begin_batch(layer, layer_hyper(hyper, index).rho) for index, layer in enumerate(state.layers)
     )
@@ -199,7 +217,7 @@ def begin(spec: NetworkSpec, state: State, batch_size: int, hyper: Hyper) -> Pro
         zeros = [jnp.zeros((batch_size, width)) for width in spec.widths[1:-1]]
         needs = not spec.hidden_channel.values_square_to_one
         above = tuple((zero, zero if needs else None) for zero in zeros)
-    return Progress(evidence, tuple(memories), above)
+    return Progress(evidence, tuple(memories), above, observe(state) if observed is None else observed)
 
 
 def forward(
@@ -313,8 +331,9 @@ def sweep(
             above[index - 1] = heard
             told = _told_from_above(spec, heard)
     moved = State(tuple(layers))
-    progress = Progress(tuple(evidence), tuple(memories), tuple(above))
-    return moved, progress, _observe(spec, state, moved, batch, preactivations[-1].mean)
+    observed = observe(moved)
+    info = _inform(spec, progress.observed, observed, batch, preactivations[-1].mean)
+    return moved, Progress(tuple(evidence), tuple(memories), tuple(above), observed), info
 
 
 def hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> Derive:
@@ -323,13 +342,14 @@ def hidden_derivatives(spec: NetworkSpec, heard: tuple[Array, Array | None]) -> 
     return lambda omega, variance: channel.derivatives(*heard, omega, variance)
 
 
-def _some(weights: Array) -> Array:
-    """Every n-th row, so that about :data:`OBSERVED_WEIGHTS` are left: these are numbers to look at."""
-    num_rows, num_columns = weights.shape
-    return weights[:: max(1, num_rows * num_columns // OBSERVED_WEIGHTS)]
+def observe(state: State) -> tuple[Array, ...]:
+    """Every n-th row of each layer's magnetizations, so that about :data:`OBSERVED_WEIGHTS` are left."""
+    return tuple(layer.mean[:: max(1, layer.mean.size // OBSERVED_WEIGHTS)] for layer in state.layers)
 
 
-def _observe(spec: NetworkSpec, before: State, after: State, batch: Batch, omega: Array) -> Info:
+def _inform(
+    spec: NetworkSpec, before: tuple[Array, ...], after: tuple[Array, ...], batch: Batch, omega: Array
+) -> Info:
     if spec.output == "argmax":
         wrong, counted = jnp.argmax(omega, axis=-1) != batch.labels, jnp.ones(omega.shape[:1])
     else:
@@ -337,9 +357,9 @@ def _observe(spec: NetworkSpec, before: State, after: State, batch: Batch, omega
         wrong, counted = jnp.where(omega >= 0, 1, -1) != label, jnp.abs(label)
     if batch.sample_mask is not None:
         counted = counted * batch.sample_mask.reshape(-1, *(1,) * (counted.ndim - 1))
-    pairs = [(_some(old.mean), _some(new.mean)) for old, new in zip(before.layers, after.layers, strict=True)]
+    pairs = zip(before, after, strict=True)
     return Info(
         change=jnp.stack([jnp.mean(jnp.abs(new - old)) for old, new in pairs]),
-        polarization=jnp.stack([jnp.mean(jnp.square(new)) for _, new in pairs]),
+        polarization=jnp.stack([jnp.mean(jnp.square(new)) for new in after]),
         error=jnp.sum(wrong * counted) / jnp.maximum(jnp.sum(counted), 1.0),
     )

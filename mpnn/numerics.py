@@ -17,6 +17,7 @@ __all__ = [
     "log_ndtr",
     "log_sign_partition",
     "ndtr",
+    "outer_tail",
     "scaled_tail",
     "sech_squared",
     "sign_gradient",
@@ -67,9 +68,14 @@ def _half_square(x: Array) -> Array:
     return 0.5 * x * x
 
 
+def outer_tail(x: Array) -> Array:
+    """Return ``Phi(-|x|)``, in (0, 1/2]."""
+    return jnp.exp(-_half_square(x)) * scaled_tail(x)
+
+
 def ndtr(x: Array) -> Array:
     """Return ``Phi(x)``, accurate in the lower tail too."""
-    tail = jnp.exp(-_half_square(x)) * scaled_tail(x)
+    tail = outer_tail(x)
     return jnp.where(x < 0, tail, 1.0 - tail)
 
 
@@ -104,20 +110,21 @@ def sign_gradient(field: Array, x: Array) -> Array:
     """Return ``d/dx log sum_s exp(field s) Phi(s x)`` over ``s = -1, +1``.
 
     The gradient that a sign unit with field ``field`` from above hands to its scaled pre-activation
-    ``x``. With ``t = exp(-2 |field|)`` and the sides swapped so that ``x >= 0``, dividing by the larger
-    exponential leaves only bounded terms; infinite fields (labels) are allowed.
+    ``x``. Dividing by the larger of the two exponentials, and by ``exp(-x^2 / 2)`` where field and ``x``
+    oppose each other, leaves only bounded terms; infinite fields (labels) are allowed.
     """
     ratio, square = scaled_tail(x), _half_square(x)
     doubled = 2.0 * jnp.abs(field)
-    density, odds = jnp.exp(-square), jnp.exp(-doubled)
+    density = jnp.exp(-square)
     upper = 1.0 - density * ratio
     same_side = (field >= 0) == (x >= 0)
-    agrees = upper + odds * density * ratio
-    # odds / density in one exponential: each factor alone may under- or overflow.
-    opposes = jnp.exp(jnp.minimum(square - doubled, MAX_EXPONENT)) * upper + ratio
-    # 1 - odds = tanh |field| (1 + odds), without the cancellation
-    scale = jnp.tanh(field) * (1.0 + odds) * INVERSE_SQRT_TWO_PI
-    return scale * jnp.where(same_side, density, 1.0) / jnp.where(same_side, agrees, opposes)
+    # exp(-2 |field|) times or over the density, in one exponential: each factor alone may under- or overflow
+    odds = jnp.exp(jnp.where(same_side, -square, jnp.minimum(square, MAX_EXPONENT + doubled)) - doubled)
+    partition = jnp.where(same_side, upper + odds * ratio, odds * upper + ratio)
+    magnetization = jnp.tanh(field)
+    # 2 t / (1 + t) = 1 - exp(-2 |field|) at t = tanh |field|, without the cancellation
+    tilt = 2.0 * INVERSE_SQRT_TWO_PI * magnetization / ((1.0 + jnp.abs(magnetization)) * partition)
+    return jnp.where(same_side, density, 1.0) * tilt
 
 
 def log_sign_partition(field: Array, x: Array) -> Array:

@@ -14,7 +14,7 @@ from jax import Array
 
 from mpnn import numerics
 from mpnn.channels import VARIANCE_FLOOR
-from mpnn.fields import Hyper
+from mpnn.fields import Hyper, damped_moments
 from mpnn.network import State
 from mpnn.rules import small_fan_in
 from mpnn.rules.base import Inputs, Preactivation, gaussian_preactivation
@@ -46,8 +46,7 @@ def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
     """
     weights = []
     for index, layer in enumerate(state.layers):
-        belief = Moments(layer.mean, layer.variance)
-        levels = spec.family.decode(belief, *layer.posterior, hyper.sparsity[index])
+        levels = spec.family.decode(damped_moments(layer), *layer.posterior, hyper.sparsity[index])
         weights.append(levels if layer.mask is None else levels * layer.mask.astype(levels.dtype))
     return weights
 

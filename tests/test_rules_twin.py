@@ -6,6 +6,7 @@ import pytest
 from helpers import compiled_batch, numbers_for, random_batch, start
 from numpy_twin import TwinLayer, amp_batch, bp_batch, one_sweep_batch
 
+from mpnn.fields import damped_moments
 from mpnn.spec import NetworkSpec
 
 pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
@@ -23,7 +24,7 @@ def twin_of(spec, state, sparsity=0.0):
                 field=np.array(field),
                 precision=np.zeros(shape) if precision is None else np.array(precision),
                 mean=np.array(layer.mean),
-                variance=np.array(layer.variance),
+                variance=np.array(damped_moments(layer).variance),
                 mask=np.ones(shape) if layer.mask is None else np.array(layer.mask),
                 ternary=spec.weights == "ternary",
                 sparsity=sparsity,
@@ -37,7 +38,7 @@ def assert_agree(state, twin):
         pairs = {
             "field": (layer.posterior.field, other.field),
             "mean": (layer.mean, other.mean),
-            "variance": (layer.variance, other.variance),
+            "variance": (damped_moments(layer).variance, other.variance),
         }
         if layer.posterior.precision is not None:
             pairs["precision"] = (layer.posterior.precision, other.precision)

@@ -10,13 +10,12 @@ from jax import Array
 
 from mpnn import meshes, network, prediction, training
 from mpnn.estimators.settings import Settings
-from mpnn.fields import Hyper
+from mpnn.fields import Hyper, damped_moments
 from mpnn.network import Batch, Info, State
 from mpnn.rounding import round_with_feedback
 from mpnn.rules.base import Preactivation
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems
-from mpnn.weights import Moments
 
 __all__ = [
     "Model",
@@ -157,7 +156,7 @@ def _decide(
             scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
         return scores, prediction.class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
     if how == "bayes":
-        beliefs = [Moments(layer.mean, layer.variance) for layer in model.state.layers]
+        beliefs = [damped_moments(layer) for layer in model.state.layers]
         if spec.small_fan_in:
             probabilities = prediction.small_fan_in_probabilities(spec, beliefs, inputs, model.hyper.noise)
         else:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from helpers import numbers_for, start
 
+from mpnn.fields import damped_moments
 from mpnn.network import Batch
 from mpnn.prediction import decode, discrete_outputs, moment_outputs
 from mpnn.spec import NetworkSpec
 from mpnn.training import Schedules, train
-from mpnn.weights import Moments
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def after_one_epoch(spec, seed, pixels, rho):
     )
     hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **numbers))
     discrete = discrete_outputs(spec, decode(spec, state, hyper), test_inputs)
-    beliefs = [Moments(layer.mean, layer.variance) for layer in state.layers]
+    beliefs = [damped_moments(layer) for layer in state.layers]
     mean, variance = moment_outputs(spec, beliefs, test_inputs, hyper.noise)
     errors = [
         100 * np.mean(np.asarray(scores).argmax(axis=1) != test_labels)
