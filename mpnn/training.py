@@ -16,7 +16,7 @@ from jax import Array
 from mpnn import meshes
 from mpnn.augmentation import Augment
 from mpnn.fields import Hyper
-from mpnn.network import Batch, Info, State, begin, sweep
+from mpnn.network import Batch, Info, State, begin, observe, sweep
 from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
 
@@ -25,18 +25,26 @@ __all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "train", "train_ma
 
 def run_batch(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Info]:
     """All sweeps over one batch; ``hyper`` leaves are ``[S, L]``, and so are the returned Info's."""
+    state, _, infos = _run_batch(spec, state, batch, hyper, observe(state))
+    return state, infos
+
+
+def _run_batch(
+    spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper, observed: tuple[Array, ...]
+) -> tuple[State, tuple[Array, ...], Info]:
+    """As :func:`run_batch`, with what is observed of the state before and after (see :func:`begin`)."""
     first = jax.tree.map(lambda leaf: leaf[0], hyper)
-    progress = begin(spec, state, batch.inputs.shape[0], first)
+    progress = begin(spec, state, batch.inputs.shape[0], first, observed)
     if spec.sweeps_per_batch == 1:
-        state, _, info = sweep(spec, state, batch, progress, first)
-        return state, jax.tree.map(lambda leaf: leaf[None], info)
+        state, progress, info = sweep(spec, state, batch, progress, first)
+        return state, progress.observed, jax.tree.map(lambda leaf: leaf[None], info)
 
     def body(carry: Any, numbers: Hyper) -> tuple[Any, Info]:
         state, progress, info = sweep(spec, carry[0], batch, carry[1], numbers)
         return (state, progress), info
 
-    (state, _), infos = jax.lax.scan(body, (state, progress), hyper)
-    return state, infos
+    (state, progress), infos = jax.lax.scan(body, (state, progress), hyper)
+    return state, progress.observed, infos
 
 
 class Problems(NamedTuple):
@@ -76,15 +84,18 @@ def run_epoch(
     Returns the state and the Info of every sweep, leaves ``[num_batches, S, ...]``.
     """
 
-    def body(state: State, step: tuple[Array, Array, Hyper]) -> tuple[State, Info]:
-        key, rows, numbers = step
+    def body(carry: Any, step: tuple[Array, Array, Hyper]) -> tuple[Any, Info]:
+        (state, observed), (key, rows, numbers) = carry, step
         batch = _take(data, rows)
         if augment is not None:
             batch = batch._replace(inputs=augment(key, batch.inputs))
-        state, info = run_batch(spec, state, meshes.spread_batch(batch), numbers)
-        return meshes.spread_weights(state), info
+        batch = meshes.spread_batch(batch)
+        state, observed, info = _run_batch(spec, state, batch, numbers, observed)
+        return (meshes.spread_weights(state), observed), info
 
-    return jax.lax.scan(body, state, (jax.random.split(key, len(order)), order, hyper))
+    steps = (jax.random.split(key, len(order)), order, hyper)
+    (state, _), infos = jax.lax.scan(body, (state, observe(state)), steps)
+    return state, infos
 
 
 def _shuffled_epoch(
