@@ -9,11 +9,16 @@ import matplotlib
 import pytest
 
 matplotlib.use("Agg")
-# Most of the suite's time is compiling tiny programs, and XLA's older code generator for the CPU takes half
-# as long. Whoever sets XLA_FLAGS, to nothing even, tests with what they set. XLA ends the process over a flag
-# that it does not know, hence the version.
-if jaxlib.__version__.startswith("0.10."):
-    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# Most of the suite's time is compiling tiny programs. Splitting each among threads costs the processor more
+# than it saves, and XLA's older code generator for the CPU takes half as long. Whoever sets XLA_FLAGS, to
+# nothing even, tests with what they set. XLA ends the process over a flag that it does not know, hence the
+# versions.
+FLAGS = {
+    "--xla_cpu_parallel_codegen_split_count=1": ("0.10.", "0.12."),
+    "--xla_cpu_use_fusion_emitters=false": ("0.10.",),
+}
+known = (flag for flag, versions in FLAGS.items() if jaxlib.__version__.startswith(versions))
+os.environ.setdefault("XLA_FLAGS", " ".join(known))
 
 
 @pytest.fixture

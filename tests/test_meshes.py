@@ -32,7 +32,7 @@ numbers = {{ rho = [1.0, 0.9], damping = 0.8 }}
 
 
 def environment(num_devices):
-    flags = f"--xla_force_host_platform_device_count={num_devices} --xla_cpu_use_fusion_emitters=false"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={num_devices}"
     return os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
 
 
@@ -62,7 +62,8 @@ def test_a_mesh_must_use_every_device(shape):
 def test_eight_devices_train_what_one_trains(check):
     program = ROOT / "tests" / "programs" / "eight_devices.py"
     command = [sys.executable, program, check]
-    done = subprocess.run(command, env=environment(8), capture_output=True, text=True)
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as the fixture quick_compilation
+    done = subprocess.run(command, env=environment(8) | quick, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 
 

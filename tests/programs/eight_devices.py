@@ -1,15 +1,14 @@
 """Run by tests/test_meshes.py on eight devices of the host: every mesh must train the same networks."""
 
 import sys
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
 from mpnn import meshes, network, training
-from mpnn.estimators import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.network import Batch
 from mpnn.prediction import decode
 from mpnn.schedules import Schedules
@@ -19,24 +18,26 @@ from mpnn.training import Problems
 SPEC = NetworkSpec((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
 SCHEDULES = Schedules(damping=0.3)
 HYPER = jax.tree.map(lambda leaf: leaf[0], SCHEDULES.at(jnp.arange(1), SPEC.num_layers))
-INPUTS = jax.random.normal(jax.random.key(1), (64, 12))
-LABELS = jax.random.randint(jax.random.key(2), (64,), 0, 4)
+GENERATOR = np.random.default_rng(0)
+INPUTS = jnp.asarray(GENERATOR.normal(size=(64, 12)), jnp.float32)
+LABELS = jnp.asarray(GENERATOR.integers(0, 4, 64))
 NUM_NETWORKS = 4
 OPTIONS = {"num_epochs": 2, "batch_size": 16}
+init = partial(network.init, spec=SPEC, hyper=HYPER)
+init_one, init_several = jax.jit(init), jax.jit(jax.vmap(init))
 
 
 def train_one():
-    state = network.init(jax.random.key(0), SPEC, HYPER)
+    state = init_one(jax.random.key(0))
     data = Batch(INPUTS, LABELS)
     return training.train(jax.random.key(3), SPEC, state, data, SCHEDULES, **OPTIONS)[0]
 
 
 def train_several():
     keys = jax.random.split(jax.random.key(0), NUM_NETWORKS)
-    state = jax.vmap(lambda key: network.init(key, SPEC, HYPER))(keys)
-    rows = jnp.tile(jnp.arange(64), (NUM_NETWORKS, 1))
-    data = Problems(INPUTS, rows, jnp.tile(LABELS, (NUM_NETWORKS, 1)))
-    return training.train_many(keys, SPEC, state, data, SCHEDULES, **OPTIONS)[0]
+    rows, labels = (jnp.asarray(np.tile(one, (NUM_NETWORKS, 1))) for one in (np.arange(64), LABELS))
+    data = Problems(INPUTS, rows, labels)
+    return training.train_many(keys, SPEC, init_several(keys), data, SCHEDULES, **OPTIONS)[0]
 
 
 def assert_same(mesh, train, compiled):
@@ -55,6 +56,10 @@ def assert_same(mesh, train, compiled):
 
 
 def ensemble_weights(base):
+    from sklearn.datasets import load_digits
+
+    from mpnn.estimators import PairwiseVoteClassifier
+
     inputs, labels = load_digits(n_class=4, return_X_y=True)
     ensemble = PairwiseVoteClassifier(base, random_state=0).fit(inputs[:40], labels[:40])
     return [layer for member in ensemble.estimators_ for layer in member.weights_]
@@ -78,6 +83,8 @@ def check_one_network():
 
 
 def check_ensembles():
+    from mpnn.estimators import MessagePassingClassifier
+
     assert_same_ensemble(MessagePassingClassifier(hidden=(3,)))
     assert_same_ensemble(MessagePassingClassifier(hidden=(20,), num_epochs=2, batch_size=8))
 
