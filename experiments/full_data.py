@@ -45,8 +45,9 @@ from mpnn.compare.config import ConfigError
 from mpnn.compare.results import row_key
 from mpnn.data import Dataset, load_dataset
 from mpnn.fields import Hyper
-from mpnn.network import Info, State
+from mpnn.network import State
 from mpnn.spec import NetworkSpec
+from mpnn.sweeps import Info
 from mpnn.training import train_many
 
 

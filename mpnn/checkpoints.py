@@ -20,7 +20,7 @@ import numpy as np
 from jax import Array
 
 from mpnn import meshes, network
-from mpnn.network import Info, State
+from mpnn.network import State
 from mpnn.published import (
     CheckpointError,
     digest,
@@ -33,6 +33,7 @@ from mpnn.published import (
 )
 from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
+from mpnn.sweeps import Info
 
 __all__ = [
     "CheckpointError",

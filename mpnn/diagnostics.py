@@ -12,10 +12,12 @@ from numpy.typing import ArrayLike
 from mpnn import channels
 from mpnn.bilinear import Dense
 from mpnn.fields import Hyper, LayerState, masked_moments
-from mpnn.network import (
-    Batch,
+from mpnn.network import Batch, State
+from mpnn.prediction import discrete_outputs, winner
+from mpnn.rules.base import Layer
+from mpnn.spec import NetworkSpec
+from mpnn.sweeps import (
     Progress,
-    State,
     begin,
     binary_labels,
     forward,
@@ -24,9 +26,6 @@ from mpnn.network import (
     output_derivatives,
     sweep,
 )
-from mpnn.prediction import discrete_outputs, winner
-from mpnn.rules.base import Layer
-from mpnn.spec import NetworkSpec
 from mpnn.weights import Moments
 
 __all__ = [

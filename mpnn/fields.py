@@ -75,9 +75,10 @@ class Natural(NamedTuple):
 class LayerState(NamedTuple):
     """What the next step needs of a layer: its posterior, its damped magnetizations, its mask.
 
-    ``variance`` is None where the mean decides it: 1 - mean^2, of binary weights (:func:`damped_moments`);
-    ``focus`` is the focusing message inside the posterior (None without focusing); ``mask`` is 0 where a
-    weight does not exist (None: all do); ``anchor`` is what the prior forgets towards (None: nothing).
+    ``variance`` may be None for binary weights, whose mean decides it (:func:`damped_moments`): one array
+    less to write in a step. ``focus`` is the focusing message inside the posterior (None without
+    focusing); ``mask`` is 0 where a weight does not exist (None: all do); ``anchor`` is what the prior
+    forgets towards (None: nothing).
     """
 
     posterior: Natural
@@ -106,11 +107,6 @@ def masked_moments(family: WeightFamily, natural: Natural, sparsity: Array, mask
     precision = jnp.zeros(()) if natural.precision is None else natural.precision
     mean, variance = family.moments(natural.field, precision, sparsity)
     return Moments(mean, variance) if mask is None else Moments(mean * mask, variance * mask)
-
-
-def stored_variance(family: WeightFamily, moments: Moments) -> Array | None:
-    """What a :class:`LayerState` keeps of the variance: a step then writes one array less."""
-    return None if family.levels == (-1, 1) else moments.variance
 
 
 def damped_moments(layer: LayerState) -> Moments:
@@ -142,7 +138,7 @@ def update(
     moments = masked_moments(family, target, hyper.sparsity, state.mask)
     if not damp_field:
         moments = mix(damped_moments(state), moments, hyper.damping)
-    variance = stored_variance(family, moments)
+    variance = None if state.variance is None else moments.variance
     moved = LayerState(target, moments.mean, variance, focus, state.mask, state.anchor)
     return moved, Evidence(evidence.prior, data)
 

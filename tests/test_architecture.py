@@ -18,6 +18,7 @@ LEVELS = [
     {"rules", "fields"},
     {"spec", "schedules"},
     {"network"},
+    {"sweeps"},
     {"small_networks"},
     {"prediction", "published"},
     {"checkpoints"},

@@ -6,17 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import compiled_batch, numbers_for, start
 from sklearn.datasets import load_digits
 
-from mpnn import network, prediction
+from mpnn import prediction, sweeps
 from mpnn.network import Batch
 from mpnn.rules.max_sum import FORCED_FIELD, node_messages
 from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
-from mpnn.training import run_batch, train
+from mpnn.training import train
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 nodes = jax.jit(node_messages)
-sweep_batch = jax.jit(run_batch, static_argnums=0)
+begin = jax.jit(sweeps.begin, static_argnums=(0, 2))
 
 
 def configurations(count):
@@ -115,10 +117,10 @@ def test_limit_of_belief_propagation_at_zero_temperature():
     assert gaps[2] < 2e-3
 
 
-def start(spec, schedules, seed, sweeps=None):
-    hyper = schedules.at(jnp.arange(sweeps or spec.sweeps_per_batch), spec.num_layers)
-    first = jax.tree.map(lambda leaf: leaf[0], hyper)
-    return network.init(jax.random.key(seed), spec, first), hyper
+def after_one_batch(spec, state, inputs, labels, **numbers):
+    """The state after all sweeps over the samples."""
+    batch = Batch(jnp.asarray(inputs), jnp.asarray(labels))
+    return compiled_batch(spec, state, batch, numbers_for(spec, **numbers))[0]
 
 
 def tree_max_marginals(first, second, inputs, label, bias):
@@ -145,8 +147,8 @@ def test_max_marginals_of_a_tree(bias, damping, sweeps):
     inputs = np.array([1.0, -1.0])
     spec = NetworkSpec((2, 3, 1), bias=bias, sweeps_per_batch=sweeps, rule="max_sum")
     for seed, label in ((0, 1.0), (1, -1.0), (2, -1.0)):
-        state, hyper = start(spec, Schedules(damping=damping), seed)
-        after, _ = sweep_batch(spec, state, Batch(jnp.asarray(inputs[None]), jnp.asarray([label])), hyper)
+        state = start(spec, seed)
+        after = after_one_batch(spec, state, inputs[None], [label], damping=damping)
         fields = [np.asarray(layer.posterior.field) for layer in state.layers]
         seen = np.append(inputs, 1.0) if bias else inputs
         lower, upper = tree_max_marginals(fields[0], fields[1][:, 0], seen, label, bias)
@@ -158,17 +160,18 @@ def test_max_marginals_of_a_tree(bias, damping, sweeps):
 
 def test_one_sweep_needs_no_memory_and_says_the_same():
     rng = np.random.default_rng(5)
-    batch = Batch(jnp.asarray(rng.normal(size=(6, 7))), jnp.asarray(rng.choice([-1.0, 1.0], size=6)))
+    inputs, labels = rng.normal(size=(6, 7)), rng.choice([-1.0, 1.0], size=6)
     one_sweep = NetworkSpec((7, 5, 1), rule="max_sum")
     two_sweeps = NetworkSpec((7, 5, 1), rule="max_sum", sweeps_per_batch=2)
-    state, hyper = start(one_sweep, Schedules(damping=0.2), 0)
-    first = jax.tree.map(lambda leaf: leaf[0], hyper)
-    assert network.begin(one_sweep, state, 6, first).memories == (None, None)
-    progress = network.begin(two_sweeps, state, 6, first)
+    state = start(one_sweep)
+    first = jax.tree.map(lambda leaf: leaf[0], numbers_for(one_sweep, damping=0.2))
+    assert begin(one_sweep, state, 6, first).memories == (None, None)
+    progress = begin(two_sweeps, state, 6, first)
     assert progress.memories[0].to_weight.shape == (5, 6, 7)
     assert progress.memories[0].to_input is None
-    without, _ = sweep_batch(one_sweep, state, batch, hyper)
-    kept, _, _ = jax.jit(network.sweep, static_argnums=0)(two_sweeps, state, batch, progress, first)
+    without = after_one_batch(one_sweep, state, inputs, labels, damping=0.2)
+    batch = Batch(jnp.asarray(inputs), jnp.asarray(labels))
+    kept, _, _ = jax.jit(sweeps.sweep, static_argnums=0)(two_sweeps, state, batch, progress, first)
     for one, other in zip(jax.tree.leaves(without), jax.tree.leaves(kept), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
@@ -178,9 +181,9 @@ def test_padding_samples_are_silent():
     fields, magnitudes = rng.normal(size=9), rng.uniform(0.1, 1.0, size=9)
     np.testing.assert_array_equal(messages(fields, magnitudes, 0.0).to_signs, 0.0)
     spec = NetworkSpec((7, 1), rule="max_sum", sweeps_per_batch=2)
-    state, hyper = start(spec, Schedules(margin=0.5), 0)
+    state = start(spec)
     batch = Batch(jnp.asarray(rng.normal(size=(4, 7))), jnp.zeros(4), jnp.zeros(4))
-    after, _ = sweep_batch(spec, state, batch, hyper)
+    after, _ = compiled_batch(spec, state, batch, numbers_for(spec, margin=0.5))
     for one, other in zip(state.layers, after.layers, strict=True):
         np.testing.assert_array_equal(one.posterior.field, other.posterior.field)
 
@@ -191,8 +194,7 @@ def test_learns_a_perceptron_from_a_teacher(seed):
     inputs, teacher = rng.choice([-1.0, 1.0], size=(30, 101)), rng.choice([-1.0, 1.0], size=101)
     labels = np.where(inputs @ teacher >= 0, 1.0, -1.0)
     spec = NetworkSpec((101, 1), sweeps_per_batch=30, rule="max_sum")
-    state, hyper = start(spec, Schedules(reinforcement=1.0), seed)
-    after, _ = sweep_batch(spec, state, Batch(jnp.asarray(inputs), jnp.asarray(labels)), hyper)
+    after = after_one_batch(spec, start(spec, seed), inputs, labels, reinforcement=1.0)
     weights = np.asarray(after.layers[0].posterior.field)[:, 0]
     np.testing.assert_array_equal(np.where(inputs @ np.sign(weights) >= 0, 1.0, -1.0), labels)
 
@@ -205,8 +207,7 @@ def test_learns_two_digits():
     images = (images - images[:100].mean(axis=0)) / images[:100].std()
     spec = NetworkSpec((64, 1), sweeps_per_batch=5, rule="max_sum")
     schedules = Schedules(reinforcement=0.9)
-    state, hyper = start(spec, schedules, 0)
-    first = jax.tree.map(lambda leaf: leaf[0], hyper)
+    state, first = start(spec), jax.tree.map(lambda leaf: leaf[0], numbers_for(spec))
     data = Batch(jnp.asarray(images[:100]), jnp.asarray(labels[:100]))
     state, history = train(jax.random.key(1), spec, state, data, schedules, num_epochs=10, batch_size=10)
     weights = prediction.decode(spec, state, first)

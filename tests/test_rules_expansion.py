@@ -8,10 +8,10 @@ from helpers import assert_states_close, compiled_batch, numbers_for, random_bat
 
 from mpnn import rules
 from mpnn.channels import Derivatives, Sign
-from mpnn.network import begin
 from mpnn.rules import RULES, bp_inspired
 from mpnn.rules.base import Inputs, Layer, Preactivation, Wants, precision_messages
 from mpnn.spec import NetworkSpec
+from mpnn.sweeps import begin
 from mpnn.training import run_batch
 from mpnn.weights import Binary, Moments
 

@@ -10,9 +10,10 @@ import pytest
 from helpers import assert_states_close, numbers_for, random_batch, start
 
 from mpnn import training
-from mpnn.network import Batch, Info, anchor_at_posterior, init
+from mpnn.network import Batch, anchor_at_posterior, init
 from mpnn.prediction import decode, discrete_outputs
 from mpnn.spec import NetworkSpec
+from mpnn.sweeps import Info
 from mpnn.training import Schedules, train
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")

@@ -11,10 +11,11 @@ from jax import Array
 from mpnn import meshes, network, prediction, training
 from mpnn.estimators.settings import Settings
 from mpnn.fields import Hyper, damped_moments
-from mpnn.network import Batch, Info, State
+from mpnn.network import Batch, State
 from mpnn.rounding import round_with_feedback
 from mpnn.rules.base import Preactivation
 from mpnn.spec import NetworkSpec
+from mpnn.sweeps import Info
 from mpnn.training import Problems
 
 __all__ = [
