@@ -6,7 +6,7 @@ from mpnn.inputs import fit_transform_of
 
 def test_silent_inputs_and_scalings():
     inputs = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], np.float32)
-    rooted = fit_transform_of(inputs, "auto")
+    rooted = fit_transform_of(inputs, "root")
     assert rooted.live.tolist() == [False, True, True]
     powered = (inputs / 4) ** 0.3
     np.testing.assert_allclose(rooted(inputs), powered - 0.8 * powered.mean(axis=0) * rooted.live, atol=1e-6)
@@ -15,6 +15,14 @@ def test_silent_inputs_and_scalings():
     features = fit_transform_of(inputs - 1, "auto")(inputs - 1)
     np.testing.assert_allclose(features, [[0, -1, -1], [0, 1, 1]], atol=1e-6)
     np.testing.assert_array_equal(fit_transform_of(inputs, None)(inputs), inputs)
+
+
+@pytest.mark.parametrize(("num_pixels", "chosen"), [(64, "standard"), (196, "root")])
+def test_few_intensities_are_not_rooted(num_pixels, chosen):
+    images = np.random.default_rng(0).poisson(0.5, size=(20, num_pixels)).astype(np.float32)
+    np.testing.assert_array_equal(
+        fit_transform_of(images, "auto")(images), fit_transform_of(images, chosen)(images)
+    )
 
 
 @pytest.mark.parametrize("kind", ["root", "features", "max_abs", "standard"])
