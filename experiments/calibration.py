@@ -1,0 +1,214 @@
+"""How well probabilities fit, and whether they tell what the network has never seen.
+
+    python -m experiments.calibration configs/calibration.toml
+
+Every method trains on the same training images; the last of them are held out, for one temperature that all
+methods get alike. Message passing: P(k) that output k is the largest of independent Gaussians, in one pass.
+Gradient classifiers: the softmax of their training logits, for means over weights after the variance has
+damped them. An ensemble is the mean probability of the seeds' networks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+from scipy.stats import entropy
+from sklearn.metrics import roc_auc_score
+
+from experiments.methods import (
+    Classifier,
+    bayes_probabilities,
+    fit_classifiers,
+    method_of,
+    train_networks,
+)
+from experiments.networks import Model, hold_out
+from experiments.runs import main, run_jobs
+from mpnn.compare.drawing import COLOURS, MARKERS
+from mpnn.data import Dataset, load_dataset
+from mpnn.diagnostics import probability_scores
+from mpnn.inputs import fit_transform_of
+
+NUM_BINS = 15
+# Of probabilities in logarithms.
+FLOOR = 1e-12
+TEMPERATURES = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Models and classifiers on two data sets, each what the networks of the other have never seen.
+
+    held_out: training samples, the last ones, that choose the temperature. num_epochs and batch_size are the
+    models'; classifiers have their own among their parameters.
+    """
+
+    datasets: list[str]
+    seeds: list[int]
+    held_out: int
+    num_epochs: int
+    models: list[Model] = field(metadata={"item": Model})
+    classifiers: list[Classifier] = field(metadata={"item": Classifier})
+    batch_size: int = 128
+
+
+def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores of each seed's network and of their ensemble."""
+    own = data[job["dataset"]]
+    (other,) = (each for name, each in data.items() if name != job["dataset"])
+    half = hold_out(own, config.held_out)
+    standard = fit_transform_of(_flat(half.x_train), "standard")
+    places = {"held_out": half.x_test, "test": own.x_test, "other": other.x_test}
+    inputs = {place: jnp.asarray(standard(_flat(images))) for place, images in places.items()}
+    labels = {"held_out": half.y_test, "test": own.y_test}
+    train = jnp.asarray(standard(_flat(half.x_train))), jnp.asarray(half.y_train)
+    shares = probabilities(config, method_of(job), *train, inputs)
+    ensemble = {place: each.mean(axis=0) for place, each in shares.items()}
+    singles = [{place: each[index] for place, each in shares.items()} for index in range(len(config.seeds))]
+    return {
+        "networks": [scores(single, labels) for single in singles],
+        "ensemble": scores(ensemble, labels),
+        "reliability": reliability(np.concatenate(shares["test"]), np.tile(own.y_test, len(config.seeds))),
+        "ensemble_reliability": reliability(ensemble["test"], own.y_test),
+    }
+
+
+def _flat(images: NDArray) -> NDArray:
+    return np.asarray(images, np.float32).reshape(len(images), -1)
+
+
+def probabilities(
+    config: Config, method: Model | Classifier, train: Array, labels: Array, inputs: Mapping[str, Array]
+) -> dict[str, NDArray]:
+    """Class probabilities ``[P, n, C]`` at every place, of one network a seed."""
+    if isinstance(method, Model):
+        num_outputs = int(labels.max()) + 1
+        trained = train_networks(
+            method, train, labels, num_outputs, config.seeds, config.num_epochs, config.batch_size
+        )
+        return {place: bayes_probabilities(trained, each) for place, each in inputs.items()}
+    fitted = [
+        own.set_params(prediction="bayes") for own in fit_classifiers(method, train, labels, config.seeds)
+    ]
+    return {
+        place: np.stack([own.predict_proba(np.asarray(each)) for own in fitted])
+        for place, each in inputs.items()
+    }
+
+
+def scores(shares: Mapping[str, NDArray], labels: Mapping[str, NDArray]) -> dict[str, float]:
+    """What a network's probabilities are worth, as they are and at the temperature of the held-out ones."""
+    temperature = best_temperature(shares["held_out"], labels["held_out"])
+    plain = probability_scores(shares["test"], labels["test"], NUM_BINS)
+    tempered = probability_scores(tempered_by(temperature, shares["test"]), labels["test"], NUM_BINS)
+    held_out = probability_scores(shares["held_out"], labels["held_out"], NUM_BINS)
+    known = np.repeat([1, 0], [len(shares["test"]), len(shares["other"])])
+    everything = np.concatenate([shares["test"], shares["other"]])
+    return {
+        "accuracy": 100.0 * plain.accuracy,
+        "negative_log_likelihood": plain.negative_log_likelihood,
+        "calibration_error": 100.0 * plain.expected_calibration_error,
+        "temperature": temperature,
+        "negative_log_likelihood_tempered": tempered.negative_log_likelihood,
+        "calibration_error_tempered": 100.0 * tempered.expected_calibration_error,
+        "held_out_accuracy": 100.0 * held_out.accuracy,
+        "held_out_negative_log_likelihood": held_out.negative_log_likelihood,
+        "held_out_calibration_error": 100.0 * held_out.expected_calibration_error,
+        "detected_by_maximum": float(roc_auc_score(known, everything.max(axis=1))),
+        "detected_by_entropy": float(roc_auc_score(known, -entropy(everything, axis=1))),
+    }
+
+
+def tempered_by(temperature: float, shares: NDArray) -> NDArray:
+    """Probabilities to the power of one over the temperature, normalized."""
+    logs = np.log(np.maximum(shares, FLOOR)) / temperature
+    return np.exp(logs - logsumexp(logs, axis=1, keepdims=True))
+
+
+def best_temperature(shares: NDArray, classes: NDArray) -> float:
+    """The temperature of the least negative log likelihood."""
+
+    def loss(log_temperature: float) -> float:
+        tempered = tempered_by(np.exp(log_temperature), shares)
+        return probability_scores(tempered, classes).negative_log_likelihood
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+
+
+def reliability(shares: NDArray, classes: NDArray) -> list[list[float]]:
+    """Bins of the confidence that are not empty: mean confidence, accuracy, share of the samples."""
+    confidence, right = shares.max(axis=1), shares.argmax(axis=1) == classes
+    bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
+    rows = []
+    for index in np.unique(bins):
+        own = bins == index
+        rows.append([float(confidence[own].mean()), float(right[own].mean()), float(own.mean())])
+    return rows
+
+
+def run(config: Config, output: Path, command: str) -> None:
+    """Train and score what has no row yet; print a table and draw reliability."""
+    settings = {
+        name: getattr(config, name) for name in ("datasets", "seeds", "held_out", "num_epochs", "batch_size")
+    }
+    jobs = [
+        {"dataset": dataset, "method": asdict(method), **settings}
+        for dataset in config.datasets
+        for method in (*config.models, *config.classifiers)
+    ]
+    data = {name: load_dataset(name) for name in config.datasets}
+    rows = run_jobs(jobs, partial(measure, config, data), output, config, command)
+    summarize(rows)
+    draw(config, rows, output / "calibration.png")
+
+
+def summarize(rows: list[dict[str, Any]]) -> None:
+    """Two lines of Markdown a data set and method: means over seeds, and the ensemble."""
+    names = list(rows[0]["ensemble"])
+    print(f"| data | method | {' | '.join(names)} |")
+    print("|---" * (2 + len(names)) + "|")
+    for row in rows:
+        for kind, found in (("one network", row["networks"]), ("ensemble", [row["ensemble"]])):
+            values = [np.mean([each[name] for each in found]) for name in names]
+            line = " | ".join(f"{value:.4g}" for value in values)
+            print(f"| {row['dataset']} | {row['method']['name']}, {kind} of {len(row['seeds'])} | {line} |")
+
+
+def draw(config: Config, rows: list[dict[str, Any]], path: Path) -> None:
+    """Accuracy less confidence, a panel a data set; ensembles of gradient-trained networks are dashed."""
+    figure, panels = plt.subplots(
+        1,
+        len(config.datasets),
+        figsize=(4.6 * len(config.datasets), 3.6),
+        layout="constrained",
+        squeeze=False,
+    )
+    for axes, dataset in zip(panels[0], config.datasets, strict=True):
+        own = [row for row in rows if row["dataset"] == dataset]
+        for row, colour, marker in zip(own, COLOURS, MARKERS, strict=False):
+            name = row["method"]["name"]
+            look = {"color": colour, "marker": marker, "ms": 4}
+            confidence, accuracy, _ = np.transpose(row["reliability"])
+            axes.plot(confidence, accuracy - confidence, label=name, **look)
+            if "classifier" in row["method"]:
+                confidence, accuracy, _ = np.transpose(row["ensemble_reliability"])
+                axes.plot(confidence, accuracy - confidence, "--", label=f"{name}, ensemble", **look)
+        axes.axhline(0.0, color="black", lw=0.8)
+        axes.set(title=dataset, xlabel="confidence")
+        axes.grid(alpha=0.3)
+    panels[0, 0].set_ylabel("accuracy less confidence")
+    panels[0, -1].legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main(__doc__, Config, run)

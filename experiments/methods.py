@@ -1,0 +1,117 @@
+"""Networks of one method, trained by message passing or by gradients, on the same standardized inputs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+import mpnn.gradient
+from experiments.networks import (
+    Model,
+    initial_states,
+    numbers_at,
+    schedules_of,
+    side_by_side,
+    spec_of,
+)
+from mpnn import prediction
+from mpnn.fields import Hyper, damped_moments
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.network import State
+from mpnn.spec import NetworkSpec
+from mpnn.training import train_many
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A gradient-trained network: a class of mpnn.gradient and its parameters."""
+
+    name: str
+    classifier: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+class Trained(NamedTuple):
+    """Networks trained by message passing; every leaf of the state has a leading axis of networks.
+
+    hyper: the numbers of the last sweep.
+    """
+
+    spec: NetworkSpec
+    state: State
+    hyper: Hyper
+
+
+def train_networks(
+    model: Model,
+    inputs: Array,
+    labels: Array,
+    num_outputs: int,
+    seeds: Sequence[int],
+    num_epochs: int,
+    batch_size: int,
+) -> Trained:
+    """Train one network a seed, side by side."""
+    spec = spec_of(model, inputs.shape[1], num_outputs)
+    schedules = schedules_of(model, num_epochs, len(labels), batch_size)
+    keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
+    first = numbers_at(schedules, 0, spec.num_layers)
+    state, _ = train_many(
+        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
+        spec,
+        initial_states(model, spec, first, keys),
+        side_by_side(inputs, labels, len(keys)),
+        schedules,
+        num_epochs=num_epochs,
+        batch_size=batch_size,
+    )
+    num_sweeps = num_epochs * (len(labels) // batch_size) * spec.sweeps_per_batch
+    return Trained(spec, state, numbers_at(schedules, num_sweeps - 1, spec.num_layers))
+
+
+def fit_classifiers(
+    method: Classifier, inputs: Array, labels: Array, seeds: Sequence[int]
+) -> list[GradientClassifier]:
+    """Fit one classifier a seed; the inputs stay as they are."""
+    kind = getattr(mpnn.gradient, method.classifier)
+    samples = np.asarray(inputs), np.asarray(labels)
+    return [kind(**method.params, input_scaling=None, random_state=seed).fit(*samples) for seed in seeds]
+
+
+def discrete_spec(method: Classifier, num_inputs: int, num_outputs: int) -> NetworkSpec:
+    """The static description under which a classifier's int8 weights are evaluated."""
+    widths = (num_inputs, *method.params["hidden"], num_outputs)
+    return NetworkSpec(widths, output="binary_label" if num_outputs == 1 else "argmax")
+
+
+def discrete_weights(trained: Trained) -> list[list[NDArray]]:
+    """The int8 weights of every network, layer by layer."""
+    spec, state, hyper = trained
+    layers = jax.jit(jax.vmap(lambda own: prediction.decode(spec, own, hyper)))(state)
+    return [[np.asarray(layer[index]) for layer in layers] for index in range(len(layers[0]))]
+
+
+def bayes_probabilities(trained: Trained, inputs: Array) -> NDArray:
+    """Class probabilities ``[P, n, C]`` of the beliefs, by one pass of means and variances."""
+    return np.asarray(_bayes_probabilities(trained.spec, trained.state, trained.hyper, inputs))
+
+
+@partial(jax.jit, static_argnames="spec")
+def _bayes_probabilities(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array) -> Array:
+    def one(own: State) -> Array:
+        beliefs = [damped_moments(layer) for layer in own.layers]
+        return prediction.class_probabilities(prediction.moment_outputs(spec, beliefs, inputs, hyper.noise))
+
+    return jax.lax.map(one, state)
+
+
+def method_of(job: Mapping[str, Any]) -> Model | Classifier:
+    """The method of a job: a table of one of the two kinds."""
+    table = job["method"]
+    return Classifier(**table) if "classifier" in table else Model(**table)
