@@ -1,11 +1,12 @@
 """What every classifier trained by a solver has in common."""
 
+from time import perf_counter
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -13,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.inputs import IntegerInputs
-from mpnn.solvers.linear_start import one_against_rest
 
 __all__ = [
     "BinaryNetworkMixin",
@@ -22,13 +22,15 @@ __all__ = [
     "SolverClassifier",
     "check_hidden",
     "check_levels",
+    "check_time_limit",
     "expected_accuracy",
     "hold_out",
-    "starting_network",
-    "weights_to_start_from",
+    "seconds_until",
 ]
 
 LARGEST_LEVEL = 127
+# What a program gets when the time is up: enough to return its start.
+LEAST_SECONDS = 0.01
 
 
 class NoNetworkError(RuntimeError):
@@ -126,58 +128,6 @@ class MulticlassNetworkMixin:
         return np.where(on.sum(axis=1) == 1, on.argmax(axis=1), -1)
 
 
-def weights_to_start_from(
-    source: Any, inputs: NDArray, labels: NDArray, random_state: Any = None
-) -> list[NDArray] | None:
-    """Return weights [in, out] from a list of arrays, a fitted classifier, or one that is fitted here.
-
-    A classifier that has no `weights_` yet is cloned and fitted on the same samples, with the given random
-    state unless it has one of its own.
-    """
-    if source is None or source is False:
-        return None
-    if hasattr(source, "fit"):
-        model = source
-        if not hasattr(source, "weights_"):
-            model = clone(source)
-            if "random_state" in model.get_params() and model.random_state is None:
-                model.set_params(random_state=random_state)
-            model.fit(inputs, labels)
-        source = model.weights_
-    return [np.asarray(layer, dtype=np.int64) for layer in source]
-
-
-def starting_network(
-    source: Any,
-    transform: IntegerInputs,
-    inputs: NDArray,
-    codes: NDArray,
-    widths: tuple[int, ...],
-    levels: int,
-    random_state: Any,
-) -> Weights | None:
-    """Return the network that a multi-class method starts from, its biases 0.
-
-    source : "lp_rounding", or as in `weights_to_start_from`, with layers for all of `inputs` [n, features].
-    codes : class numbers [n]; widths : the live inputs first.
-    """
-    if isinstance(source, str):
-        if source != "lp_rounding":
-            raise ValueError(
-                f"warm_start must be 'lp_rounding', None, weights or a classifier, got {source!r}"
-            )
-        return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels, transform.unit)
-    given = weights_to_start_from(source, inputs, codes, random_state)
-    if given is None:
-        return None
-    wanted = [(inputs.shape[1], widths[1]), *zip(widths[1:-1], widths[2:], strict=True)]
-    shapes = [layer.shape for layer in given]
-    if shapes != wanted:
-        raise ValueError(f"the warm start has layers of shapes {shapes}, this network {wanted}")
-    layers = (given[0][transform.live], *given[1:])
-    return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]), transform.unit)
-
-
 def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]:
     """Return the rows to train on and, of every class, a share of the rows to choose among networks by.
 
@@ -211,6 +161,17 @@ def check_levels(levels: int) -> None:
     """Refuse weights that int8 cannot hold."""
     if not isinstance(levels, int | np.integer) or not 1 <= levels <= LARGEST_LEVEL:
         raise ValueError(f"levels must be a whole number from 1 to {LARGEST_LEVEL}, got {levels!r}")
+
+
+def check_time_limit(seconds: float) -> None:
+    """Refuse a search without time."""
+    if not seconds > 0.0:
+        raise ValueError(f"time_limit must be above 0 seconds, got {seconds}")
+
+
+def seconds_until(ends: float, shares: int = 1) -> float:
+    """Return a program's limit: one share of the seconds that are left until a moment of `perf_counter`."""
+    return max((ends - perf_counter()) / shares, LEAST_SECONDS)
 
 
 def check_hidden(hidden: Any) -> tuple[int, ...]:

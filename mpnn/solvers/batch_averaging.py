@@ -17,8 +17,10 @@ from mpnn.solvers.base import (
     NoNetworkError,
     SolverClassifier,
     check_levels,
+    check_time_limit,
     expected_accuracy,
     hold_out,
+    seconds_until,
 )
 from mpnn.solvers.engines import Limits, check_engine
 from mpnn.solvers.formulation import Weights, forward
@@ -135,8 +137,7 @@ class BatchAveragingClassifier(MulticlassNetworkMixin, SolverClassifier):
     def _check(self) -> tuple[Loss, tuple[int, ...]]:
         check_engine(self.engine)
         check_levels(self.levels)
-        if not self.time_limit > 0.0:
-            raise ValueError(f"time_limit must be above 0 seconds, got {self.time_limit}")
+        check_time_limit(self.time_limit)
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.num_epochs is not None and not 1 <= self.num_epochs <= self.levels:
@@ -203,7 +204,7 @@ class _Search:
         networks, statuses = [], []
         for number, rows in enumerate(batches):
             left = epochs_left * len(batches) - number
-            share = (ends - perf_counter()) / left
+            seconds = seconds_until(ends, left)
             inputs, codes = self.inputs[rows], self.codes[rows]
             program = LossProgram(self.loss, inputs, codes, self.widths, self.unit)
             if mean is None:
@@ -211,7 +212,7 @@ class _Search:
             else:
                 start = mean
                 program.bound(mean, self.loss.levels - epoch)
-            limits = Limits(max(share, 0.01), self.settings.threads, self.seed)
+            limits = Limits(seconds, self.settings.threads, self.seed)
             listener = announce(f"epoch {epoch}, batch {number}")
             solution = program.solve(limits, self.settings.engine, listener, start)
             statuses.append(solution.status)

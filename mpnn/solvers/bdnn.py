@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.solvers.base import BinaryNetworkMixin
+from mpnn.solvers.base import BinaryNetworkMixin, check_time_limit, seconds_until
 from mpnn.solvers.engines import Limits, Listener, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
@@ -127,11 +127,12 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         start: StepWeights,
         fixed: Sequence[tuple[NDArray, NDArray]] = (),
     ) -> StepWeights:
-        limits = Limits(max(ends - perf_counter(), 0.01), self.threads, seed)
+        limits = Limits(seconds_until(ends), self.threads, seed)
         self.solution_: Solution = program.solve(limits, self.engine, listener, start=start, fixed=fixed)
         return start if self.solution_.values is None else program.read(self.solution_.values)
 
     def _check(self) -> None:
+        check_time_limit(self.time_limit)
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {METHODS}, got {self.method!r}")
         if self.width < 1:

@@ -14,7 +14,8 @@ from mpnn.solvers.base import (
     SolverClassifier,
     check_hidden,
     check_levels,
-    weights_to_start_from,
+    check_time_limit,
+    seconds_until,
 )
 from mpnn.solvers.bemi_models import (
     BIG_MS,
@@ -30,6 +31,7 @@ from mpnn.solvers.formulation import Weights
 from mpnn.solvers.inputs import integer_inputs
 from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
 from mpnn.solvers.progress import Announce, shown_progress
+from mpnn.solvers.warm_starts import by_linear_programming, given_layers
 
 __all__ = ["BeMiClassifier", "Stage"]
 
@@ -193,9 +195,7 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
             else:
                 program = margin_program(kept, _margins_to_keep(kept, weights, widened))
             values = _best_start(program, [weights, start])
-            limits = Limits(
-                max(allowed - (perf_counter() - began), 0.01), self.threads, seed, self.work_limit
-            )
+            limits = Limits(seconds_until(began + allowed), self.threads, seed, self.work_limit)
             solution = solve(program.model, limits, engine=self.engine, start=values, listener=announce(name))
             if solution.values is not None:
                 weights = program.network.read(solution.values)
@@ -270,34 +270,22 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
                     f"time_limit must be one number or one a stage, got {len(self.time_limit)} for {stages}"
                 )
             return dict(zip(stages, map(float, self.time_limit), strict=True))
-        if not self.time_limit > 0.0:
-            raise ValueError(f"time_limit must be above 0 seconds, got {self.time_limit}")
+        check_time_limit(self.time_limit)
         total = sum(SHARES[name] for name in stages)
         return {name: float(self.time_limit) * SHARES[name] / total for name in stages}
 
     def _start(self, problem: Problem, inputs: NDArray, labels: NDArray) -> Weights | None:
-        if isinstance(self.warm_start, str):
-            if self.warm_start != "lp_rounding":
-                raise ValueError(
-                    "warm_start must be 'lp_rounding', None, weights or a classifier, "
-                    f"got {self.warm_start!r}"
-                )
+        if by_linear_programming(self.warm_start):
             neuron = rounded_neuron(problem.inputs, problem.signs, self.levels)
             return copied_neuron(neuron, problem.widths, self.levels)
-        given = weights_to_start_from(self.warm_start, inputs, labels, self.random_state)
-        if given is None:
-            return None
         live = self.input_transform_.live
-        shapes = [layer.shape for layer in given]
-        wanted = [
-            (len(live), *problem.widths[1:2]),
-            *zip(problem.widths[1:-1], problem.widths[2:], strict=True),
-        ]
-        if shapes != wanted:
-            raise ValueError(f"the warm start has layers of shapes {shapes}, this network {wanted}")
-        if max(np.abs(layer).max() for layer in given) > self.levels:
-            raise ValueError(f"the warm start has weights beyond {self.levels}: raise levels")
-        return Weights((given[0][live], *given[1:]))
+        layers = given_layers(self.warm_start, inputs, labels, problem.widths, live, self.random_state)
+        if layers is None:
+            return None
+        largest = max(np.abs(layer).max(initial=0) for layer in layers)
+        if largest > self.levels:
+            raise ValueError(f"warm_start has weights up to {largest}: raise levels, got {self.levels}")
+        return Weights(layers)
 
 
 def _margins_to_keep(problem: Problem, weights: Weights | None, widened: bool) -> list[NDArray]:

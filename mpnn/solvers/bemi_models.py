@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.solvers.engines import Expression, Model
-from mpnn.solvers.formulation import Network, Weights, add_network, add_signs, forward, margins_of
+from mpnn.solvers.formulation import (
+    Network,
+    Weights,
+    add_network,
+    add_nonzeros,
+    add_signs,
+    forward,
+    margins_of,
+)
 
 __all__ = [
     "BIG_MS",
@@ -117,6 +125,34 @@ def margin_program(problem: Problem, margins: list[NDArray] | None = None) -> Pr
     """
     model = Model()
     network = _network(model, problem)
+    kept = _add_margins(model, network, problem)
+    used = None
+    if margins is None:
+        model.maximise(np.concatenate(kept))
+    else:
+        for variables, least in zip(kept, margins, strict=True):
+            model.fix(variables, least)
+        weights = np.concatenate([layer.ravel() for layer in network.weights])
+        used = add_nonzeros(model, weights, problem.levels)
+        model.minimise(used)
+    finished = problem.finished(model)
+
+    def complete(weights: Weights) -> NDArray:
+        values = np.zeros(finished.num_variables)
+        outputs = network.assign(values, weights)
+        for layer, variables in enumerate(kept):
+            values[variables] = _margins(outputs[layer], problem, layer == len(kept) - 1)
+            if margins is not None:
+                values[variables] = np.where(values[variables] >= margins[layer], margins[layer], -1.0)
+        if used is not None:
+            values[used] = np.concatenate([layer.ravel() for layer in weights.layers]) != 0
+        return values
+
+    return Program(finished, network, complete)
+
+
+def _add_margins(model: Model, network: Network, problem: Problem) -> list[NDArray]:
+    """Add a margin that all samples keep for every neuron; return them, [width] of each layer."""
     reach = [network.largest(layer) for layer in range(len(problem.widths) - 1)]
     kept = [
         model.add_variables(width, 0, bound) for width, bound in zip(problem.widths[1:], reach, strict=True)
@@ -135,27 +171,7 @@ def margin_program(problem: Problem, margins: list[NDArray] | None = None) -> Pr
             model.add_row(form.plus(kept[-1][0], -1.0), lower=0.0)
         else:
             model.add_row(form.plus(kept[-1][0], 1.0), upper=-problem.eps)
-    used = None
-    if margins is None:
-        model.maximise(np.concatenate(kept))
-    else:
-        for variables, least in zip(kept, margins, strict=True):
-            model.fix(variables, least)
-        used = _count_weights(model, network)
-    finished = problem.finished(model)
-
-    def complete(weights: Weights) -> NDArray:
-        values = np.zeros(finished.num_variables)
-        outputs = network.assign(values, weights)
-        for layer, variables in enumerate(kept):
-            values[variables] = _margins(outputs[layer], problem, layer == output)
-            if margins is not None:
-                values[variables] = np.where(values[variables] >= margins[layer], margins[layer], -1.0)
-        if used is not None:
-            values[used] = np.concatenate([layer.ravel() for layer in weights.layers]) != 0
-        return values
-
-    return Program(finished, network, complete)
+    return kept
 
 
 def least_margins(problem: Problem, weights: Weights) -> list[NDArray]:
@@ -183,15 +199,3 @@ def _network(model: Model, problem: Problem) -> Network:
                 row = Expression(neuron, np.ones(len(neuron)))
                 model.add_row(row, lower=1, upper=len(neuron) - 1)
     return network
-
-
-def _count_weights(model: Model, network: Network) -> NDArray:
-    """Add a binary v with -P v <= w <= P v for every weight, and minimise their sum."""
-    weights = np.concatenate([layer.ravel() for layer in network.weights])
-    used = model.add_variables(len(weights), 0, 1)
-    for weight, switch in zip(weights, used, strict=True):
-        pair = np.array([weight, switch])
-        model.add_row(Expression(pair, np.array([1.0, -float(network.levels)])), upper=0.0)
-        model.add_row(Expression(pair, np.array([1.0, float(network.levels)])), lower=0.0)
-    model.minimise(used)
-    return used

@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 
-from mpnn.solvers.base import MulticlassNetworkMixin, check_hidden, expected_accuracy, hold_out
+from mpnn.solvers.base import (
+    MulticlassNetworkMixin,
+    check_hidden,
+    check_time_limit,
+    expected_accuracy,
+    hold_out,
+    seconds_until,
+)
 from mpnn.solvers.engines import Limits, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
@@ -127,8 +134,7 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
         return self
 
     def _check(self) -> None:
-        if not self.time_limit > 0.0:
-            raise ValueError(f"time_limit must be above 0 seconds, got {self.time_limit}")
+        check_time_limit(self.time_limit)
         if self.max_splits < 0:
             raise ValueError(f"max_splits must be at least 0, got {self.max_splits}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -189,7 +195,7 @@ class _Search:
         program = StepProgram(self.neurons, self.widths, self.inputs[batch], self.targets[batch], own)
         if not program.model.accepts(program.complete(start)):
             start = silent_network(self.widths, self.neurons)
-        limits = Limits(max(ends - perf_counter(), 0.01), self.settings.threads, self._program_seed())
+        limits = Limits(seconds_until(ends), self.settings.threads, self._program_seed())
         solution = program.solve(limits, self.settings.engine, listener, start=start)
         return solution, start if solution.values is None else program.read(solution.values)
 

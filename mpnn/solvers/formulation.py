@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from mpnn.solvers.engines import Expression, Model
 
-__all__ = ["Network", "Weights", "add_network", "add_signs", "forward", "margins_of"]
+__all__ = [
+    "Network",
+    "Weights",
+    "add_magnitudes",
+    "add_network",
+    "add_nonzeros",
+    "add_signs",
+    "forward",
+    "margins_of",
+]
 
 MarginOf = Callable[[int, int], int | None]
 BigM = Callable[[int], float | None]
@@ -158,6 +167,26 @@ def add_signs(
                 switch = int(active[sample, neuron])
                 model.add_row(above, lower=0.0, when=(switch, 1), big_m=big_m(layer))
                 model.add_row(below, upper=-eps, when=(switch, 0), big_m=big_m(layer))
+
+
+def add_magnitudes(model: Model, weights: NDArray, largest: int, *, integer: bool = True) -> NDArray:
+    """Add a variable of at least |w| and at most `largest` for every weight; return them in that shape."""
+    sizes = model.add_variables(weights.shape, 0, largest, integer=integer)
+    for weight, size in zip(weights.ravel(), sizes.ravel(), strict=True):
+        pair = np.array([weight, size])
+        model.add_row(Expression(pair, np.array([1.0, -1.0])), upper=0.0)
+        model.add_row(Expression(pair, np.array([1.0, 1.0])), lower=0.0)
+    return sizes
+
+
+def add_nonzeros(model: Model, weights: NDArray, levels: int) -> NDArray:
+    """Add a binary v with -P v <= w <= P v for every weight; return them in that shape."""
+    used = model.add_variables(weights.shape, 0, 1)
+    for weight, switch in zip(weights.ravel(), used.ravel(), strict=True):
+        pair = np.array([weight, switch])
+        model.add_row(Expression(pair, np.array([1.0, -float(levels)])), upper=0.0)
+        model.add_row(Expression(pair, np.array([1.0, float(levels)])), lower=0.0)
+    return used
 
 
 def forward(inputs: NDArray, weights: Weights) -> list[NDArray]:

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_hidden, check_levels
+from mpnn.solvers.base import (
+    BinaryNetworkMixin,
+    SolverClassifier,
+    check_hidden,
+    check_levels,
+    check_time_limit,
+)
 from mpnn.solvers.engines import Incumbent, Listener
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.inputs import integer_inputs
@@ -135,8 +141,7 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
 
     def _check(self) -> None:
         check_levels(self.levels)
-        if not self.time_limit > 0.0:
-            raise ValueError(f"time_limit must be above 0 seconds, got {self.time_limit}")
+        check_time_limit(self.time_limit)
         if self.perturbed < 1:
             raise ValueError(f"perturbed must be at least 1, got {self.perturbed}")
         if not 0.0 <= self.zeros < 1.0:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_levels
 from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
-from mpnn.solvers.formulation import Weights
+from mpnn.solvers.formulation import Weights, add_nonzeros
 from mpnn.solvers.inputs import integer_inputs
 from mpnn.solvers.linear_start import rounded_neuron
 from mpnn.solvers.progress import shown_progress
@@ -101,12 +101,7 @@ class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
             wanted = ceil(self.margin_share * margin) if margin > 0 else margin
             for row in rows:
                 model.add_row(row, lower=wanted)
-            used = model.add_variables(len(start), 0, 1)
-            for weight, switch in zip(weights, used, strict=True):
-                pair = np.array([weight, switch])
-                model.add_row(Expression(pair, np.array([1.0, -float(self.levels)])), upper=0.0)
-                model.add_row(Expression(pair, np.array([1.0, float(self.levels)])), lower=0.0)
-            model.minimise(used)
+            model.minimise(add_nonzeros(model, weights, self.levels))
             values = np.concatenate([start, start != 0]).astype(float)
         limits = Limits(self.time_limit, self.threads, self._seed())
         with shown_progress(self.verbose) as announce:

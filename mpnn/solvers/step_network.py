@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.solvers.engines import Expression, Limits, Listener, Model, Solution, solve
+from mpnn.solvers.formulation import add_magnitudes
 
 __all__ = ["StepNeurons", "StepProgram", "StepWeights", "silent_network"]
 
@@ -104,7 +105,8 @@ class StepProgram:
         ]
         self.active = [model.add_variables((count, width), 0, 1) for width in widths[1:]]
         self.sent = [model.add_variables((count, *shape), -1, 1, integer=whole) for shape in shapes[1:]]
-        self.sizes = self._add_sizes() if neurons.radius else None
+        # what the radius adds to a pre-activation at most, or takes from it
+        self.sizes = add_magnitudes(model, self.weights[0], 1, integer=whole) if neurons.radius else None
         self._add_first_layer()
         for layer in range(1, len(shapes)):
             self._add_products(layer)
@@ -152,15 +154,6 @@ class StepProgram:
         if self.sizes is not None:
             values[self.sizes] = np.abs(weights.layers[0])
         return values
-
-    def _add_sizes(self) -> NDArray:
-        """Add a variable of at least |w| for every weight of the first layer."""
-        sizes = self.model.add_variables(self.weights[0].shape, 0, 1, integer=self.neurons.whole)
-        for weight, size in zip(self.weights[0].ravel(), sizes.ravel(), strict=True):
-            pair = np.array([weight, size])
-            self.model.add_row(Expression(pair, np.array([1.0, -1.0])), upper=0.0)
-            self.model.add_row(Expression(pair, np.array([1.0, 1.0])), lower=0.0)
-        return sizes
 
     def _add_first_layer(self) -> None:
         """(u = 1) => W x - r |W| >= lambda, (u = 0) => W x + r |W| <= lambda - eps, for every sample."""

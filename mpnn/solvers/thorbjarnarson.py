@@ -16,12 +16,14 @@ from mpnn.solvers.base import (
     NoNetworkError,
     SolverClassifier,
     check_levels,
-    starting_network,
+    check_time_limit,
+    seconds_until,
 )
 from mpnn.solvers.engines import Limits, Solution, check_engine
 from mpnn.solvers.inputs import integer_inputs
 from mpnn.solvers.progress import shown_progress
 from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram, check_layers
+from mpnn.solvers.warm_starts import starting_network
 
 __all__ = ["IntegerNetworkClassifier"]
 
@@ -103,7 +105,7 @@ class IntegerNetworkClassifier(MulticlassNetworkMixin, SolverClassifier):
             self.warm_start, transform, inputs, codes, widths, self.levels, self.random_state
         )
         program = LossProgram(loss, live, codes, widths, transform.unit)
-        limits = Limits(max(ends - perf_counter(), 0.01), self.threads, self._seed())
+        limits = Limits(seconds_until(ends), self.threads, self._seed())
         with shown_progress(self.verbose) as announce:
             self.solution_: Solution = program.solve(limits, self.engine, announce(self.loss), start)
         if self.solution_.values is None:
@@ -120,5 +122,6 @@ class IntegerNetworkClassifier(MulticlassNetworkMixin, SolverClassifier):
     def _check(self) -> tuple[Loss, tuple[int, ...]]:
         check_engine(self.engine)
         check_levels(self.levels)
+        check_time_limit(self.time_limit)
         loss = Loss(self.loss, self.levels, self.stop_share, self.compression)
         return loss, check_layers(self.hidden)

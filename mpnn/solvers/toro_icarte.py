@@ -1,18 +1,14 @@
-"""Ternary networks that fit every output of every sample: the models of Toro Icarte et al.
+"""Ternary networks that fit every output of every sample, by the strategies of Toro Icarte et al. (CP 2019).
 
-Toro Icarte, Illanes, Castro, Cire, McIlraith, Beck, "Training Binarized Neural Networks using MIP and CP"
-(CP 2019). Weights and biases in {-P..P} (P = 1 there), one output a class with targets -1 and +1, all of them
-hard constraints; the objective is the sum of |w| (min-weight) or of the neurons' margins (max-margin).
+The programs are in :mod:`mpnn.solvers.toro_icarte_models`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import inf
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mpnn.solvers.base import (
     MulticlassNetworkMixin,
@@ -20,26 +16,19 @@ from mpnn.solvers.base import (
     SolverClassifier,
     check_hidden,
     check_levels,
-    starting_network,
+    check_time_limit,
+    seconds_until,
 )
-from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
-from mpnn.solvers.formulation import Network, Weights, add_network, add_signs, forward, margins_of
+from mpnn.solvers.engines import Limits, Solution, check_engine
+from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.inputs import integer_inputs
 from mpnn.solvers.progress import Announce, shown_progress
+from mpnn.solvers.toro_icarte_models import OBJECTIVES, FitProgram, Samples, network_objective
+from mpnn.solvers.warm_starts import starting_network
 
 __all__ = ["ToroIcarteClassifier"]
 
-OBJECTIVES = ("min_weight", "max_margin")
 STRATEGIES = ("mip", "cp", "hw", "ha")
-
-
-@dataclass(frozen=True)
-class Samples:
-    """inputs : whole numbers [n, live features]; targets : [n, outputs], -1 or +1; unit of the biases."""
-
-    inputs: NDArray
-    targets: NDArray
-    bias_unit: int = 1
 
 
 class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
@@ -138,7 +127,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
             return self._solve("mip", samples, start, self.objective, self.engine, ends, seed, announce)
         if self.strategy == "cp":
             return self._solve("cp", samples, start, self.objective, "cpsat", ends, seed, announce)
-        found = self._solve("feasible", samples, start, "none", "cpsat", ends, seed, announce)
+        found = self._solve("feasible", samples, start, None, "cpsat", ends, seed, announce)
         if self._interrupted():
             return found
         if self.strategy == "hw":
@@ -150,7 +139,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         name: str,
         samples: Samples,
         start: Weights | None,
-        objective: str,
+        objective: str | None,
         engine: str,
         ends: float,
         seed: int,
@@ -158,18 +147,9 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
     ) -> Weights:
         """Solve one program for the whole network; the seconds that are left are its limit."""
         widths = (samples.inputs.shape[1], *check_hidden(self.hidden), samples.targets.shape[1])
-        model = Model()
-        network = add_network(
-            model, samples.inputs, widths, self.levels, bias=True, bias_unit=samples.bias_unit
-        )
-        extra = add_fit(model, network, samples, objective)
-        values = None
-        if start is not None:
-            values = np.zeros(model.num_variables)
-            outputs = network.assign(values, start)
-            complete_fit(values, extra, outputs, samples, start, objective)
-        limits = Limits(max(ends - perf_counter(), 0.01), self.threads, seed)
-        solution = solve(model, limits, engine=engine, start=values, listener=announce(name))
+        program = FitProgram(samples, widths, self.levels, objective)
+        limits = Limits(seconds_until(ends), self.threads, seed)
+        solution = program.solve(limits, engine, announce(name), start)
         self.solutions_[name] = solution
         if solution.status == "infeasible":
             raise NoNetworkError(
@@ -181,7 +161,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
                 f"{engine} found no network that gets all samples right in {self.time_limit:g} s; "
                 "raise time_limit or give a warm_start"
             )
-        return network.read(solution.values)
+        return program.network.read(solution.values)
 
     def _optimise_neurons(
         self, samples: Samples, found: Weights, ends: float, seed: int, announce: Announce
@@ -198,7 +178,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
             for neuron in range(layer.shape[1]):
                 if self._interrupted():
                     break
-                seconds = max((ends - perf_counter()) / left, 0.01)
+                seconds = seconds_until(ends, left)
                 unit = samples.bias_unit if index == 0 else 1
                 own = Samples(signal, signs[:, neuron : neuron + 1], unit)
                 start = Weights((layer[:, neuron : neuron + 1],), (bias[neuron : neuron + 1],), unit)
@@ -217,18 +197,10 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
     def _optimise_neuron(
         self, name: str, samples: Samples, start: Weights, limits: Limits, announce: Announce
     ) -> Weights:
-        model = Model()
-        widths = (samples.inputs.shape[1], 1)
-        network = add_network(
-            model, samples.inputs, widths, self.levels, bias=True, bias_unit=samples.bias_unit
-        )
-        extra = add_fit(model, network, samples, self.objective)
-        values = np.zeros(model.num_variables)
-        outputs = network.assign(values, start)
-        complete_fit(values, extra, outputs, samples, start, self.objective)
-        solution = solve(model, limits, engine=self.engine, start=values, listener=announce(name))
+        program = FitProgram(samples, (samples.inputs.shape[1], 1), self.levels, self.objective)
+        solution = program.solve(limits, self.engine, announce(name), start)
         self.solutions_[name] = solution
-        return start if solution.values is None else network.read(solution.values)
+        return start if solution.values is None else program.network.read(solution.values)
 
     def _interrupted(self) -> bool:
         """Whether Ctrl-C ended a step; what is left is then not begun."""
@@ -237,81 +209,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
     def _check(self) -> None:
         check_engine(self.engine)
         check_levels(self.levels)
+        check_time_limit(self.time_limit)
         for name, allowed in (("objective", OBJECTIVES), ("strategy", STRATEGIES)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-
-
-def add_fit(model: Model, network: Network, samples: Samples, objective: str) -> list[NDArray]:
-    """Demand all outputs of all samples, and set the objective; return its variables.
-
-    They are the margins [width] of each layer for "max_margin", one |w| for each weight and bias for
-    "min_weight", and none for "none".
-    """
-    margins: list[NDArray] = []
-    if objective == "max_margin":
-        margins = [
-            model.add_variables(width, 0, network.largest(layer))
-            for layer, width in enumerate(network.widths[1:])
-        ]
-    if margins:
-        add_signs(model, network, margin=lambda layer, neuron: int(margins[layer][neuron]))
-    else:
-        add_signs(model, network)
-    last = len(network.weights) - 1
-    for sample, output in np.ndindex(samples.targets.shape):
-        form = network.pre_activation(last, sample, output)
-        positive = samples.targets[sample, output] > 0
-        if margins:
-            form = form.plus(margins[last][output], -1.0 if positive else 1.0)
-        lower, upper = (0.0, inf) if positive else (-inf, -1.0)
-        model.add_row(form, lower=lower, upper=upper)
-    if objective == "max_margin":
-        model.maximise(np.concatenate(margins))
-        return margins
-    return [_add_magnitudes(model, network)] if objective == "min_weight" else []
-
-
-def _add_magnitudes(model: Model, network: Network) -> NDArray:
-    """Add a variable of at least |w| for every weight and bias, and minimise their sum."""
-    weights = np.concatenate([array.ravel() for array in (*network.weights, *(network.biases or ()))])
-    sizes = model.add_variables(len(weights), 0, network.levels)
-    for weight, size in zip(weights, sizes, strict=True):
-        pair = np.array([weight, size])
-        model.add_row(Expression(pair, np.array([1.0, -1.0])), upper=0.0)
-        model.add_row(Expression(pair, np.array([1.0, 1.0])), lower=0.0)
-    model.minimise(sizes)
-    return sizes
-
-
-def complete_fit(
-    values: NDArray,
-    extra: list[NDArray],
-    outputs: list[NDArray],
-    samples: Samples,
-    weights: Weights,
-    objective: str,
-) -> None:
-    """Write the variables that `add_fit` returned into a solution."""
-    if objective == "max_margin":
-        for variables, margin in zip(extra, _margins(outputs, samples), strict=True):
-            values[variables] = margin
-    elif objective == "min_weight":
-        values[extra[0]] = np.abs(_flat(weights))
-
-
-def network_objective(samples: Samples, weights: Weights, objective: str) -> float:
-    """Return the sum of |w| or of all margins of a network."""
-    if objective == "min_weight":
-        return float(np.abs(_flat(weights)).sum())
-    return float(sum(margin.sum() for margin in _margins(forward(samples.inputs, weights), samples)))
-
-
-def _margins(outputs: list[NDArray], samples: Samples) -> list[NDArray]:
-    hidden = [margins_of(output) for output in outputs[:-1]]
-    last = np.where(samples.targets > 0, outputs[-1], -outputs[-1] - 1).min(axis=0)
-    return [*hidden, last]
-
-
-def _flat(weights: Weights) -> NDArray:
-    return np.concatenate([array.ravel() for array in (*weights.layers, *(weights.biases or ()))])

@@ -95,6 +95,7 @@ def test_robust_decisions_hold_in_the_whole_ball():
     [
         ({"method": "guess"}, "method must be one of"),
         ({"width": 0}, "width must be"),
+        ({"time_limit": -1.0}, "time_limit must be above 0"),
         ({"radius": -1.0}, "radius must be"),
         ({"input_scaling": "raw"}, "real weights go with"),
         ({"engine": "cplex"}, "engine must be one of"),

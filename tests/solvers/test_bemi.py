@@ -228,7 +228,7 @@ def test_members_of_the_vote():
         ({"big_m": "huge"}, "big_m must be one of"),
         ({"eps": 0.0}, "eps must be"),
         ({"warm_start": "luck"}, "warm_start must be"),
-        ({"warm_start": [np.ones((3, 1))]}, "warm start has layers of shapes"),
+        ({"warm_start": [np.ones((3, 1))]}, "warm_start must have layers of shapes"),
         ({"input_scaling": "log"}, "input_scaling must be one of"),
         ({"threads": 0}, "threads must be"),
     ],

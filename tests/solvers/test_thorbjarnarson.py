@@ -141,6 +141,7 @@ def test_too_little_time_is_said_clearly(any_engine):
         ({"compression": -1.0}, "compression must be"),
         ({"compression": 0.1, "loss": "min_hinge"}, "compression goes with"),
         ({"levels": 0}, "levels must be"),
+        ({"time_limit": 0.0}, "time_limit must be above 0"),
     ],
 )
 def test_bad_input(options, message):

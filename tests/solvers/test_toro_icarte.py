@@ -97,8 +97,9 @@ def test_too_little_time_is_said_clearly():
     [
         ({"objective": "min_error"}, "objective must be one of"),
         ({"strategy": "gd"}, "strategy must be one of"),
-        ({"warm_start": [np.ones((2, 2))]}, "the warm start has layers"),
+        ({"warm_start": [np.ones((2, 2))]}, "warm_start must have layers of shapes"),
         ({"warm_start": "luck"}, "warm_start must be"),
+        ({"time_limit": 0.0}, "time_limit must be above 0"),
         ({"levels": 0}, "levels must be"),
     ],
 )

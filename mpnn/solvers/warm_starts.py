@@ -1,0 +1,80 @@
+"""Networks that a search begins with: weights, a classifier's, or what linear programming finds."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from mpnn.solvers.formulation import Weights
+from mpnn.solvers.inputs import IntegerInputs
+from mpnn.solvers.linear_start import one_against_rest
+
+__all__ = ["by_linear_programming", "given_layers", "starting_network"]
+
+
+def by_linear_programming(source: Any) -> bool:
+    """Whether a warm start is to be computed rather than given; refuses names that mean nothing."""
+    if isinstance(source, str) and source != "lp_rounding":
+        raise ValueError(f"warm_start must be 'lp_rounding', None, weights or a classifier, got {source!r}")
+    return isinstance(source, str)
+
+
+def given_layers(
+    source: Any,
+    inputs: NDArray,
+    labels: NDArray,
+    widths: Sequence[int],
+    live: NDArray[np.bool_],
+    random_state: Any,
+) -> tuple[NDArray, ...] | None:
+    """Return layers [in, out] from a list of arrays, a fitted classifier, or one that is fitted here.
+
+    A classifier that has no `weights_` yet is cloned and fitted on the same samples, with the given random
+    state unless it has one of its own.
+
+    inputs : [n, features], labels [n]; widths : of the network, the live inputs first; live : bool
+    [features]. The source has weights for all features, the network for the live ones.
+    """
+    if source is None or source is False:
+        return None
+    if hasattr(source, "fit"):
+        source = _fitted(source, inputs, labels, random_state).weights_
+    layers = [np.asarray(layer, dtype=np.int64) for layer in source]
+    shapes, wanted = [layer.shape for layer in layers], [*pairwise((len(live), *widths[1:]))]
+    if shapes != wanted:
+        raise ValueError(f"warm_start must have layers of shapes {wanted}, got {shapes}")
+    return (layers[0][live], *layers[1:])
+
+
+def _fitted(classifier: Any, inputs: NDArray, labels: NDArray, random_state: Any) -> Any:
+    if hasattr(classifier, "weights_"):
+        return classifier
+    model = clone(classifier)
+    if "random_state" in model.get_params() and model.random_state is None:
+        model.set_params(random_state=random_state)
+    return model.fit(inputs, labels)
+
+
+def starting_network(
+    source: Any,
+    transform: IntegerInputs,
+    inputs: NDArray,
+    codes: NDArray,
+    widths: tuple[int, ...],
+    levels: int,
+    random_state: Any,
+) -> Weights | None:
+    """Return the network that a multi-class method starts from, its biases 0.
+
+    source : "lp_rounding", or as in `given_layers`; inputs : [n, features]; codes : class numbers [n];
+    widths : the live inputs first.
+    """
+    if by_linear_programming(source):
+        return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels, transform.unit)
+    layers = given_layers(source, inputs, codes, widths, transform.live, random_state)
+    if layers is None:
+        return None
+    return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]), transform.unit)
