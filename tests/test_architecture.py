@@ -12,7 +12,7 @@ import mpnn
 PACKAGE = Path(mpnn.__file__).parent
 # A module may import those on lower levels, and its own neighbours inside a subpackage.
 LEVELS = [
-    {"numerics", "rounding", "inputs", "augmentation", "meshes"},
+    {"numerics", "rounding", "checks", "inputs", "augmentation", "meshes"},
     {"weights", "bilinear"},
     {"channels"},
     {"rules", "fields"},
@@ -30,7 +30,7 @@ LEVELS = [
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Knows nothing of networks, and serves every method.
-SHARED = {"inputs", "augmentation"}
+SHARED = {"checks", "inputs", "augmentation"}
 # These meet the message-passing core in the comparison engine only.
 INDEPENDENT = {"data", "solvers", "gradient"}
 

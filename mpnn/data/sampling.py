@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mpnn.checks import whole
+
 
 class ValidationDraw(NamedTuple):
     """A few-shot training draw and a validation set from the remaining images."""
@@ -105,8 +107,8 @@ def sample_consecutive(
     """
     images, labels = _check_samples(x, y)
     for size in shots:
-        _check_count("each size in shots", size)
-    _check_count("num_instances", num_instances)
+        whole("each size in shots", size)
+    whole("num_instances", num_instances)
     if len(set(shots)) != len(shots) or per_class not in shots:
         raise ValueError(f"per_class must be one of the sizes in shots, all different: {per_class}, {shots}")
     if instance not in range(num_instances):
@@ -153,7 +155,7 @@ def validation_draw(
         As `sample_few_shot`; also where fewer than `num_validation` samples remain.
     """
     images, labels = _check_samples(x, y)
-    _check_count("num_validation", num_validation)
+    whole("num_validation", num_validation)
     train = _draw(labels, per_class, seed)
     rest = np.setdiff1d(np.arange(len(labels)), train)
     if num_validation > len(rest):
@@ -168,7 +170,7 @@ def validation_draw(
 
 def _draw(labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
     """Return the indices [classes * per_class] of a balanced random draw, sorted by class."""
-    _check_count("per_class", per_class)
+    whole("per_class", per_class)
     generator = np.random.default_rng(seed)
     chosen = []
     for label, members in _members(labels):
@@ -197,11 +199,6 @@ def _check_samples(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.n
     if np.any(labels != labels):  # only NaN differs from itself
         raise ValueError("y has missing labels (NaN)")
     return images, labels
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
 
 
 def _check_enough(label: object, members: np.ndarray, needed: int) -> None:

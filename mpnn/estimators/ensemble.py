@@ -13,9 +13,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.checks import whole
 from mpnn.estimators import votes as voting
 from mpnn.estimators.message_passing import MessagePassingClassifier
-from mpnn.estimators.settings import positive
 
 __all__ = ["PairwiseVoteClassifier"]
 
@@ -220,7 +220,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
         if self.pairs_per_batch is not None:
-            positive("pairs_per_batch", self.pairs_per_batch)
+            whole("pairs_per_batch", self.pairs_per_batch)
 
     def _unlabelled_label(self) -> Any:
         label = self.unlabelled

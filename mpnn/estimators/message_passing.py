@@ -12,8 +12,9 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.checks import hidden_widths, whole
 from mpnn.estimators import compiled, many, small
-from mpnn.estimators.settings import Settings, in_units_of_inputs, positive, resolve
+from mpnn.estimators.settings import Settings, in_units_of_inputs, resolve
 from mpnn.fields import Hyper
 from mpnn.inputs import fit_transform_of
 from mpnn.network import Batch, State
@@ -223,7 +224,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         """How to predict, and from how many samples."""
         if self.prediction not in PREDICTIONS:
             raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
-        return self.prediction, positive("num_samples", self.num_samples)
+        return self.prediction, whole("num_samples", self.num_samples)
 
     def _model(self) -> compiled.Model:
         """The published weights (bias rows last, as the network multiplies them) and the beliefs."""
@@ -250,10 +251,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self, num_features: int, num_samples: int) -> Settings:
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        if isinstance(self.hidden, str) or not np.iterable(self.hidden):
-            raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {self.hidden!r}")
-        hidden = (positive("every width in hidden", width) for width in self.hidden)
-        widths = (num_features, *hidden, num_outputs)
+        widths = (num_features, *hidden_widths(self.hidden), num_outputs)
         return resolve(self.get_params(deep=False), widths, num_samples)
 
     def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: list[NDArray]) -> None:

@@ -1,20 +1,20 @@
 """The best settings known, by regime; what a user leaves at None comes from here."""
 
 import dataclasses
-import numbers
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.checks import at_least_zero, whole
 from mpnn.estimators import small
 from mpnn.schedules import Schedule, Schedules
 from mpnn.small_networks import Annealing
 from mpnn.spec import NetworkSpec
 from mpnn.weights import weight_family
 
-__all__ = ["FULL_BATCH_LIMIT", "Settings", "in_units_of_inputs", "positive", "resolve"]
+__all__ = ["FULL_BATCH_LIMIT", "Settings", "in_units_of_inputs", "resolve"]
 
 # Above this many samples a sweep over all of them is no longer the fastest way to learn.
 FULL_BATCH_LIMIT = 2000
@@ -111,7 +111,7 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
         output="binary_label" if widths[-1] == 1 else "argmax",
         bias=parameters["bias"],
         density=parameters["density"],
-        sweeps_per_batch=positive("num_sweeps", value("num_sweeps")),
+        sweeps_per_batch=whole("num_sweeps", value("num_sweeps")),
         focusing=replicas != 1.0,
     )
     if few_units := small.chosen(parameters, spec, batch_size == num_samples):
@@ -124,7 +124,7 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
     return Settings(
         spec=spec,
         schedules=schedules,
-        num_epochs=positive("num_epochs", value("num_epochs")),
+        num_epochs=whole("num_epochs", value("num_epochs")),
         batch_size=batch_size,
         initial_field=initial_field,
         input_scaling=defaults["input_scaling"] if scaling == "auto" else scaling,
@@ -175,11 +175,9 @@ def _rounding(rounding: str, spec: NetworkSpec) -> str:
 
 
 def _initial_field(value: Any, weights: Any) -> float:
-    if not (isinstance(value, numbers.Real) and 0.0 <= float(value) < float("inf")):
-        raise ValueError(f"initial_field must be at least 0 and finite, got {value!r}")
     if weights == "gaussian" and value == 0.0:
         raise ValueError("initial_field must be above 0 with weights='gaussian': it is their prior's width")
-    return float(value)
+    return at_least_zero("initial_field", value)
 
 
 def _batch_size(given: Any, num_samples: int) -> int:
@@ -189,12 +187,4 @@ def _batch_size(given: Any, num_samples: int) -> int:
         return num_samples if num_samples <= FULL_BATCH_LIMIT else MINI_BATCH_SIZE
     if isinstance(given, str):
         raise ValueError(f"batch_size must be a whole number, None or 'auto', got {given!r}")
-    return min(positive("batch_size", given), num_samples)
-
-
-def positive(name: str, value: Any) -> int:
-    """The whole number ``value``, at least 1; NumPy's and whole floats are as good as Python's."""
-    whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
-    if not whole or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
+    return min(whole("batch_size", given), num_samples)

@@ -8,6 +8,7 @@ import jax
 import optax
 from jax import Array
 
+from mpnn.checks import above_zero, at_least_zero, below_one, whole
 from mpnn.gradient import surrogates
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli
@@ -17,7 +18,8 @@ from mpnn.gradient.optimizers import bayesbinn, bimu, relaxed_sample, sign_ema
 
 __all__ = ["BayesBiNNClassifier", "BayesianRule"]
 
-RULES = ("bayesbinn", "sign_ema", "bimu")
+# The rules with their learning rates, for full batches and for others.
+RATES = {"bayesbinn": (0.2, 0.01), "sign_ema": (0.1, 1e-4), "bimu": (100.0, 100.0)}
 # Initial fields of "sign_ema": signs at random, which the first gradients overrule.
 NEGLIGIBLE_FIELD = 1e-9
 
@@ -84,7 +86,7 @@ class BayesBiNNClassifier(GradientClassifier):
     temperature : of the relaxed samples, > 0; below 0.01 gradients vanish almost everywhere.
     initial_field : scale of the random initial fields, > 0; None: 0.1, for ``"sign_ema"`` next to nothing.
     momentum : weight of the old average gradient, in [0, 1).
-    prior_weight : factor of the divergence from the prior; 1 is Bayes.
+    prior_weight : factor of the divergence from the prior, >= 0; 1 is Bayes.
     derivative_floor : smallest derivative of a relaxed sample, >= 0; the published code's is about 1e-10, see
         :func:`mpnn.gradient.optimizers.relaxed_sample`.
     num_draws : draws of the weights that each gradient is averaged over, >= 1.
@@ -144,12 +146,8 @@ class BayesBiNNClassifier(GradientClassifier):
         self.random_state = random_state
 
     def _method(self, widths: tuple[int, ...], plan: Plan) -> BayesianRule:
-        if self.rule not in RULES:
-            raise ValueError(f"rule must be one of {RULES}, got {self.rule!r}")
-        if not self.temperature > 0.0:
-            raise ValueError(f"temperature must be above 0, got {self.temperature}")
-        if not self.derivative_floor >= 0.0:
-            raise ValueError(f"derivative_floor must be at least 0, got {self.derivative_floor}")
+        if self.rule not in RATES:
+            raise ValueError(f"rule must be one of {tuple(RATES)}, got {self.rule!r}")
         norm = self._norm(self.norm, "batch")
         network = NetworkSpec(
             widths,
@@ -159,21 +157,17 @@ class BayesBiNNClassifier(GradientClassifier):
             bias=self.bias,
             dropout=(self.dropout[0], self.dropout[1]),
         )
-        point, full_batch = self.rule == "sign_ema", plan.steps_per_epoch == 1
-        rates = {
-            "bayesbinn": 0.2 if full_batch else 0.01,
-            "sign_ema": 0.1 if full_batch else 1e-4,
-            "bimu": 100.0,
-        }
+        point = self.rule == "sign_ema"
         field = (NEGLIGIBLE_FIELD if point else 0.1) if self.initial_field is None else self.initial_field
+        family = PointField if point else Bernoulli
         return BayesianRule(
             network=network,
-            family=(PointField if point else Bernoulli)(field, two_valued=True),
-            num_draws=self.num_draws,
+            family=family(above_zero("initial_field", field), two_valued=True),
+            num_draws=whole("num_draws", self.num_draws),
             rule=self.rule,
-            learning_rate=self.learning_rate or rates[self.rule],
-            temperature=self.temperature,
-            momentum=self.momentum,
-            prior_weight=self.prior_weight,
-            derivative_floor=self.derivative_floor,
+            learning_rate=self._rate(plan, *RATES[self.rule]),
+            temperature=above_zero("temperature", self.temperature),
+            momentum=below_one("momentum", self.momentum),
+            prior_weight=at_least_zero("prior_weight", self.prior_weight),
+            derivative_floor=at_least_zero("derivative_floor", self.derivative_floor),
         )

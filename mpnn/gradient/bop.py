@@ -7,6 +7,7 @@ from typing import Any
 import optax
 from jax import Array
 
+from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli
 from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
@@ -107,6 +108,6 @@ class BopClassifier(GradientClassifier):
             network=NetworkSpec(widths, norm=norm, scaled=norm is None, bias=self.bias),
             family=SignsOnly(),
             adaptivity=adaptivity,
-            threshold=self.threshold,
-            learning_rate=self.learning_rate,
+            threshold=at_least_zero("threshold", self.threshold),
+            learning_rate=above_zero("learning_rate", self.learning_rate),
         )

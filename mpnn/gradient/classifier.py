@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.checks import above_zero, hidden_widths, whole
 from mpnn.gradient import deciding, many, training
 from mpnn.gradient.methods import Method, Plan
 from mpnn.inputs import InputTransform, fit_transform_of
@@ -135,8 +135,7 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
     def _checked_prediction(self) -> str:
         if self.prediction not in PREDICTIONS:
             raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
-        if self.num_samples < 1:
-            raise ValueError(f"num_samples must be at least 1, got {self.num_samples}")
+        whole("num_samples", self.num_samples)
         return self.prediction
 
     def _model(self) -> deciding.Model:
@@ -181,13 +180,19 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
 
     def _widths(self, num_features: int) -> tuple[int, ...]:
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        return (num_features, *(int(width) for width in self.hidden), num_outputs)
+        return (num_features, *hidden_widths(self.hidden), num_outputs)
 
     def _norm(self, given: str | None, with_hidden_layers: str) -> str | None:
         """Batch norm of that kind where it is left open and there are hidden layers."""
         if given != "auto":
             return given
         return with_hidden_layers if len(self.hidden) else None
+
+    def _rate(self, plan: Plan, full_batch: float = 0.1, mini_batch: float = 0.01) -> float:
+        """The learning rate, or the method's own where it is left open."""
+        if self.learning_rate is not None:
+            return above_zero("learning_rate", self.learning_rate)
+        return full_batch if plan.steps_per_epoch == 1 else mini_batch
 
     def _plan(self, num_samples: int, *, uneven: bool = False) -> Plan:
         few = num_samples <= self.few_samples
@@ -196,17 +201,11 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
             epochs = self.few_epochs if few else self.many_epochs
         if size == "auto":
             size = None if few else self.many_batch_size
-        size = num_samples if size is None else min(_positive("batch_size", size), num_samples)
-        epochs = _positive("num_epochs", epochs)
+        size = num_samples if size is None else min(whole("batch_size", size), num_samples)
+        epochs = whole("num_epochs", epochs)
         return Plan(epochs, size, num_samples, uneven or num_samples % size != 0)
 
     def _keys(self) -> tuple[jax.Array, int]:
         """The training key, and the seed of sampled predictions."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         return jax.random.key(seed), seed
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)

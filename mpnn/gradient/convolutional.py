@@ -17,6 +17,7 @@ from flax import nnx
 from jax import Array
 
 from mpnn.augmentation import ImageAugmentation
+from mpnn.checks import above_zero
 from mpnn.gradient import surrogates
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Family, LatentBinary
@@ -261,8 +262,11 @@ class BinaryConvClassifier(GradientClassifier):
             self.block,
             tuple((int(width), int(count)) for width, count in self.stages),
             (int(self.stem[0]), int(self.stem[1])),
-            self.clip,
+            above_zero("clip", self.clip),
         )
         return ConvolutionalStraightThrough(
-            network=spec, family=LatentBinary(), learning_rate=self.learning_rate, augmented=self.augment
+            network=spec,
+            family=LatentBinary(),
+            learning_rate=above_zero("learning_rate", self.learning_rate),
+            augmented=self.augment,
         )

@@ -9,6 +9,7 @@ import optax
 from flax import nnx
 from jax import Array
 
+from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Moments, TernaryBelief
 from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
@@ -137,7 +138,7 @@ class LocalReparameterizationClassifier(GradientClassifier):
     def _method(self, widths: tuple[int, ...], plan: Plan) -> LocalReparameterization:
         if self.weights not in BELIEFS:
             raise ValueError(f"weights must be one of {tuple(BELIEFS)}, got {self.weights!r}")
-        if self.real_output and not self.hidden:
+        if self.real_output and len(widths) == 2:
             raise ValueError("real_output=True needs hidden layers: a single layer would be all real")
         norm = self._norm(self.norm, "batch_affine")
         network = NetworkSpec(
@@ -153,9 +154,9 @@ class LocalReparameterizationClassifier(GradientClassifier):
             family=BELIEFS[self.weights](),
             warm_epochs=self.warm_epochs,
             propagation=self._propagation(),
-            temperature=self.temperature,
-            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
-            weight_decay=self.weight_decay,
+            temperature=above_zero("temperature", self.temperature),
+            learning_rate=self._rate(plan),
+            weight_decay=at_least_zero("weight_decay", self.weight_decay),
         )
 
     def _propagation(self) -> str:

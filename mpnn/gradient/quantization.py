@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from mpnn.checks import at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentBinary
 from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
@@ -17,9 +18,9 @@ from mpnn.gradient.optimizers import adaste_weights, proxquant, scale_by_adaste
 
 __all__ = ["AdaSTEClassifier", "ProxQuantClassifier"]
 
-# AdaSTE: sharpness b of the first epoch, its largest value 1 / a, and where in training it gets there.
 # ProxQuant: twice the sum of the default proximal steps; weights start within 1 of a level.
 TOTAL_PULL = 6.0
+# AdaSTE: sharpness b at the start of training, and its largest value 1 / a at the end.
 FIRST_SHARPNESS, LAST_SHARPNESS = 0.01, 100.0
 
 
@@ -125,14 +126,12 @@ class ProxQuantClassifier(_QuantizingClassifier):
 
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Proximal:
         strength = TOTAL_PULL / plan.num_steps if self.strength is None else self.strength
-        if not strength >= 0.0:
-            raise ValueError(f"strength must be at least 0, got {strength}")
         return Proximal(
             network=self._network(widths),
             family=LatentBinary(),
             warm_epochs=self.warm_epochs,
-            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
-            strength=strength,
+            learning_rate=self._rate(plan),
+            strength=at_least_zero("strength", strength),
         )
 
 
@@ -187,5 +186,5 @@ class AdaSTEClassifier(_QuantizingClassifier):
             network=self._network(widths),
             family=LatentBinary(),
             warm_epochs=self.warm_epochs,
-            learning_rate=self.learning_rate or (0.1 if plan.steps_per_epoch == 1 else 0.01),
+            learning_rate=self._rate(plan),
         )

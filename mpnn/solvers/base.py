@@ -20,7 +20,6 @@ __all__ = [
     "MulticlassNetworkMixin",
     "NoNetworkError",
     "SolverClassifier",
-    "check_hidden",
     "check_levels",
     "check_time_limit",
     "expected_accuracy",
@@ -172,11 +171,3 @@ def check_time_limit(seconds: float) -> None:
 def seconds_until(ends: float, shares: int = 1) -> float:
     """Return a program's limit: one share of the seconds that are left until a moment of `perf_counter`."""
     return max((ends - perf_counter()) / shares, LEAST_SECONDS)
-
-
-def check_hidden(hidden: Any) -> tuple[int, ...]:
-    """Return the widths of the hidden layers as a tuple of whole numbers of at least 1."""
-    widths = tuple(hidden)
-    if any(not isinstance(width, int | np.integer) or width < 1 for width in widths):
-        raise ValueError(f"hidden must hold whole numbers of at least 1, got {hidden!r}")
-    return tuple(int(width) for width in widths)

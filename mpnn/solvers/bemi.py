@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     BinaryNetworkMixin,
     NoNetworkError,
     SolverClassifier,
-    check_hidden,
     check_levels,
     check_time_limit,
     seconds_until,
@@ -251,7 +251,7 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         if not 0.0 < self.eps <= 1.0:
             raise ValueError(f"eps must be in (0, 1], got {self.eps}")
         live = inputs[:, self.input_transform_.live]
-        widths = (live.shape[1], *check_hidden(self.hidden), 1)
+        widths = (live.shape[1], *hidden_widths(self.hidden), 1)
         # one model for any eps; CP-SAT, being exact, needs no other than the whole one
         eps = 1.0 if self.engine == "cpsat" else self.eps
         return Problem(

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 
+from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     MulticlassNetworkMixin,
-    check_hidden,
     check_time_limit,
     expected_accuracy,
     hold_out,
@@ -159,7 +159,7 @@ class _Search:
         self.settings, self.neurons = settings, settings._neurons()
         self.inputs, self.judged, self.judged_codes = inputs, judged, judged_codes
         self.targets = codes[:, None] == np.arange(len(settings.classes_))
-        self.widths = (inputs.shape[1], *check_hidden(settings.hidden), self.targets.shape[1])
+        self.widths = (inputs.shape[1], *hidden_widths(settings.hidden), self.targets.shape[1])
         self.seed, self.rng = seed, np.random.default_rng(seed)
         self.splits: list[Split] = []
         self.best: Split

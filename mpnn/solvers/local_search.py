@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     BinaryNetworkMixin,
     SolverClassifier,
-    check_hidden,
     check_levels,
     check_time_limit,
 )
@@ -84,7 +84,7 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         self._check()
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)
         live = self.input_transform_(inputs)[:, self.input_transform_.live]
-        widths = (live.shape[1], *check_hidden(self.hidden), 1)
+        widths = (live.shape[1], *hidden_widths(self.hidden), 1)
         search = _Search(live, 2 * codes - 1, self.levels, self.penalty)
         rng = np.random.default_rng(self._seed())
         best = self._random_weights(rng, widths)

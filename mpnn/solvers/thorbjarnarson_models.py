@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.solvers.base import check_hidden
+from mpnn.checks import hidden_widths
 from mpnn.solvers.engines import Expression, Limits, Listener, Model, Solution, solve
 from mpnn.solvers.formulation import Network, Weights, add_network, add_signs
 
@@ -42,7 +42,7 @@ class Loss:
 
 def check_layers(hidden: Any) -> tuple[int, ...]:
     """Return the widths of the hidden layers, at least one of them."""
-    widths = check_hidden(hidden)
+    widths = hidden_widths(hidden)
     if not widths:
         raise ValueError("hidden must name at least one layer, got (): margins are counted in neurons")
     return widths

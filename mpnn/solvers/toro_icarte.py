@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     MulticlassNetworkMixin,
     NoNetworkError,
     SolverClassifier,
-    check_hidden,
     check_levels,
     check_time_limit,
     seconds_until,
@@ -103,7 +103,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         live = self.input_transform_(inputs)[:, self.input_transform_.live]
         targets = np.where(codes[:, None] == np.arange(len(self.classes_)), 1, -1)
         samples = Samples(live, targets, self.input_transform_.unit)
-        widths = (live.shape[1], *check_hidden(self.hidden), len(self.classes_))
+        widths = (live.shape[1], *hidden_widths(self.hidden), len(self.classes_))
         start = starting_network(
             self.warm_start,
             self.input_transform_,
@@ -146,7 +146,7 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         announce: Announce,
     ) -> Weights:
         """Solve one program for the whole network; the seconds that are left are its limit."""
-        widths = (samples.inputs.shape[1], *check_hidden(self.hidden), samples.targets.shape[1])
+        widths = (samples.inputs.shape[1], *hidden_widths(self.hidden), samples.targets.shape[1])
         program = FitProgram(samples, widths, self.levels, objective)
         limits = Limits(seconds_until(ends), self.threads, seed)
         solution = program.solve(limits, engine, announce(name), start)

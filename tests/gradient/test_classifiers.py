@@ -20,8 +20,6 @@ from mpnn.gradient import (
     STEClassifier,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 # A single layer each, or 31 hidden units where the method differs with them; least accuracy on digits.
 CASES = {
     "ste": (STEClassifier(), 0.7),
@@ -165,17 +163,25 @@ def test_fitting_again_compiles_nothing(digits):
         (STEClassifier(dropout=(1.0, 0.0)), r"dropout must be in \[0, 1\)"),
         (STEClassifier(num_epochs=0), "num_epochs must be a whole number of at least 1, got 0"),
         (STEClassifier(batch_size=2.5), "batch_size must be a whole number"),
+        (STEClassifier(batch_size="all"), "batch_size must be a whole number of at least 1, got 'all'"),
+        (STEClassifier(learning_rate=0.0), "learning_rate must be above 0 and finite, got 0.0"),
+        (STEClassifier(clip=-1.0), "clip must be above 0"),
         (STEClassifier(input_scaling="log"), "input_scaling must be one of"),
-        (STEClassifier((0,)), "hidden must hold widths of at least 1"),
+        (STEClassifier((0,)), "every width in hidden must be a whole number of at least 1, got 0"),
         (MomentPropagationClassifier(weights="real"), "weights must be one of"),
         (BopClassifier(adaptivity=0.0), r"adaptivity must be in \(0, 1\], got 0.0"),
         (BayesBiNNClassifier(rule="adam"), "rule must be one of"),
         (BayesBiNNClassifier(temperature=0.0), "temperature must be above 0"),
+        (BayesBiNNClassifier(momentum=1.0), r"momentum must be in \[0, 1\), got 1.0"),
+        (BayesBiNNClassifier(num_draws=0), "num_draws must be a whole number of at least 1, got 0"),
         (BayesBiNNClassifier((3,), activation="gelu"), "activation must be one of"),
         (BayesBiNNClassifier(norm="layer"), "norm must be one of"),
         (LocalReparameterizationClassifier(real_output=True), "needs hidden layers"),
         (LocalReparameterizationClassifier(propagation="gumbel"), "propagation must be one of"),
-        (ProxQuantClassifier(strength=-1.0), "strength must be at least 0, got -1.0"),
+        (LocalReparameterizationClassifier(weight_decay=-1.0), "weight_decay must be at least 0"),
+        (AdaSTEClassifier(learning_rate=-0.1), "learning_rate must be above 0"),
+        (BopClassifier(threshold=-1.0), "threshold must be at least 0"),
+        (ProxQuantClassifier(strength=-1.0), "strength must be at least 0 and finite, got -1.0"),
         (BinaryConvClassifier((8, 8, 1), "wide"), "block must be one of"),
         (BinaryConvClassifier(), "image_shape must hold 64 numbers"),
         (CoNNTrAClassifier(start=2.0), r"start must be in \[0, 1\], got 2.0"),

@@ -223,7 +223,7 @@ def test_members_of_the_vote():
         ({"time_limit": 0.0, "warm_start": None}, "time_limit must be above 0"),
         ({"levels": 0}, "levels must be"),
         ({"levels": 200}, "levels must be"),
-        ({"hidden": (0,)}, "hidden must hold"),
+        ({"hidden": (0,)}, "every width in hidden must be a whole number of at least 1, got 0"),
         ({"engine": "cplex"}, "engine must be one of"),
         ({"big_m": "huge"}, "big_m must be one of"),
         ({"eps": 0.0}, "eps must be"),

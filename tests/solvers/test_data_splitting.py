@@ -183,7 +183,7 @@ def test_scikit_learns_contract():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"hidden": (0,)}, "hidden must hold"),
+        ({"hidden": (0,)}, "every width in hidden must be a whole number of at least 1, got 0"),
         ({"time_limit": 0.0}, "time_limit must be above 0"),
         ({"max_splits": -1}, "max_splits must be"),
         ({"batch_size": 0}, "batch_size must be"),
