@@ -10,7 +10,7 @@ docs/howto/devices.md.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -56,8 +56,9 @@ class Config:
     """Models on a data set.
 
     task: "classes", or "odd_even" for odd labels against even ones. evaluate_every: epochs between two
-    measurements (and checkpoints); the last epoch is always measured. held_out: see
+    measurements (and checkpoints); the first and the last epoch are always measured. held_out: see
     experiments.networks.hold_out. largest_shift, mirror: of training images, see mpnn.augmentation.
+    input_scaling: see mpnn.inputs.fit_transform_of.
     """
 
     dataset: str
@@ -70,6 +71,7 @@ class Config:
     held_out: int = 0
     largest_shift: int = 0
     mirror: bool = False
+    input_scaling: str = "standard"
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def main(options: Options) -> None:
 
 
 def _shared_numbers(config: Config) -> dict[str, Any]:
-    names = ("dataset", "task", "seeds", "num_epochs", "batch_size", "held_out", "largest_shift", "mirror")
-    return {name: getattr(config, name) for name in names}
+    """What decides a row beside its model."""
+    names = {each.name for each in fields(config)} - {"models", "evaluate_every"}
+    return {name: getattr(config, name) for name in sorted(names)}
 
 
 def _augmentation(config: Config, data: Dataset) -> ImageAugmentation | None:
@@ -114,7 +117,7 @@ def _augmentation(config: Config, data: Dataset) -> ImageAugmentation | None:
 def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     """Train the seeds of one model side by side, going on from the last checkpoint."""
     model = Model(**job["model"])
-    (inputs, labels), test, num_outputs = samples_of(data, config.task)
+    (inputs, labels), test, num_outputs = samples_of(data, config.task, config.input_scaling)
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
@@ -191,7 +194,7 @@ class _Watch:
 
     def __call__(self, epoch: int, state: State, info: Info) -> None:
         epoch += 1  # epochs done
-        if epoch % self.config.evaluate_every and epoch != self.config.num_epochs:
+        if epoch % self.config.evaluate_every and epoch not in (1, self.config.num_epochs):
             return
         jax.block_until_ready(state)
         seconds = round((perf_counter() - self.began) / (epoch - self.done), 3)

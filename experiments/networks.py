@@ -106,10 +106,12 @@ def hold_out(data: Dataset, number: int) -> Dataset:
     )
 
 
-def samples_of(data: Dataset, task: str) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:
-    """Standardized inputs and labels of both halves, and the number of outputs."""
+def samples_of(
+    data: Dataset, task: str, input_scaling: str | None = "standard"
+) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:
+    """Scaled inputs (mpnn.inputs.fit_transform_of) and labels of both halves, and the number of outputs."""
     x_train, x_test = (np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.x_train, data.x_test))
-    standard = fit_transform_of(x_train, "standard")
+    scaled = fit_transform_of(x_train, input_scaling)
     classes, codes = np.unique(data.y_train, return_inverse=True)
     test_codes = np.searchsorted(classes, data.y_test)
     num_outputs = len(classes)
@@ -117,7 +119,7 @@ def samples_of(data: Dataset, task: str) -> tuple[tuple[Array, Array], tuple[Arr
         codes, test_codes = (2.0 * (y % 2) - 1.0 for y in (codes, test_codes))
         num_outputs = 1
     halves = ((x_train, codes), (x_test, test_codes))
-    train, test = ((jnp.asarray(standard(x)), jnp.asarray(y)) for x, y in halves)
+    train, test = ((jnp.asarray(scaled(x)), jnp.asarray(y)) for x, y in halves)
     return train, test, num_outputs
 
 
