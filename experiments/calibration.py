@@ -53,7 +53,8 @@ class Config:
     """
 
     datasets: list[str]
-    seeds: list[int]
+    model_seeds: list[int]
+    classifier_seeds: list[int]
     held_out: int
     num_epochs: int
     models: list[Model] = field(metadata={"item": Model})
@@ -73,11 +74,12 @@ def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any])
     train = jnp.asarray(standard(_flat(half.x_train))), jnp.asarray(half.y_train)
     shares = probabilities(config, method_of(job), *train, inputs)
     ensemble = {place: each.mean(axis=0) for place, each in shares.items()}
-    singles = [{place: each[index] for place, each in shares.items()} for index in range(len(config.seeds))]
+    num_networks = len(shares["test"])
+    singles = [{place: each[index] for place, each in shares.items()} for index in range(num_networks)]
     return {
         "networks": [scores(single, labels) for single in singles],
         "ensemble": scores(ensemble, labels),
-        "reliability": reliability(np.concatenate(shares["test"]), np.tile(own.y_test, len(config.seeds))),
+        "reliability": reliability(np.concatenate(shares["test"]), np.tile(own.y_test, num_networks)),
         "ensemble_reliability": reliability(ensemble["test"], own.y_test),
     }
 
@@ -93,11 +95,12 @@ def probabilities(
     if isinstance(method, Model):
         num_outputs = int(labels.max()) + 1
         trained = train_networks(
-            method, train, labels, num_outputs, config.seeds, config.num_epochs, config.batch_size
+            method, train, labels, num_outputs, config.model_seeds, config.num_epochs, config.batch_size
         )
         return {place: bayes_probabilities(trained, each) for place, each in inputs.items()}
     fitted = [
-        own.set_params(prediction="bayes") for own in fit_classifiers(method, train, labels, config.seeds)
+        own.set_params(prediction="bayes")
+        for own in fit_classifiers(method, train, labels, config.classifier_seeds)
     ]
     return {
         place: np.stack([own.predict_proba(np.asarray(each)) for own in fitted])
@@ -157,13 +160,18 @@ def reliability(shares: NDArray, classes: NDArray) -> list[list[float]]:
 
 def run(config: Config, output: Path, command: str) -> None:
     """Train and score what has no row yet; print a table and draw reliability."""
-    settings = {
-        name: getattr(config, name) for name in ("datasets", "seeds", "held_out", "num_epochs", "batch_size")
+    settings = {"datasets": config.datasets, "held_out": config.held_out}
+    of_models = {
+        "seeds": config.model_seeds,
+        "num_epochs": config.num_epochs,
+        "batch_size": config.batch_size,
     }
+    of_classifiers = {"seeds": config.classifier_seeds}
     jobs = [
-        {"dataset": dataset, "method": asdict(method), **settings}
+        {"dataset": dataset, "method": asdict(method), **settings, **own}
+        for methods, own in ((config.models, of_models), (config.classifiers, of_classifiers))
+        for method in methods
         for dataset in config.datasets
-        for method in (*config.models, *config.classifiers)
     ]
     data = {name: load_dataset(name) for name in config.datasets}
     rows = run_jobs(jobs, partial(measure, config, data), output, config, command)

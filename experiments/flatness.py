@@ -42,7 +42,8 @@ class Config:
 
     tasks: "classes", or "odd_even" for odd labels against even ones. num_epochs and batch_size are the
     models'; classifiers have their own among their parameters. flips: probabilities that a weight changes its
-    sign; num_draws: of the weights that do, for each.
+    sign; num_draws: of the weights that do, for each. num_measured: training samples, the first ones, whose
+    error is the training error.
     """
 
     dataset: str
@@ -54,6 +55,7 @@ class Config:
     classifiers: list[Classifier] = field(metadata={"item": Classifier})
     batch_size: int = 128
     num_draws: int = 10
+    num_measured: int = 20_000
 
 
 def measure(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,13 +71,13 @@ def measure(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[str, 
         spec = discrete_spec(method, inputs.shape[1], num_outputs)
         networks = [found.weights_ for found in fit_classifiers(method, inputs, labels, config.seeds)]
     found: dict[str, Any] = {"train_error": [], "test_error": [], "added": []}
+    measured = Batch(inputs[: config.num_measured], labels[: config.num_measured])
     for seed, own in zip(config.seeds, networks, strict=True):
         weights = [jnp.asarray(layer) for layer in own]
-        found["train_error"].append(error_of(spec, weights, inputs, labels))
+        found["train_error"].append(error_of(spec, weights, measured.inputs, measured.labels))
         found["test_error"].append(error_of(spec, weights, *test))
-        batch = Batch(inputs, labels)
         added, _ = local_energy(
-            jax.random.key(seed), spec, weights, batch, config.flips, num_draws=config.num_draws
+            jax.random.key(seed), spec, weights, measured, config.flips, num_draws=config.num_draws
         )
         found["added"].append((100.0 * added).round(3).tolist())
     return found
@@ -92,7 +94,7 @@ def run(config: Config, output: Path, command: str) -> None:
     """Train and measure what has no row yet; print a table and draw the curves."""
     settings = {
         name: getattr(config, name)
-        for name in ("dataset", "seeds", "num_epochs", "batch_size", "flips", "num_draws")
+        for name in ("dataset", "seeds", "num_epochs", "batch_size", "flips", "num_draws", "num_measured")
     }
     jobs = [
         {"task": task, "method": asdict(method), **settings}

@@ -52,7 +52,7 @@ def test_calibration_scores_networks_and_ensembles(tmp_path):
     digits = load_dataset("digits")
     noise = np.random.default_rng(0).integers(0, 17, digits.x_test.shape).astype(digits.x_test.dtype)
     data = {"digits": digits, "noise": replace(digits, x_test=noise)}
-    config = calibration.Config(["digits", "noise"], [0, 1], 300, 6, [MODEL], [CLASSIFIER], 40)
+    config = calibration.Config(["digits", "noise"], [0, 1], [0, 1], 300, 6, [MODEL], [CLASSIFIER], 40)
     for method in (MODEL, CLASSIFIER):
         found = calibration.measure(config, data, {"dataset": "digits", "method": asdict(method)})
         each = {name: [network[name] for network in found["networks"]] for name in found["ensemble"]}
