@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mpnn.compare.config import load_config, to_jsonable
+from mpnn.compare.config import to_jsonable
+from mpnn.compare.config_files import load_config
 from mpnn.compare.jobs import list_jobs
 from mpnn.compare.results import lock_folder, open_results, read_json, read_rows, write_json
 

@@ -25,7 +25,7 @@ LEVELS = [
     {"training"},
     {"diagnostics", "annealing"},
     {"estimators"},
-    {"compare"},
+    {"compare", "commands"},
     {"cli"},
 ]
 LEVEL_OF = {name: level for level, names in enumerate(LEVELS) for name in names}

@@ -7,7 +7,8 @@ one row per fitted model, `write_report` turns the rows into a page. `METHODS` i
 from importlib import import_module
 from typing import Any
 
-from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, load_config
+from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig
+from mpnn.compare.config_files import load_config
 
 # Imported on first use, so that a config can be checked without scikit-learn and matplotlib.
 _LAZY = {

@@ -1,4 +1,4 @@
-"""What a comparison is: one TOML file, read strictly into frozen dataclasses.
+"""What a comparison is: frozen dataclasses that refuse what cannot be.
 
 Only the standard library is imported here, so that the command line can check a file at once.
 """
@@ -7,12 +7,8 @@ import dataclasses
 import difflib
 import math
 import re
-import tomllib
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 __all__ = [
@@ -20,9 +16,6 @@ __all__ = [
     "ConfigError",
     "MethodConfig",
     "Robustness",
-    "load_config",
-    "override_params",
-    "read_toml_value",
     "to_jsonable",
     "unknown_name",
 ]
@@ -158,65 +151,6 @@ class CompareConfig:
         _require_unique([method.name for method in self.methods], "names of methods")
 
 
-def load_config(path: str | Path) -> CompareConfig:
-    """Read a comparison from a TOML file.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing or not TOML, or holds an unknown key, a wrong type or a value out of
-        range. The message names the file, the key and a repair.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"cannot read the config {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    config = _from_table(CompareConfig, table, str(path))
-    for method in config.methods:
-        for name in method.datasets or ():
-            if name not in config.datasets:
-                where = f"{path}: method {method.name!r}"
-                raise ConfigError(unknown_name("data set", name, config.datasets, where))
-    return config
-
-
-def override_params(config: CompareConfig, assignments: Iterable[str]) -> CompareConfig:
-    """Return the config with method parameters replaced by `METHOD.KEY=VALUE` assignments.
-
-    METHOD is the name of a method or its registered key (then every method of that kind is meant);
-    VALUE is TOML, and a bare word is a string.
-    """
-    methods = list(config.methods)
-    for assignment in assignments:
-        target, equals, text = assignment.partition("=")
-        owner, dot, key = target.strip().rpartition(".")
-        if not (equals and dot and owner and key):
-            raise ConfigError(
-                f"cannot read the parameter {assignment!r}; write METHOD.KEY=VALUE, "
-                "e.g. message_passing.damping=0.5"
-            )
-        chosen = [place for place, entry in enumerate(methods) if owner in (entry.name, entry.method)]
-        if not chosen:
-            known = {name for entry in methods for name in (entry.name, entry.method)}
-            raise ConfigError(unknown_name("method", owner, known, "the command line"))
-        for place in chosen:
-            params = {**methods[place].params, key: read_toml_value(text)}
-            methods[place] = dataclasses.replace(methods[place], params=params)
-    return dataclasses.replace(config, methods=tuple(methods))
-
-
-def read_toml_value(text: str) -> Any:
-    """Read one TOML value (`0.5`, `true`, `[9, 9]`, `"bayes"`); a bare word is itself."""
-    try:
-        return _frozen(tomllib.loads(f"value = {text}")["value"])
-    except tomllib.TOMLDecodeError:
-        return text.strip()
-
-
 def to_jsonable(config: Any) -> Any:
     """Return dataclasses, tuples and mappings as dicts and lists that JSON can hold; NaN as None."""
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
@@ -236,59 +170,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str) -> str:
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     advice = f"did you mean {names[near[0]]!r}?" if near else f"choose from {', '.join(names.values())}"
     return f"{where}: unknown {kind} {name!r}; {advice}"
-
-
-def _from_table(kind: Any, table: Mapping[str, Any], where: str) -> Any:
-    """Build the dataclass `kind` from a TOML table, refusing whatever it does not declare."""
-    hints = typing.get_type_hints(kind)
-    for key in table:
-        if key not in hints:
-            raise ConfigError(unknown_name("key", key, hints, where))
-    for item in dataclasses.fields(kind):
-        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-        if required and item.name not in table:
-            raise ConfigError(f"{where}: the key {item.name!r} is missing")
-    values = {key: _convert(value, hints[key], where, key) for key, value in table.items()}
-    try:
-        return kind(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
-def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
-    """Return `value` as the type that the dataclass declares for `key`."""
-    if isinstance(hint, types.UnionType):  # always "X | None" here; TOML has no null
-        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
-    origin = typing.get_origin(hint)
-    if origin is tuple and isinstance(value, list):
-        element = typing.get_args(hint)[0]
-        return tuple(_convert(item, element, where, f"{key}[{place}]") for place, item in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        return {name: _frozen(item) for name, item in value.items()}
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _from_table(hint, value, f"{where}: {key}")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if origin is None and isinstance(value, hint) and (hint is bool or not isinstance(value, bool)):
-        return value
-    wanted, example = _WORDS.get(hint) or _WORDS.get(origin) or ("a table", f"[[{key.split('[')[0]}]]")
-    fix = example if example.startswith("[[") else f"{key.split('[')[0]} = {example}"
-    raise ConfigError(f"{where}: {key} must be {wanted}, got {value!r}; write e.g. {fix}")
-
-
-_WORDS: dict[Any, tuple[str, str]] = {
-    bool: ("true or false", "false"),
-    int: ("a whole number", "5"),
-    float: ("a number", "0.5"),
-    str: ("a string", '"digits"'),
-    tuple: ("a list", "[2, 10]"),
-    dict: ("a table", "{ num_epochs = 60 }"),
-}
-
-
-def _frozen(value: Any) -> Any:
-    """Return lists as tuples: the estimators take tuples, and a config never changes."""
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
 def _require(condition: bool, problem: str, fix: str) -> None:

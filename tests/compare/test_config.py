@@ -4,16 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mpnn.compare.config import (
-    CompareConfig,
-    ConfigError,
-    MethodConfig,
-    Robustness,
-    load_config,
-    override_params,
-    read_toml_value,
-    to_jsonable,
-)
+from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, Robustness, to_jsonable
+from mpnn.compare.config_files import load_config, override_params, read_toml_value
 
 CONFIGS = [
     path
