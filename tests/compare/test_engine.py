@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from mpnn.compare import ConfigError, MethodConfig, load_config, run_comparison, write_report
+from mpnn.compare import METHODS, ConfigError, MethodConfig, load_config, run_comparison, write_report
 from mpnn.compare.config import Robustness
 from mpnn.compare.jobs import list_jobs
 from mpnn.compare.results import read_rows
@@ -196,7 +197,7 @@ SLOW_RUN = """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_survives_a_kill(write_config, tmp_path):
+def test_survives_a_kill(write_config, tmp_path, monkeypatch):
     config = load_config(
         write_config(("draws = 2", "draws = 6"), ('"linear_svm"', '"slow"'), ("{ C = 0.5 }", "{}"))
     )
@@ -216,7 +217,9 @@ def test_survives_a_kill(write_config, tmp_path):
     with (folder / "results.jsonl").open("ab") as file:
         file.write(b'{"key": "torn')
 
-    subprocess.run(command, check=True)
+    monkeypatch.setattr("sys.argv", command[1:])
+    monkeypatch.setitem(METHODS, "slow", None)  # what the script registers is gone afterwards
+    runpy.run_path(str(script))
     rows = read_rows(folder / "results.jsonl")
     assert rows[: len(survived)] == survived
     assert [row["key"] for row in rows] == [job.key for job in list_jobs(config)]

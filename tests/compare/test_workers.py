@@ -8,6 +8,7 @@ from dataclasses import replace
 from textwrap import dedent
 
 import pytest
+from dying_worker import die_with_the_first_job
 
 from mpnn.compare import ConfigError, MethodConfig, load_config, run_comparison
 from mpnn.compare.jobs import list_jobs
@@ -81,13 +82,6 @@ def test_workers_find_the_same(tiny, tmp_path):
     for key in (job.key for job in list_jobs(tiny)):
         assert [begun for heard, begun in told if heard == key] == [True, False]
     assert json.loads((tmp_path / "two" / "environments.json").read_text())[0]["workers"] == 2
-
-
-def die_with_the_first_job(connection, config, artifacts):
-    """Stands for a worker whose fit ends the process."""
-    connection.send(None)
-    connection.recv()
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_dead_worker_is_replaced(tiny, tmp_path, monkeypatch):
