@@ -235,7 +235,6 @@ def train(
         >>> from mpnn.network import Batch, init
         >>> from mpnn.prediction import decode
         >>> from mpnn.spec import NetworkSpec
-    from mpnn.sweeps import Info, begin, observe, sweep
         >>> from mpnn.training import Schedules, train
         >>> keys = jax.random.split(jax.random.key(0), 3)
         >>> inputs = jax.random.normal(keys[0], (300, 51))
