@@ -21,6 +21,13 @@ known = (flag for flag, versions in FLAGS.items() if jaxlib.__version__.startswi
 os.environ.setdefault("XLA_FLAGS", " ".join(known))
 
 
+@pytest.hookimpl(tryfirst=True)  # before the fixtures of the test, whatever their scope
+def pytest_runtest_setup(item):
+    """Compile without optimizing, which halves the time of many tiny programs, but for these marks."""
+    optimized = any(item.get_closest_marker(mark) for mark in ("slow", "gpu", "optimized"))
+    jax.config.update("jax_disable_most_optimizations", not optimized)
+
+
 @pytest.fixture
 def x64():
     """Float64 inside JAX for the length of a test."""
@@ -45,12 +52,3 @@ def fashion_mnist(image_folder):
     from mpnn.data import load_dataset
 
     return load_dataset("fashion_mnist")
-
-
-@pytest.fixture
-def quick_compilation():
-    """For tests of many tiny programs: compile without optimizing, which halves their time."""
-    before = jax.config.values["jax_disable_most_optimizations"]
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)

@@ -13,8 +13,6 @@ from mpnn.prediction import decode, discrete_outputs
 from mpnn.spec import NetworkSpec
 from mpnn.training import Problems, Schedules, train, train_many
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def every_version(image, largest_shift, mirror, padding):
     """All images that augmentation may make of one ``[height, width, channels]``."""

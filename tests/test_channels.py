@@ -8,7 +8,6 @@ from scipy import special
 
 from mpnn.channels import Argmax, BinaryLabel, Identity, ReLU, Sign
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 # Autodiff of free energies that contain log_ndtr; see the tolerance of the numerics.
 TOLERANCE = 2e-7
 HIDDEN = [Sign(), Identity(), ReLU()]

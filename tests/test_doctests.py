@@ -31,7 +31,6 @@ def in_seconds(name):
     return pytest.param(name, marks=pytest.mark.slow if trains_long else ())
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", [in_seconds(name) for name in MODULES])
 def test_examples_of(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0

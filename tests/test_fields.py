@@ -23,8 +23,6 @@ from mpnn.spec import NetworkSpec
 from mpnn.training import Schedules
 from mpnn.weights import Binary, Integer, Moments, Ternary
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def layer_numbers(**numbers):
     """Scalars, as one layer sees them."""

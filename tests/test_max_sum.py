@@ -16,7 +16,6 @@ from mpnn.schedules import Schedules
 from mpnn.spec import NetworkSpec
 from mpnn.training import train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 nodes = jax.jit(node_messages)
 begin = jax.jit(sweeps.begin, static_argnums=(0, 2))
 

@@ -62,7 +62,7 @@ def test_a_mesh_must_use_every_device(shape):
 def test_eight_devices_train_what_one_trains(check):
     program = ROOT / "tests" / "programs" / "eight_devices.py"
     command = [sys.executable, program, check]
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as the fixture quick_compilation
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # as all fast tests are compiled
     done = subprocess.run(command, env=environment(8) | quick, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
 

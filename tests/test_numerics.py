@@ -8,6 +8,7 @@ from scipy import special
 
 from mpnn import numerics
 
+pytestmark = pytest.mark.optimized  # the accuracy is that of the programs that users get
 # JAX's own float64 log_ndtr is off by up to 4.1e-9 of the tail, near -20.
 FLOAT64_TOLERANCE = 1e-8
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)

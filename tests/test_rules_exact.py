@@ -28,7 +28,6 @@ from mpnn.rules import RULES
 from mpnn.rules.base import Inputs, Layer, Wants
 from mpnn.spec import NetworkSpec
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 LEVELS = {"binary": (-1, 1), "ternary": (-1, 0, 1)}
 
 

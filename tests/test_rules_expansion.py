@@ -15,7 +15,6 @@ from mpnn.sweeps import begin
 from mpnn.training import run_batch
 from mpnn.weights import Binary, Moments
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 FIELDS_ONLY = Wants(precision=False, down=True, down_precision=False)
 
 

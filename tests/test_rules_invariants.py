@@ -10,7 +10,6 @@ from mpnn.fields import damped_moments
 from mpnn.network import Batch, State
 from mpnn.spec import NetworkSpec
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 NUMBERS = {"rho": 0.95, "damping": 0.4, "noise": 0.1}
 # every rule over two sweeps, which use all that the rule remembers; second order has no memory
 SPECS = {

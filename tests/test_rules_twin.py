@@ -9,7 +9,7 @@ from numpy_twin import TwinLayer, amp_batch, bp_batch, one_sweep_batch
 from mpnn.fields import damped_moments
 from mpnn.spec import NetworkSpec
 
-pytestmark = pytest.mark.usefixtures("x64", "quick_compilation")
+pytestmark = pytest.mark.usefixtures("x64")
 TOLERANCE = 1e-6
 
 

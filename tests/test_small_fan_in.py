@@ -9,7 +9,6 @@ import pytest
 
 from mpnn.rules import small_fan_in
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 LEVELS = (-1, 0, 1)
 
 

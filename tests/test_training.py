@@ -17,7 +17,6 @@ from mpnn.spec import NetworkSpec
 from mpnn.sweeps import Info
 from mpnn.training import Schedules, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 SPEC = NetworkSpec((6, 5, 1), rule="amp")
 
 

@@ -8,7 +8,6 @@ import pytest
 from mpnn.fields import Natural, masked_moments
 from mpnn.weights import Binary, Gaussian, Integer, Ternary, weight_family
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DISCRETE = [Binary(), Ternary(), Integer(2), Integer(5)]
 # field, precision, sparsity: moderate, then large ones in every combination of signs
 BELIEFS = np.array(

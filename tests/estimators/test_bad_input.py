@@ -10,7 +10,6 @@ from sklearn.base import clone
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.schedules import Schedules
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 NETWORK = MessagePassingClassifier(num_sweeps=5, rounding="mode", random_state=0)
 BOTH = pytest.mark.parametrize(
     "classifier", [NETWORK, PairwiseVoteClassifier(NETWORK)], ids=["network", "ensemble"]

@@ -12,7 +12,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 
 pytestmark = [
-    pytest.mark.usefixtures("quick_compilation"),
     # the checks tell by a warning that they skip one which scikit-learn has switched off
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
 ]

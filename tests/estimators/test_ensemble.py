@@ -7,7 +7,6 @@ from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 # No number depends on the pool of inputs, which a member alone does not see.
 ALONE = {"input_scaling": None, "num_sweeps": 12, "random_state": 0}
 

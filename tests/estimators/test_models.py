@@ -11,7 +11,6 @@ from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.checkpoints import CheckpointError, save_weights
 from mpnn.estimators import load_model, save_model
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 NAMES = np.array(["cat", "dog", "eel"])
 
 

@@ -16,7 +16,6 @@ from mpnn.spec import NetworkSpec, hinders_small_fan_in
 from mpnn.training import Problems
 from mpnn.weights import Moments
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DRAW = 20
 
 

@@ -10,8 +10,6 @@ from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, training
 from mpnn.channels import VARIANCE_FLOOR
 from mpnn.estimators import compiled
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 CONFIGURATIONS = {
     "single layer, feedback": {"rounding": "feedback"},
     "binary, hidden, bias": {"weights": "binary", "hidden": (5,), "bias": True, "rule": "amp"},

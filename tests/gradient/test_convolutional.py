@@ -34,7 +34,6 @@ def test_convolutional_blocks(block):
     assert all(kernel.shape[:2] == (3, 3) for kernel in classifier.weights_)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_kernels_are_binary_and_real_layers_are_apart():
     X, y = load_digits(n_class=3, return_X_y=True)
     classifier = BinaryConvClassifier(

@@ -16,7 +16,6 @@ from mpnn.gradient.methods import initial_leaves
 from mpnn.gradient.moment_propagation import MomentPropagation
 from mpnn.gradient.networks import NetworkSpec, Perceptron
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 FAMILIES = [Bernoulli(1.0), TernaryBelief(1.0)]
 
 
