@@ -131,14 +131,16 @@ def restore_state(
         epochs = sorted(manager.all_steps())
         if not epochs or (epoch is not None and epoch not in epochs):
             wanted = "" if epoch is None else f" after epoch {epoch}"
-            raise CheckpointError(f"no checkpoint{wanted} in {folder}; there are {epochs}")
+            others = f"there are those after epochs {epochs}" if epochs else "start from epoch 0"
+            raise CheckpointError(f"no checkpoint{wanted} in {folder}; {others}")
         chosen = epochs[-1] if epoch is None else epoch
         about = _read_about(folder, manager, chosen)
         _check_spec(folder, about, spec)
         like = _blank(spec) if like is None else like
         if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
             raise CheckpointError(
-                f"{folder} holds a state of other shapes: give a state of its shapes as like"
+                f"{folder} holds a state of other shapes, {about['shapes'][0]} first: give one of its shapes "
+                "as like"
             )
         arrays = _read_arrays(folder, manager, chosen, like)
     if digest(arrays) != about["digest"]:

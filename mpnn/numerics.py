@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 INVERSE_SQRT_TWO_PI = 0.3989422804014327
-LOG_TWO = 0.6931471805599453
 # exp of anything below is 0 in float32; products with such factors are exactly 0, never NaN.
 MAX_EXPONENT = 87.0
 # (1 + x) R(x) is smooth in q = (x - 3) / (x + 3), which maps [0, inf) to [-1, 1). Chebyshev fit of

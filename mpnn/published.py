@@ -79,7 +79,7 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     from safetensors import SafetensorError, safe_open
 
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no weights at {path}")
+        raise FileNotFoundError(f"no weights at {path}: there is no such file")
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
@@ -88,7 +88,8 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
         raise _damaged(path, str(error)) from error
     if header.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} was not written by this library: its format is {header.get('format')!r}"
+            f"{path} was not written by this library: its format must be {FORMAT!r}, is "
+            f"{header.get('format')!r}"
         )
     if header.get("digest") != digest(arrays):
         raise _damaged(path, "the arrays do not match their digest")

@@ -68,7 +68,7 @@ class Schedules:
         """Return every number at the sweeps ``steps [T]``: leaves ``[T, L]``."""
         return Hyper(
             **{
-                field.name: _at(getattr(self, field.name), steps, num_layers)
+                field.name: _at(field.name, getattr(self, field.name), steps, num_layers)
                 for field in dataclasses.fields(self)
             }
         )
@@ -108,11 +108,11 @@ def _numbers(field: str, value: Schedule) -> list[float]:
     return numbers.ravel().tolist()
 
 
-def _at(value: Schedule, steps: Array, num_layers: int) -> Array:
+def _at(field: str, value: Schedule, steps: Array, num_layers: int) -> Array:
     values = jax.vmap(lambda step: jnp.asarray(value(step)))(steps) if callable(value) else jnp.asarray(value)
     values = jnp.asarray(values, jnp.result_type(float))
     if callable(value) and values.ndim == 1:
         values = values[:, None]
     if values.ndim == 1 and values.shape[0] not in (1, num_layers):
-        raise ValueError(f"a number per layer needs {num_layers} values, got {values.shape[0]}")
+        raise ValueError(f"{field} must be one number or {num_layers}, one a layer; got {values.shape[0]}")
     return jnp.broadcast_to(values, (steps.shape[0], num_layers))

@@ -19,7 +19,7 @@ Shapes: samples B, inputs N, units K; the arrays of the upper layers are ``[leve
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,14 +48,14 @@ class Annealing(NamedTuple):
     start, end: fractions of the run between which beliefs move to their rounding, 0 <= start < end <= 1.
     """
 
-    step: Any = 20.0
-    damping: Any = 0.5
-    initial_field: Any = 0.1
-    symmetry_breaking: Any = 1.0
-    weight_noise: Any = 0.5
-    threshold: Any = 1.3
-    start: Any = 0.3
-    end: Any = 0.7
+    step: Array | float = 20.0
+    damping: Array | float = 0.5
+    initial_field: Array | float = 0.1
+    symmetry_breaking: Array | float = 1.0
+    weight_noise: Array | float = 0.5
+    threshold: Array | float = 1.3
+    start: Array | float = 0.3
+    end: Array | float = 0.7
 
 
 class FirstLayer(NamedTuple):
@@ -149,7 +149,7 @@ def _moments(spec: NetworkSpec, field: Array, live: Array) -> tuple[Array, Array
     return mean * live, variance * live
 
 
-def _round_first(mean: Array, live: Array, threshold: Array) -> Array:
+def _round_first(mean: Array, live: Array, threshold: Array | float) -> Array:
     """Signs of the magnetizations that stand out of their unit's ``[N, K]``, 0 for the others."""
     magnitude = jnp.abs(mean)
     average = jnp.sum(magnitude, axis=0) / jnp.maximum(jnp.sum(live), 1.0)
@@ -196,7 +196,9 @@ def _downward(
     return to_weights, down
 
 
-def _damped(old: tuple[Array, ...], new: list[Array], damping: Array, real: Array) -> tuple[Array, ...]:
+def _damped(
+    old: tuple[Array, ...], new: list[Array], damping: Array | float, real: Array
+) -> tuple[Array, ...]:
     """Mixtures of old and new messages ``[..., B]``; padding stays silent."""
     return tuple(damping * was + (1.0 - damping) * now * real for was, now in zip(old, new, strict=True))
 
@@ -217,7 +219,7 @@ def _judge(data: Data, weights: list[Array], mean: Array, variance: Array) -> Ke
 
 
 def _learn_first(
-    spec: NetworkSpec, numbers: Annealing, data: Data, first: FirstLayer, seen: "Seen", heard: Array
+    spec: NetworkSpec, numbers: Annealing, data: Data, first: FirstLayer, seen: Seen, heard: Array
 ) -> FirstLayer:
     """The first layer after it has heard the fields ``heard [K, B]`` from above.
 
@@ -236,7 +238,7 @@ def _learn_first(
 
 def _see(
     numbers: Annealing, data: Data, first: FirstLayer, alpha: Array
-) -> tuple["Seen", Array, tuple[Array, Array]]:
+) -> tuple[Seen, Array, tuple[Array, Array]]:
     """The annealed first layer's pre-activations; its rounding, and the pre-activations of that."""
     rounded = _round_first(first.mean, data.live, numbers.threshold)
     mean = (1.0 - alpha) * first.mean + alpha * rounded

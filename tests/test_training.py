@@ -159,7 +159,7 @@ def test_numbers_out_of_range(name, value, sentence):
 
 
 def test_a_number_per_layer_needs_as_many_as_layers():
-    with pytest.raises(ValueError, match="a number per layer needs 2 values, got 3"):
+    with pytest.raises(ValueError, match="damping must be one number or 2, one a layer; got 3"):
         train_small(start(SPEC), schedules=Schedules(damping=[0.1, 0.2, 0.3]))
 
 

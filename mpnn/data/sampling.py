@@ -195,9 +195,9 @@ def _check_samples(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.n
     if len(images) != len(labels):
         raise ValueError(f"x has {len(images)} samples, y has {len(labels)} labels")
     if len(labels) == 0:
-        raise ValueError("x and y hold no samples")
+        raise ValueError("x and y must hold at least one sample, got none")
     if np.any(labels != labels):  # only NaN differs from itself
-        raise ValueError("y has missing labels (NaN)")
+        raise ValueError("y has missing labels (NaN): leave these samples out")
     return images, labels
 
 

@@ -144,19 +144,19 @@ def in_units_of_inputs(settings: Settings, inputs: NDArray) -> Settings:
     norms = (norm, *(spec.fan_in(layer) ** 0.5 for layer in range(1, spec.num_layers)))
     schedules = dataclasses.replace(
         settings.schedules,
-        noise=_per_layer(settings.schedules.noise, norms),
-        margin=_per_layer(settings.schedules.margin, norms),
+        noise=_per_layer("noise", settings.schedules.noise, norms),
+        margin=_per_layer("margin", settings.schedules.margin, norms),
     )
     return dataclasses.replace(settings, schedules=schedules)
 
 
-def _per_layer(value: Schedule, factors: tuple[float, ...]) -> Schedule:
+def _per_layer(name: str, value: Schedule, factors: tuple[float, ...]) -> Schedule:
     """A number, a value per layer, or a schedule of either, times one factor a layer."""
     if callable(value):
         return lambda step: jnp.asarray(value(step)) * jnp.asarray(factors)
     values = np.atleast_1d(np.asarray(value, dtype=float))
     if len(values) not in (1, len(factors)):
-        raise ValueError(f"a number per layer needs {len(factors)} values, got {len(values)}")
+        raise ValueError(f"{name} must be one number or {len(factors)}, one a layer; got {len(values)}")
     return (values * factors).tolist()
 
 

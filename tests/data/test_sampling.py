@@ -60,7 +60,7 @@ def test_few_shot_takes_text_labels():
         ({"y": np.zeros(3)}, "x has 150 samples, y has 3 labels"),
         ({"y": np.full(150, np.nan)}, "missing labels"),
         ({"x": np.zeros(150)}, r"x must be \[n, ...\]"),
-        ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, "hold no samples"),
+        ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, "at least one sample, got none"),
     ],
 )
 def test_few_shot_says_what_is_wrong(change, message):

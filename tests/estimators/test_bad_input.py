@@ -127,7 +127,7 @@ OUT_OF_RANGE = [
     ("sparsity", float("-inf"), "sparsity must be finite, got -inf"),
     ("sparsity", float("inf"), "sparsity must be finite, got inf"),
     ("noise", -1.0, "noise must be at least 0 and finite, got -1.0"),
-    ("noise", [0.1, 0.2, 0.3], "a number per layer needs 1 values, got 3"),
+    ("noise", [0.1, 0.2, 0.3], "noise must be one number or 1, one a layer; got 3"),
     ("margin", float("nan"), "margin must be at least 0 and finite, got nan"),
     ("replicas", 0.5, "replicas must be at least 1 and finite, got 0.5"),
     ("coupling", -1.0, "coupling must be at least 0 and finite, got -1.0"),
