@@ -217,36 +217,36 @@ def train(
 ) -> tuple[State, list[Info]]:
     """Train for ``num_epochs`` epochs and return the state and each epoch's Info.
 
-        Parameters
-        ----------
-        key : every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch``
-            sees the same batches as one that was never interrupted.
-        state : as made by :func:`mpnn.network.init` or restored; its buffers are donated.
-        data : inputs ``[n, widths[0]]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
-        augment : changes the inputs of every batch, see :mod:`mpnn.augmentation`; None: nothing does.
-        on_epoch : called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True
-            stops the training.
+    Parameters
+    ----------
+    key : every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch``
+        sees the same batches as one that was never interrupted.
+    state : as made by :func:`mpnn.network.init` or restored; its buffers are donated.
+    data : inputs ``[n, widths[0]]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
+    augment : changes the inputs of every batch, see :mod:`mpnn.augmentation`; None: nothing does.
+    on_epoch : called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True
+        stops the training.
 
-        Examples
-        --------
-        A perceptron with binary weights learns what another one says:
+    Examples
+    --------
+    A perceptron with binary weights learns what another one says:
 
-        >>> import jax
-        >>> from mpnn.network import Batch, init
-        >>> from mpnn.prediction import decode
-        >>> from mpnn.spec import NetworkSpec
-        >>> from mpnn.training import Schedules, train
-        >>> keys = jax.random.split(jax.random.key(0), 3)
-        >>> inputs = jax.random.normal(keys[0], (300, 51))
-        >>> teacher = jax.random.rademacher(keys[1], (51,))
-        >>> data = Batch(inputs, jax.numpy.sign(inputs @ teacher))
-        >>> spec, schedules = NetworkSpec((51, 1)), Schedules(damping=0.5)
-        >>> numbers = jax.tree.map(lambda leaf: leaf[0], schedules.at(jax.numpy.arange(1), spec.num_layers))
-        >>> state = init(keys[2], spec, numbers)
-        >>> state, infos = train(keys[2], spec, state, data, schedules, num_epochs=30, batch_size=50)
-        >>> student = decode(spec, state, numbers)[0][:, 0]
-        >>> int((student == teacher).sum())
-        51
+    >>> import jax
+    >>> from mpnn.network import Batch, init
+    >>> from mpnn.prediction import decode
+    >>> from mpnn.spec import NetworkSpec
+    >>> from mpnn.training import Schedules, train
+    >>> keys = jax.random.split(jax.random.key(0), 3)
+    >>> inputs = jax.random.normal(keys[0], (300, 51))
+    >>> teacher = jax.random.rademacher(keys[1], (51,))
+    >>> data = Batch(inputs, jax.numpy.sign(inputs @ teacher))
+    >>> spec, schedules = NetworkSpec((51, 1)), Schedules(damping=0.5)
+    >>> numbers = jax.tree.map(lambda leaf: leaf[0], schedules.at(jax.numpy.arange(1), spec.num_layers))
+    >>> state = init(keys[2], spec, numbers)
+    >>> state, infos = train(keys[2], spec, state, data, schedules, num_epochs=30, batch_size=50)
+    >>> student = decode(spec, state, numbers)[0][:, 0]
+    >>> int((student == teacher).sum())
+    51
     """
     num_samples = data.inputs.shape[0]
     _check_batch_size(batch_size, num_samples)
