@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import optax
 from jax import Array
-from sklearn.datasets import make_moons
 
 from experiments.runs import main, run_jobs
+from experiments.toys import MOONS_POINTS, curve, grid_of, problem
 from mpnn.compare.config import ConfigError
 from mpnn.gradient import deciding, training
 from mpnn.gradient.bayesbinn import BayesianRule
@@ -26,12 +26,8 @@ from mpnn.gradient.networks import NetworkSpec
 from mpnn.gradient.optimizers import bayesbinn, keep_in_box, pull_to_prior, relaxed_sample
 from mpnn.gradient.ste import StraightThrough
 
-NUM_SAMPLES = 200
-MOONS_NOISE, REGRESSION_NOISE = 0.1, 0.2
 # What the released code adds to both sides of its ratio of derivatives.
 RELEASED_FLOOR = 1e-10
-# Points of the grids' sides, and how far they reach; the data are within 2.
-MOONS_POINTS, REGRESSION_POINTS, REACH = 61, 161, 4.0
 
 SCHEDULES: dict[str, Callable[[float, int], optax.Schedule]] = {
     "cosine": optax.schedules.cosine_decay_schedule,
@@ -132,22 +128,6 @@ def released_sample(key: Array, fields: Array, temperature: float) -> Array:
     return weights + above / (temperature * below) * (fields - fixed)
 
 
-def problem(task: str, seed: int, num_samples: int = NUM_SAMPLES) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs ``[n, 1 or 2]`` and targets: -1 and +1, or real ones from two clusters with a gap."""
-    if task == "two_moons":
-        inputs, labels = make_moons(num_samples, noise=MOONS_NOISE, random_state=seed)
-        return (2.0 * (inputs - [0.5, 0.25])).astype(np.float32), (2.0 * labels - 1.0).astype(np.float32)
-    generator = np.random.default_rng(seed)
-    inputs = generator.choice([-1.0, 1.0], num_samples) * generator.uniform(0.7, 2.0, num_samples)
-    targets = curve(inputs) + REGRESSION_NOISE * generator.normal(size=num_samples)
-    return inputs[:, None].astype(np.float32), targets.astype(np.float32)
-
-
-def curve(x: np.ndarray) -> np.ndarray:
-    """The regression's truth; with its noise of about unit variance, as normalized outputs are."""
-    return 1.2 * np.sin(2.0 * x) + 0.3 * x
-
-
 def method_of(model: Model, hidden: list[int]) -> Method:
     """The trainer's description of a model."""
     classify = model.task == "two_moons"
@@ -176,14 +156,6 @@ def method_of(model: Model, hidden: list[int]) -> Method:
         momentum=model.momentum,
         prior_weight=model.prior_weight,
     )
-
-
-def grid_of(task: str) -> np.ndarray:
-    """Where predictions are shown: ``[61², 2]`` or ``[161, 1]``."""
-    if task == "regression":
-        return np.linspace(-REACH, REACH, REGRESSION_POINTS, dtype=np.float32)[:, None]
-    line = np.linspace(-REACH, REACH, MOONS_POINTS, dtype=np.float32)
-    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
 
 
 def train_and_draw(model: Model, seed: int, config: Config, points: list[np.ndarray]) -> list[np.ndarray]:
