@@ -8,6 +8,7 @@ thousand of the others. Images are made smaller by averaging squares of pixels.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import tyro
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.data import load_dataset
 
-SCALINGS = ("root", "standard", "max_abs", "features")
+SCALINGS = ("root", "mild_root", "standard", "max_abs", "features")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Options:
     datasets: tuple[str, ...] = ("digits", "mnist", "fashion_mnist")
     sizes: tuple[int, ...] = (7, 14, 28)
     shots: tuple[int, ...] = (2, 10, 40)
+    weights: tuple[str, ...] = ("ternary", "binary")
     draws: int = 4
 
 
@@ -45,7 +47,7 @@ def all_images(options: Options) -> Iterator[tuple[str, NDArray, NDArray]]:
             yield f"{name} {size} x {size}", averaged(images, size), data.y_train
 
 
-def accuracy(images: NDArray, labels: NDArray, shots: int, draw: int, scaling: str) -> float:
+def accuracy(images: NDArray, labels: NDArray, shots: int, draw: int, weights: str, scaling: str) -> float:
     """Percent right of other training images."""
     generator = np.random.default_rng(100 + draw)
     classes = np.unique(labels)
@@ -53,21 +55,24 @@ def accuracy(images: NDArray, labels: NDArray, shots: int, draw: int, scaling: s
     train = np.concatenate(chosen)
     others = np.setdiff1d(np.arange(len(labels)), train)
     held_out = generator.choice(others, min(1000, len(others)), replace=False)
-    network = MessagePassingClassifier(input_scaling=scaling, random_state=draw)
+    network = MessagePassingClassifier(weights=weights, input_scaling=scaling, random_state=draw)
     ensemble = PairwiseVoteClassifier(network).fit(images[train], labels[train])
     return 100.0 * float(ensemble.score(images[held_out], labels[held_out]))
 
 
 def main(options: Options) -> None:
     """Print a table, a line as soon as it is known."""
-    print(f"| images | per class | {' | '.join(SCALINGS)} |\n|---|---|{'---|' * len(SCALINGS)}")
+    print(f"| images | weights | per class | {' | '.join(SCALINGS)} |\n|---|---|---|{'---|' * len(SCALINGS)}")
     for name, images, labels in all_images(options):
-        for shots in options.shots:
+        for weights, shots in product(options.weights, options.shots):
             means = [
-                np.mean([accuracy(images, labels, shots, draw, scaling) for draw in range(options.draws)])
+                np.mean(
+                    [accuracy(images, labels, shots, draw, weights, scaling) for draw in range(options.draws)]
+                )
                 for scaling in SCALINGS
             ]
-            print(f"| {name} | {shots} | {' | '.join(f'{mean:.1f}' for mean in means)} |", flush=True)
+            numbers = " | ".join(f"{mean:.1f}" for mean in means)
+            print(f"| {name} | {weights} | {shots} | {numbers} |", flush=True)
 
 
 if __name__ == "__main__":
