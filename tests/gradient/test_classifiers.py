@@ -169,6 +169,7 @@ def test_fitting_again_compiles_nothing(digits):
         (STEClassifier(input_scaling="log"), "input_scaling must be one of"),
         (STEClassifier((0,)), "every width in hidden must be a whole number of at least 1, got 0"),
         (MomentPropagationClassifier(weights="real"), "weights must be one of"),
+        (MomentPropagationClassifier(variance_penalty=-1.0), "variance_penalty must be at least 0"),
         (BopClassifier(adaptivity=0.0), r"adaptivity must be in \(0, 1\], got 0.0"),
         (BayesBiNNClassifier(rule="adam"), "rule must be one of"),
         (BayesBiNNClassifier(temperature=0.0), "temperature must be above 0"),

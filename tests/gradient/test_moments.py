@@ -145,6 +145,17 @@ def test_point_modules_share_their_arrays_with_moment_modules():
     np.testing.assert_allclose(certain.mean, point, atol=1e-3)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_variance_penalty_makes_beliefs_decide(family):
+    method = MomentPropagation(network=NetworkSpec((5, 3)), family=family, variance_penalty=0.5)
+    latent = family.init(jax.random.key(0), (5, 3))
+    assert float(method.penalty((latent, latent))) == pytest.approx(
+        float(family.moments(latent).variance.sum())
+    )
+    moved = latent - 0.1 * jax.grad(lambda latent: method.penalty((latent,)))(latent)
+    assert np.all(family.moments(moved).variance < family.moments(latent).variance)
+
+
 def test_relaxed_training_reads_inside_the_levels():
     method = BayesianRule(network=NetworkSpec((4, 2)), family=Bernoulli(1.0), temperature=0.5)
     parameters, _ = initial_leaves(method, jax.random.key(0))
