@@ -53,8 +53,9 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
 
     ``"max_abs"``: divide by the largest magnitude. ``"root"``: then take the signed power 0.3 and subtract
     0.8 of each feature's mean. ``"mild_root"``: the same with power 0.6. ``"standard"``: global mean and
-    deviation. ``"features"``: each feature's own. None: nothing. ``"auto"``: root for intensities, mild root
-    where they are fewer than 100, features for others.
+    deviation. ``"features"``: each feature's own. ``"centred"``: each feature's own mean and the
+    global deviation, so that what never changes is 0. None: nothing. ``"auto"``: root for intensities, mild
+    root where they are fewer than 100, features for others.
     """
     if kind not in INPUT_SCALINGS:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")

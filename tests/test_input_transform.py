@@ -25,7 +25,7 @@ def test_few_intensities_get_a_milder_root(num_pixels, chosen):
     )
 
 
-@pytest.mark.parametrize("kind", ["root", "mild_root", "features", "max_abs", "standard"])
+@pytest.mark.parametrize("kind", ["root", "mild_root", "features", "max_abs", "standard", "centred"])
 def test_unit_power_is_a_factor(kind):
     inputs = np.random.default_rng(0).poisson(2.0, size=(20, 5)).astype(np.float32)
     plain = fit_transform_of(inputs, kind)
@@ -33,6 +33,16 @@ def test_unit_power_is_a_factor(kind):
     assert np.mean(np.square(powered(inputs))) == pytest.approx(1.0, rel=1e-5)
     factor = 1.0 / np.sqrt(np.mean(np.square(plain(inputs))))
     np.testing.assert_allclose(powered(inputs), factor * plain(inputs), rtol=1e-4, atol=1e-6)
+
+
+def test_centred_inputs_keep_their_scale_and_silence_constants():
+    noise = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    inputs = noise * np.float32([0.0, 1.0, 4.0]) + np.float32([7.0, 1.0, 2.0])
+    centred = fit_transform_of(inputs, "centred")(inputs)
+    np.testing.assert_allclose(centred.mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(centred[:, 0], 0.0, atol=1e-5)
+    spread = centred.std(axis=0)
+    assert spread[2] / spread[1] == pytest.approx(inputs[:, 2].std() / inputs[:, 1].std(), rel=1e-4)
 
 
 def test_silence_has_no_power():
