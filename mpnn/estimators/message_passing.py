@@ -57,8 +57,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         annealed to discrete weights (:mod:`mpnn.small_networks`); for ternary weights, sign activations,
         rule ``"bp_inspired"``, two classes, full batch, no bias, and of the numbers only num_sweeps, damping
         and initial_field. ``"gaussian"``: messages as in wide layers. ``"auto"``: exact where possible.
-    input_scaling : ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"features"``, None or
-        ``"auto"``, which chooses; see :func:`mpnn.inputs.fit_transform_of`.
+    input_scaling : ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"centred"``, ``"features"``,
+        None or ``"auto"``, which chooses; see :func:`mpnn.inputs.fit_transform_of`.
     rounding : to discrete weights: ``"mode"`` (most probable levels) or ``"feedback"`` (single layer: each
         weight repairs what earlier ones lost).
     num_samples : networks drawn by ``prediction="sample"``, >= 1.
