@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import numbers_for, start
+from helpers import compiled_init, numbers_for, start
 
-from mpnn import network
 from mpnn.augmentation import ImageAugmentation
 from mpnn.network import Batch
 from mpnn.prediction import decode, discrete_outputs
@@ -102,7 +101,7 @@ def test_many_networks_are_augmented_as_one_is():
     keys = jax.random.split(jax.random.key(3), 2)
     options = {"num_epochs": 2, "batch_size": 50, "augment": augment}
     rows = jnp.broadcast_to(jnp.arange(200), (2, 200))
-    states = jax.vmap(lambda key: network.init(key, SPEC, numbers))(keys)
+    states = jax.jit(jax.vmap(lambda key: compiled_init(key, SPEC, numbers)))(keys)
     many, _ = train_many(
         keys,
         SPEC,
@@ -115,7 +114,7 @@ def test_many_networks_are_augmented_as_one_is():
         one, _ = train(
             key,
             SPEC,
-            network.init(key, SPEC, numbers),
+            compiled_init(key, SPEC, numbers),
             Batch(inputs, classes),
             Schedules(**NUMBERS),
             **options,

@@ -9,19 +9,16 @@ import pytest
 from helpers import compiled_batch, numbers_for, random_batch, start
 from scipy.special import logsumexp
 
-from mpnn.fields import (
-    LayerState,
-    Natural,
-    begin_batch,
-    damped_moments,
-    focusing_message,
-    masked_moments,
-    mix,
-    update,
-)
+from mpnn import fields
+from mpnn.fields import LayerState, Natural, damped_moments, mix
 from mpnn.spec import NetworkSpec
 from mpnn.training import Schedules
 from mpnn.weights import Binary, Integer, Moments, Ternary
+
+begin_batch = jax.jit(fields.begin_batch)
+update = jax.jit(fields.update, static_argnames=("family", "damp_field"))
+focusing_message = jax.jit(fields.focusing_message, static_argnames="family")
+masked_moments = jax.jit(fields.masked_moments, static_argnames="family")
 
 
 def layer_numbers(**numbers):
