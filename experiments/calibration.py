@@ -42,6 +42,9 @@ NUM_BINS = 15
 # Of probabilities in logarithms.
 FLOOR = 1e-12
 TEMPERATURES = (0.05, 20.0)
+# Bins with a smaller share of the samples are not drawn.
+LEAST_SHARE = 0.002
+TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 
 
 @dataclass(frozen=True)
@@ -193,25 +196,24 @@ def summarize(rows: list[dict[str, Any]]) -> None:
 
 def draw(config: Config, rows: list[dict[str, Any]], path: Path) -> None:
     """Accuracy less confidence, a panel a data set; ensembles of gradient-trained networks are dashed."""
+    num_panels = len(config.datasets)
     figure, panels = plt.subplots(
-        1,
-        len(config.datasets),
-        figsize=(4.6 * len(config.datasets), 3.6),
-        layout="constrained",
-        squeeze=False,
+        1, num_panels, figsize=(4.6 * num_panels, 3.6), layout="constrained", squeeze=False, sharey=True
     )
     for axes, dataset in zip(panels[0], config.datasets, strict=True):
         own = [row for row in rows if row["dataset"] == dataset]
         for row, colour, marker in zip(own, COLOURS, MARKERS, strict=False):
-            name = row["method"]["name"]
-            look = {"color": colour, "marker": marker, "ms": 4}
-            confidence, accuracy, _ = np.transpose(row["reliability"])
-            axes.plot(confidence, accuracy - confidence, label=name, **look)
+            kinds = {"reliability": ("-", "one network")}
             if "classifier" in row["method"]:
-                confidence, accuracy, _ = np.transpose(row["ensemble_reliability"])
-                axes.plot(confidence, accuracy - confidence, "--", label=f"{name}, ensemble", **look)
+                kinds["ensemble_reliability"] = ("--", f"ensemble of {len(row['seeds'])}")
+            for kind, (line, label) in kinds.items():
+                confidence, accuracy = np.array([bin[:2] for bin in row[kind] if bin[2] >= LEAST_SHARE]).T
+                look = {"color": colour, "marker": marker, "ms": 4, "ls": line}
+                axes.plot(
+                    confidence, accuracy - confidence, label=f"{row['method']['name']}, {label}", **look
+                )
         axes.axhline(0.0, color="black", lw=0.8)
-        axes.set(title=dataset, xlabel="confidence")
+        axes.set(title=TITLES.get(dataset, dataset), xlabel="confidence")
         axes.grid(alpha=0.3)
     panels[0, 0].set_ylabel("accuracy less confidence")
     panels[0, -1].legend(frameon=False, fontsize=8)
