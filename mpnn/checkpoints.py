@@ -186,9 +186,8 @@ def _named_arrays(state: State) -> dict[str, np.ndarray]:
 
 def _blank(spec: NetworkSpec) -> State:
     """Shapes and types of a state of this spec."""
-    hyper = Schedules().at(jnp.arange(1), spec.num_layers)
-    first = jax.tree.map(lambda leaf: leaf[0], hyper)
-    return jax.eval_shape(lambda key: network.init(key, spec, first), jax.random.key(0))
+    hyper = Schedules().at_sweep(0, spec.num_layers)
+    return jax.eval_shape(lambda key: network.init(key, spec, hyper), jax.random.key(0))
 
 
 def _spec_as_json(spec: NetworkSpec) -> dict[str, Any]:

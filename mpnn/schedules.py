@@ -73,6 +73,10 @@ class Schedules:
             }
         )
 
+    def at_sweep(self, sweep: int, num_layers: int) -> Hyper:
+        """Return every number at one sweep: leaves ``[L]``."""
+        return jax.tree.map(lambda leaf: leaf[0], self.at(jnp.asarray([sweep]), num_layers))
+
 
 _INFINITY = float("inf")
 # What single precision can hold: messages are float32.

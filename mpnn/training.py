@@ -241,7 +241,7 @@ def train(
     >>> teacher = jax.random.rademacher(keys[1], (51,))
     >>> data = Batch(inputs, jax.numpy.sign(inputs @ teacher))
     >>> spec, schedules = NetworkSpec((51, 1)), Schedules(damping=0.5)
-    >>> numbers = jax.tree.map(lambda leaf: leaf[0], schedules.at(jax.numpy.arange(1), spec.num_layers))
+    >>> numbers = schedules.at_sweep(0, spec.num_layers)
     >>> state = init(keys[2], spec, numbers)
     >>> state, infos = train(keys[2], spec, state, data, schedules, num_epochs=30, batch_size=50)
     >>> student = decode(spec, state, numbers)[0][:, 0]

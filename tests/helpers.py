@@ -34,10 +34,14 @@ def numbers_for(spec, **numbers):
     return Schedules(**numbers).at(jnp.arange(spec.sweeps_per_batch), spec.num_layers)
 
 
+def first_numbers(spec, **numbers):
+    """Those of the first sweep, ``[layers]``."""
+    return Schedules(**numbers).at_sweep(0, spec.num_layers)
+
+
 def start(spec, seed=0, initial_field=1.0, **numbers):
     """An initial state."""
-    hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **numbers))
-    return compiled_init(jax.random.key(seed), spec, hyper, initial_field)
+    return compiled_init(jax.random.key(seed), spec, first_numbers(spec, **numbers), initial_field)
 
 
 def random_batch(spec, seed, batch_size):

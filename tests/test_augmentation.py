@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import compiled_init, numbers_for, start
+from helpers import compiled_init, first_numbers, start
 
 from mpnn.augmentation import ImageAugmentation
 from mpnn.network import Batch
@@ -82,7 +82,7 @@ def wrong_when_shifted(augment):
         batch_size=50,
         augment=augment,
     )
-    weights = decode(SPEC, state, jax.tree.map(lambda leaf: leaf[0], numbers_for(SPEC, **NUMBERS)))
+    weights = decode(SPEC, state, first_numbers(SPEC, **NUMBERS))
     shifted = ImageAugmentation((8, 8, 1), largest_shift=1)(jax.random.key(2), inputs[1200:])
     return np.mean(np.argmax(discrete_outputs(SPEC, weights, shifted), axis=1) != classes[1200:])
 
@@ -97,7 +97,7 @@ def test_many_networks_are_augmented_as_one_is():
     inputs, classes = digits_as_network_inputs()
     inputs, classes = inputs[:200], classes[:200]
     augment = ImageAugmentation((8, 8, 1), largest_shift=1, mirror=True)
-    numbers = jax.tree.map(lambda leaf: leaf[0], numbers_for(SPEC, **NUMBERS))
+    numbers = first_numbers(SPEC, **NUMBERS)
     keys = jax.random.split(jax.random.key(3), 2)
     options = {"num_epochs": 2, "batch_size": 50, "augment": augment}
     rows = jnp.broadcast_to(jnp.arange(200), (2, 200))

@@ -42,7 +42,7 @@ KEY = jax.random.key(7)
 
 
 def numbers():
-    return jax.tree.map(lambda leaf: leaf[0], SCHEDULES.at(jnp.arange(1), SPEC.num_layers))
+    return SCHEDULES.at_sweep(0, SPEC.num_layers)
 
 
 def begin(seed=0):

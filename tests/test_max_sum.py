@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import compiled_batch, numbers_for, start
+from helpers import compiled_batch, first_numbers, numbers_for, start
 from sklearn.datasets import load_digits
 
 from mpnn import prediction, sweeps
@@ -163,7 +163,7 @@ def test_one_sweep_needs_no_memory_and_says_the_same():
     one_sweep = NetworkSpec((7, 5, 1), rule="max_sum")
     two_sweeps = NetworkSpec((7, 5, 1), rule="max_sum", sweeps_per_batch=2)
     state = start(one_sweep)
-    first = jax.tree.map(lambda leaf: leaf[0], numbers_for(one_sweep, damping=0.2))
+    first = first_numbers(one_sweep, damping=0.2)
     assert begin(one_sweep, state, 6, first).memories == (None, None)
     progress = begin(two_sweeps, state, 6, first)
     assert progress.memories[0].to_weight.shape == (5, 6, 7)
@@ -206,7 +206,7 @@ def test_learns_two_digits():
     images = (images - images[:100].mean(axis=0)) / images[:100].std()
     spec = NetworkSpec((64, 1), sweeps_per_batch=5, rule="max_sum")
     schedules = Schedules(reinforcement=0.9)
-    state, first = start(spec), jax.tree.map(lambda leaf: leaf[0], numbers_for(spec))
+    state, first = start(spec), first_numbers(spec)
     data = Batch(jnp.asarray(images[:100]), jnp.asarray(labels[:100]))
     state, history = train(jax.random.key(1), spec, state, data, schedules, num_epochs=10, batch_size=10)
     weights = prediction.decode(spec, state, first)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import assert_states_close, numbers_for, random_batch, start
+from helpers import assert_states_close, first_numbers, random_batch, start
 
 from mpnn import training
 from mpnn.bilinear import Dense
@@ -100,7 +100,7 @@ def test_a_resumed_run_is_the_uninterrupted_one():
 
 def test_same_key_same_weights():
     spec = NetworkSpec((6, 5, 1), rule="bp_inspired", weights="ternary")
-    hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec))
+    hyper = first_numbers(spec)
 
     def weights(seed):
         state, _ = train_small(start(spec, seed=seed), num_epochs=2, spec=spec)
@@ -192,7 +192,7 @@ def test_specification_errors(options, sentence):
 
 def test_gaussian_initial_state_is_the_stated_prior():
     spec = NetworkSpec((400, 30, 1), weights="gaussian")
-    hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec))
+    hyper = first_numbers(spec)
     first = init(jax.random.key(0), spec, hyper, 0.5).layers[0]
     np.testing.assert_allclose(first.variance, 0.25 / 400, rtol=1e-5)
     np.testing.assert_allclose(np.std(first.mean), 0.5 / 20, rtol=0.03)
@@ -220,7 +220,7 @@ def digits_accuracy(spec, inputs, labels):
         num_epochs=10,
         batch_size=50,
     )
-    weights = decode(spec, state, jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **numbers)))
+    weights = decode(spec, state, first_numbers(spec, **numbers))
     outputs = np.asarray(discrete_outputs(spec, weights, jnp.asarray(inputs[1200:])))
     if spec.output == "argmax":
         return np.mean(outputs.argmax(axis=1) == labels[1200:])

@@ -51,7 +51,7 @@ def _time_mesh(options: Scaling, shape: tuple[int, int, int]) -> dict[str, float
     """Seconds of the first epoch, which compiles, and of the fastest later one."""
     spec = NetworkSpec(widths=options.widths, rule="mean_field", output="argmax")
     schedules = Schedules(damping=0.8)
-    hyper = jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.arange(1), spec.num_layers))
+    hyper = schedules.at_sweep(0, spec.num_layers)
     keys = jax.random.split(jax.random.key(0), options.num_networks)
     count = options.batch_size * options.num_batches
     inputs = jax.random.normal(jax.random.key(1), (count, options.widths[0]))

@@ -17,7 +17,6 @@ from statistics import median
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import tyro
 from rich.console import Console
 from rich.table import Table
@@ -39,7 +38,7 @@ class Predictions:
 
 def _calls(options: Predictions) -> dict[str, Callable[[], Any]]:
     spec = NetworkSpec(widths=options.widths, output="argmax")
-    hyper = jax.tree.map(lambda leaf: leaf[0], Schedules().at(jnp.arange(1), spec.num_layers))
+    hyper = Schedules().at_sweep(0, spec.num_layers)
     state = network.init(jax.random.key(0), spec, hyper)
     model = compiled.Model(prediction.decode(spec, state, hyper), state, hyper, 0)
     images = jax.random.normal(jax.random.key(1), (options.num_images, options.widths[0]))

@@ -28,7 +28,6 @@ __all__ = [
     "fit_many",
     "join_history",
     "last_numbers",
-    "numbers_at",
     "score",
     "train",
 ]
@@ -46,16 +45,10 @@ class Model(NamedTuple):
     seed: Any
 
 
-def numbers_at(settings: Settings, sweep: int) -> Hyper:
-    """The run's numbers at one sweep, leaves ``[L]``."""
-    hyper = settings.schedules.at(jnp.asarray([sweep]), settings.spec.num_layers)
-    return jax.tree.map(lambda leaf: leaf[0], hyper)
-
-
 def last_numbers(settings: Settings, history: list[Info]) -> Hyper:
     """The run's numbers at its last sweep."""
     batches, sweeps = history[-1].error.shape[-2:]
-    return numbers_at(settings, len(history) * batches * sweeps - 1)
+    return settings.schedules.at_sweep(len(history) * batches * sweeps - 1, settings.spec.num_layers)
 
 
 def join_history(history: list[Info]) -> dict[str, Any]:
@@ -78,7 +71,8 @@ def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: floa
 
 def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]:
     """Train one network."""
-    state = _init(key, settings.spec, numbers_at(settings, 0), settings.initial_field)
+    first = settings.schedules.at_sweep(0, settings.spec.num_layers)
+    state = _init(key, settings.spec, first, settings.initial_field)
     return training.train(
         jax.random.fold_in(key, 1),
         settings.spec,
@@ -112,7 +106,8 @@ def fit_many(
     if len(filled) > num_problems:
         keys, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, *data[1:]])
         data = Problems(data.inputs, *samples)
-    state = _init_many(keys, settings.spec, numbers_at(settings, 0), settings.initial_field)
+    first = settings.schedules.at_sweep(0, settings.spec.num_layers)
+    state = _init_many(keys, settings.spec, first, settings.initial_field)
     state, history = training.train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         settings.spec,

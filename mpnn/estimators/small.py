@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mpnn import annealing
@@ -86,8 +85,7 @@ def numbers(damping: float, initial_field: float) -> Annealing:
 
 def _publishable(settings: "Settings", fit: Fit) -> tuple[Any, ...]:
     """State, numbers, weights and history of one network, as the estimator keeps them."""
-    hyper = settings.schedules.at(jnp.zeros(1, jnp.int32), settings.spec.num_layers)
-    hyper = jax.tree.map(lambda leaf: np.asarray(leaf[0]), hyper)
+    hyper = jax.device_get(settings.schedules.at_sweep(0, settings.spec.num_layers))
     return fit.state, hyper, fit.weights, {"error": fit.history}
 
 

@@ -17,7 +17,7 @@ from mpnn.training import Problems
 
 SPEC = NetworkSpec((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
 SCHEDULES = Schedules(damping=0.3)
-HYPER = jax.tree.map(lambda leaf: leaf[0], SCHEDULES.at(jnp.arange(1), SPEC.num_layers))
+HYPER = SCHEDULES.at_sweep(0, SPEC.num_layers)
 GENERATOR = np.random.default_rng(0)
 INPUTS = jnp.asarray(GENERATOR.normal(size=(64, 12)), jnp.float32)
 LABELS = jnp.asarray(GENERATOR.integers(0, 4, 64))

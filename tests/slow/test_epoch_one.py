@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import numbers_for, start
+from helpers import first_numbers, start
 
 from mpnn.fields import damped_moments
 from mpnn.network import Batch
@@ -43,7 +43,7 @@ def after_one_epoch(spec, seed, pixels, rho):
         num_epochs=1,
         batch_size=128,
     )
-    hyper = jax.tree.map(lambda leaf: leaf[0], numbers_for(spec, **numbers))
+    hyper = first_numbers(spec, **numbers)
     discrete = discrete_outputs(spec, decode(spec, state, hyper), test_inputs)
     beliefs = [damped_moments(layer) for layer in state.layers]
     mean, variance = moment_outputs(spec, beliefs, test_inputs, hyper.noise)
