@@ -160,7 +160,7 @@ def focusing_message(family: WeightFamily, cavity: Natural, hyper: Hyper) -> Nat
     """
     levels = family.levels
     if levels not in ((-1, 1), (-1, 0, 1)):
-        raise ValueError("focusing needs binary or ternary weights")
+        raise ValueError(f"focusing needs binary or ternary weights, got the levels {levels}")
     values = jnp.asarray(levels, cavity.field.dtype)
     square = jnp.square(values)
     belief = cavity.field[..., None] * values

@@ -46,8 +46,7 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
     >>> from mpnn.spec import NetworkSpec
     >>> from mpnn.training import Schedules
     >>> spec = NetworkSpec((64, 11, 10), weights="ternary", output="argmax")
-    >>> numbers = Schedules(sparsity=1.0).at(jax.numpy.arange(1), spec.num_layers)
-    >>> first = jax.tree.map(lambda leaf: leaf[0], numbers)  # those of the first sweep
+    >>> first = Schedules(sparsity=1.0).at_sweep(0, spec.num_layers)
     >>> [layer.mean.shape for layer in init(jax.random.key(0), spec, first).layers]
     [(64, 11), (11, 10)]
     """

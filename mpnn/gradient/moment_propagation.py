@@ -9,7 +9,7 @@ import optax
 from flax import nnx
 from jax import Array
 
-from mpnn.checks import at_least_zero
+from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli, Family, Moments, TernaryBelief
 from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
@@ -135,7 +135,7 @@ class MomentPropagationClassifier(GradientClassifier):
             penalty = 0.0 if plan.steps_per_epoch == 1 else 2.5e-7
         return MomentPropagation(
             network=NetworkSpec(widths, bias=self.bias),
-            family=BELIEFS[self.weights](spread=self.spread),
+            family=BELIEFS[self.weights](spread=above_zero("spread", self.spread)),
             learning_rate=self._rate(plan),
             variance_penalty=at_least_zero("variance_penalty", penalty),
         )
