@@ -21,7 +21,7 @@ def load_config(path: str | Path) -> CompareConfig:
 
     Raises
     ------
-    ConfigError
+    mpnn.compare.config.ConfigError
         If the file is missing or not TOML, or holds an unknown key, a wrong type or a value out of
         range. The message names the file, the key and a repair.
     """
