@@ -21,7 +21,6 @@ from experiments.networks import (
     errors_of,
     hold_out,
     initial_states,
-    numbers_at,
     percent,
     samples_of,
     schedules_of,
@@ -59,7 +58,7 @@ def learn_tasks(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[s
     (inputs, labels), (test_inputs, test_labels), num_outputs = samples_of(data, "classes")
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
-    hyper = numbers_at(schedules, 0, spec.num_layers)
+    hyper = schedules.at_sweep(0, spec.num_layers)
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
     state = initial_states(model, spec, hyper, keys)
     orders = permutations(config.num_tasks, inputs.shape[1])

@@ -30,7 +30,6 @@ from experiments.networks import (
     errors_of,
     hold_out,
     initial_states,
-    numbers_at,
     percent,
     samples_of,
     schedules_of,
@@ -121,9 +120,9 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
-    state = initial_states(model, spec, numbers_at(schedules, 0, spec.num_layers), keys)
+    state = initial_states(model, spec, schedules.at_sweep(0, spec.num_layers), keys)
     num_sweeps = config.num_epochs * (len(labels) // config.batch_size) * model.sweeps_per_batch
-    last = numbers_at(schedules, num_sweeps - 1, spec.num_layers)
+    last = schedules.at_sweep(num_sweeps - 1, spec.num_layers)
     watch = _Watch(config, model.name, spec, last, keys, test, output / "checkpoints" / row_key(job))
     state, _ = train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),

@@ -15,7 +15,6 @@ import mpnn.gradient
 from experiments.networks import (
     Model,
     initial_states,
-    numbers_at,
     schedules_of,
     side_by_side,
     spec_of,
@@ -61,7 +60,7 @@ def train_networks(
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, num_epochs, len(labels), batch_size)
     keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-    first = numbers_at(schedules, 0, spec.num_layers)
+    first = schedules.at_sweep(0, spec.num_layers)
     state, _ = train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         spec,
@@ -72,7 +71,7 @@ def train_networks(
         batch_size=batch_size,
     )
     num_sweeps = num_epochs * (len(labels) // batch_size) * spec.sweeps_per_batch
-    return Trained(spec, state, numbers_at(schedules, num_sweeps - 1, spec.num_layers))
+    return Trained(spec, state, schedules.at_sweep(num_sweeps - 1, spec.num_layers))
 
 
 def fit_classifiers(

@@ -79,11 +79,6 @@ def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: in
     return Schedules.counting_once(rate, held, **numbers)
 
 
-def numbers_at(schedules: Schedules, step: int, num_layers: int) -> Hyper:
-    """All numbers at one sweep of the training, one value a layer ``[L]``."""
-    return jax.tree.map(lambda leaf: leaf[0], schedules.at(jnp.array([step]), num_layers))
-
-
 def _number(value: Any, num_steps: int) -> Schedule:
     """A value as it is; of a table, half a cosine from its start to its end."""
     if not isinstance(value, Mapping):

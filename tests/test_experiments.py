@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run fro
 from experiments.benchmarks.profile import parts_of
 from experiments.continual import Config, run
 from experiments.gather_rows import gather_rows
-from experiments.networks import Model, numbers_at, schedules_of
+from experiments.networks import Model, schedules_of
 from experiments.runs import run_jobs
 from mpnn.compare import load_config, run_comparison
 from mpnn.compare.results import read_rows
@@ -83,7 +83,7 @@ def test_a_number_may_change_over_the_training():
     """Half a cosine, from the first sweep to the last, and each layer its own."""
     changing = {"damping": {"start": 0.5, "end": 0.9}, "rho": {"start": [1.0, 0.8], "end": [1.0, 1.0]}}
     schedules = schedules_of(Model("changing", [20], "amp", numbers=changing), 4, 1050, 100)
-    first, middle, last = (numbers_at(schedules, step, 2) for step in (0, 20, 40))
+    first, middle, last = (schedules.at_sweep(step, 2) for step in (0, 20, 40))
     np.testing.assert_allclose(
         [first.damping, middle.damping, last.damping], [[0.5] * 2, [0.7] * 2, [0.9] * 2]
     )
