@@ -38,6 +38,7 @@ class Config:
     initial_field: float
     derivative_floor: float
     test_draws: int
+    largest_gradient: float = 0.0  # 0: no bound
 
 
 def learn_tasks(job: Mapping[str, Any], config: Config, data: Dataset) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def learn_tasks(job: Mapping[str, Any], config: Config, data: Dataset) -> dict[s
         learning_rate=config.learning_rate,
         temperature=config.temperature,
         derivative_floor=config.derivative_floor,
+        largest_gradient=config.largest_gradient or None,
     )
     init_key, *keys = jax.random.split(jax.random.key(job["seed"]), 1 + config.num_tasks)
     state = training.init(init_key, method, plan)

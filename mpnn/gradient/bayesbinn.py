@@ -42,6 +42,7 @@ class BayesianRule(Method):
     momentum: float = 0.0
     prior_weight: float = 1.0
     derivative_floor: float = 0.0
+    largest_gradient: float | None = None
 
     def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
         """Relaxed samples; the signs themselves for ``"sign_ema"``."""
@@ -63,7 +64,9 @@ class BayesianRule(Method):
                 memory=plan.num_samples, prior_weight=self.prior_weight, largest_step=self.learning_rate
             )
         else:
-            discrete = bayesbinn(rate, plan.num_samples, self.momentum, self.prior_weight)
+            discrete = bayesbinn(
+                rate, plan.num_samples, self.momentum, self.prior_weight, self.largest_gradient
+            )
         return partitioned(discrete, optax.adam(1e-2))
 
 
@@ -89,6 +92,8 @@ class BayesBiNNClassifier(GradientClassifier):
     prior_weight : factor of the divergence from the prior, >= 0; 1 is Bayes.
     derivative_floor : smallest derivative of a relaxed sample, >= 0; the published code's is about 1e-10, see
         :func:`mpnn.gradient.optimizers.relaxed_sample`.
+    largest_gradient : bound of the gradients by the weights' means, > 0, or None; see
+        :func:`mpnn.gradient.optimizers.bayesbinn`.
     num_draws : draws of the weights that each gradient is averaged over, >= 1.
     activation : of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
     norm : ``"batch"`` (no trained numbers), ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden
@@ -114,6 +119,7 @@ class BayesBiNNClassifier(GradientClassifier):
         momentum: float = 0.0,
         prior_weight: float = 1.0,
         derivative_floor: float = 0.0,
+        largest_gradient: float | None = None,
         num_draws: int = 1,
         activation: str = "relu",
         norm: str | None = "auto",
@@ -134,6 +140,7 @@ class BayesBiNNClassifier(GradientClassifier):
         self.momentum = momentum
         self.prior_weight = prior_weight
         self.derivative_floor = derivative_floor
+        self.largest_gradient = largest_gradient
         self.num_draws = num_draws
         self.activation = activation
         self.norm = norm
@@ -170,4 +177,9 @@ class BayesBiNNClassifier(GradientClassifier):
             momentum=below_one("momentum", self.momentum),
             prior_weight=at_least_zero("prior_weight", self.prior_weight),
             derivative_floor=at_least_zero("derivative_floor", self.derivative_floor),
+            largest_gradient=(
+                None
+                if self.largest_gradient is None
+                else above_zero("largest_gradient", self.largest_gradient)
+            ),
         )

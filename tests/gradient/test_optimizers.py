@@ -89,6 +89,13 @@ def test_bayesbinn(gradients, start, momentum):
     np.testing.assert_allclose(actual, expected, rtol=1e-9)
 
 
+def test_bayesbinn_bounds_the_data_and_not_the_prior():
+    field, gradient = jnp.array([0.0, 3.0, 0.0]), jnp.array([1e6, -1e6, 0.5])
+    transformation = bayesbinn(0.1, 4, largest_gradient=10.0)
+    updates, _ = transformation.update(gradient, transformation.init(field), field)
+    np.testing.assert_allclose(updates, [-1.0, 1.0 - 0.3, -0.2], rtol=1e-6)
+
+
 def test_bayesbinn_is_the_published_relaxed_step(start):
     """Differentiating through the sample gives the factor ``N (1 - w²) / (temperature (1 - mean²))``."""
     key, temperature, num_samples, rate = jax.random.key(3), 0.5, 10, 0.1

@@ -108,6 +108,7 @@ def bayesbinn(
     num_samples: int,
     momentum: float = 0.0,
     prior_weight: float = 1.0,
+    largest_gradient: float | None = None,
 ) -> optax.GradientTransformation:
     """The rule, for parameters that are fields and gradients taken through :func:`relaxed_sample`.
 
@@ -117,10 +118,14 @@ def bayesbinn(
     num_samples : size N of the data set whose mean loss the gradients belong to.
     momentum : weight of the old average gradient, in [0, 1).
     prior_weight : factor of the divergence from the prior; 1 is Bayes.
+    largest_gradient : bound of ``N dL/dmean``, > 0; None: none. One sample near zero of a weight that is all
+        but certain brings a gradient over a vanishing Fisher information, and without a bound a field that
+        takes thousands of steps to come back from.
     """
     return optax.chain(
         optax.scale(num_samples),
         divide_by_fisher(),
+        optax.identity() if largest_gradient is None else optax.clip(largest_gradient),
         pull_to_prior(prior_weight),
         optax.ema(momentum, debias=True) if momentum else optax.identity(),
         optax.scale_by_learning_rate(learning_rate),
