@@ -55,7 +55,7 @@ def learn_tasks(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[s
     """Accuracies ``[task][earlier task][seed]`` in percent, of the modes and of the beliefs."""
     model = Model(**job["model"])
     data = hold_out(data, config.held_out) if config.held_out else data
-    (inputs, labels), (test_inputs, test_labels), num_outputs = samples_of(data, "classes")
+    (inputs, labels), (test_inputs, test_labels), num_outputs, _ = samples_of(data, "classes")
     spec = spec_of(model, inputs.shape[1], num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     hyper = schedules.at_sweep(0, spec.num_layers)

@@ -61,7 +61,7 @@ class Config:
 def measure(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[str, Any]:
     """Errors in percent ``[seed]``, and the points of training error that flips add ``[seed][flip]``."""
     method = method_of(job)
-    (inputs, labels), test, num_outputs = samples_of(data, job["task"])
+    (inputs, labels), test, num_outputs, _ = samples_of(data, job["task"])
     if isinstance(method, Model):
         trained = train_networks(
             method, inputs, labels, num_outputs, config.seeds, config.num_epochs, config.batch_size

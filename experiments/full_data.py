@@ -38,12 +38,13 @@ from experiments.networks import (
 )
 from experiments.runs import follow_jobs, read_config, run_jobs
 from mpnn import meshes, prediction
-from mpnn.augmentation import ImageAugmentation
+from mpnn.augmentation import Augment, ImageAugmentation
 from mpnn.checkpoints import restore_state, save_state
 from mpnn.compare.config import ConfigError
 from mpnn.compare.results import row_key
 from mpnn.data import Dataset, load_dataset
 from mpnn.fields import Hyper
+from mpnn.inputs import InputTransform
 from mpnn.network import State
 from mpnn.spec import NetworkSpec
 from mpnn.sweeps import Info
@@ -106,24 +107,27 @@ def _shared_numbers(config: Config) -> dict[str, Any]:
     return {name: getattr(config, name) for name in sorted(names)}
 
 
-def _augmentation(config: Config, data: Dataset) -> ImageAugmentation | None:
+def _augmentation(config: Config, data: Dataset, scaled: InputTransform) -> Augment | None:
+    """Changes of training images as they were before something was subtracted from every pixel."""
     if not (config.largest_shift or config.mirror):
         return None
     height, width, *channels = data.x_train.shape[1:]
-    return ImageAugmentation((height, width, *(channels or [1])), config.largest_shift, config.mirror)
+    change = ImageAugmentation((height, width, *(channels or [1])), config.largest_shift, config.mirror)
+    return lambda key, inputs: change(key, inputs + scaled.offset) - scaled.offset
 
 
 def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     """Train the seeds of one model side by side, going on from the last checkpoint."""
     model = Model(**job["model"])
-    (inputs, labels), test, num_outputs = samples_of(data, config.task, config.input_scaling)
-    spec = spec_of(model, inputs.shape[1], num_outputs)
+    samples = samples_of(data, config.task, config.input_scaling)
+    inputs, labels = samples.train
+    spec = spec_of(model, inputs.shape[1], samples.num_outputs)
     schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
     keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
     state = initial_states(model, spec, schedules.at_sweep(0, spec.num_layers), keys)
     num_sweeps = config.num_epochs * (len(labels) // config.batch_size) * model.sweeps_per_batch
     last = schedules.at_sweep(num_sweeps - 1, spec.num_layers)
-    watch = _Watch(config, model.name, spec, last, keys, test, output / "checkpoints" / row_key(job))
+    watch = _Watch(config, model.name, spec, last, keys, samples.test, output / "checkpoints" / row_key(job))
     state, _ = train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         spec,
@@ -132,7 +136,7 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
         schedules,
         num_epochs=config.num_epochs,
         batch_size=config.batch_size,
-        augment=_augmentation(config, data),
+        augment=_augmentation(config, data, samples.scaled),
         first_epoch=watch.done,
         on_epoch=watch,
     )

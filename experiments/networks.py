@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jax import Array
 from mpnn import meshes, network, prediction
 from mpnn.data import Dataset
 from mpnn.fields import Hyper, damped_moments
-from mpnn.inputs import fit_transform_of
+from mpnn.inputs import InputTransform, fit_transform_of
 from mpnn.network import State
 from mpnn.schedules import Schedule, Schedules
 from mpnn.spec import NetworkSpec
@@ -29,7 +29,7 @@ class Model:
 
     numbers: of mpnn.schedules.Schedules, each one value or one a layer, or a table of two such, `start` and
     `end`, with half a cosine between them. rate: None, or the first step of a network with an anchor
-    (Schedules.counting_once); rho and evidence are then not given. counts: how often each sample counts in
+    (Schedules.falling_step); rho and evidence are then not given. counts: how often each sample counts in
     all.
     """
 
@@ -59,24 +59,16 @@ def spec_of(model: Model, num_inputs: int, num_outputs: int) -> NetworkSpec:
 
 
 def schedules_of(model: Model, num_epochs: int, num_samples: int, batch_size: int) -> Schedules:
-    """The network's numbers; with a rate, a cosine that ends with the last epoch.
-
-    The output layer then holds the evidence of the batches that damping averages over, lest it be certain
-    before the hidden layers have settled.
-    """
+    """The network's numbers; with a rate, those of a step that falls to 0 with the last epoch."""
     num_batches = num_samples // batch_size
     num_steps = num_epochs * num_batches * model.sweeps_per_batch
     numbers = {name: _number(value, num_steps) for name, value in model.numbers.items()}
     if model.rate is None:
         return Schedules(**numbers)
-    hidden_rate = optax.schedules.cosine_decay_schedule(model.rate, num_steps)
-    num_hidden = len(model.hidden)
-
-    def rate(step: Array) -> Array:
-        return jnp.append(jnp.full(num_hidden, hidden_rate(step)), 1.0)
-
-    held = [model.counts * num_samples / batch_size] * num_hidden + [1.0]
-    return Schedules.counting_once(rate, held, **numbers)
+    num_layers = len(model.hidden) + 1
+    return Schedules.falling_step(
+        model.rate, model.counts, num_samples / batch_size, num_steps, num_layers, **numbers
+    )
 
 
 def _number(value: Any, num_steps: int) -> Schedule:
@@ -101,10 +93,17 @@ def hold_out(data: Dataset, number: int) -> Dataset:
     )
 
 
-def samples_of(
-    data: Dataset, task: str, input_scaling: str | None = "standard"
-) -> tuple[tuple[Array, Array], tuple[Array, Array], int]:
-    """Scaled inputs (mpnn.inputs.fit_transform_of) and labels of both halves, and the number of outputs."""
+class Samples(NamedTuple):
+    """Scaled inputs and labels of both halves, the number of outputs, and what scaled the inputs."""
+
+    train: tuple[Array, Array]
+    test: tuple[Array, Array]
+    num_outputs: int
+    scaled: InputTransform
+
+
+def samples_of(data: Dataset, task: str, input_scaling: str | None = "standard") -> Samples:
+    """Scale a data set's inputs (mpnn.inputs.fit_transform_of) and number its classes."""
     x_train, x_test = (np.asarray(x, np.float32).reshape(len(x), -1) for x in (data.x_train, data.x_test))
     scaled = fit_transform_of(x_train, input_scaling)
     classes, codes = np.unique(data.y_train, return_inverse=True)
@@ -115,7 +114,7 @@ def samples_of(
         num_outputs = 1
     halves = ((x_train, codes), (x_test, test_codes))
     train, test = ((jnp.asarray(scaled(x)), jnp.asarray(y)) for x, y in halves)
-    return train, test, num_outputs
+    return Samples(train, test, num_outputs, scaled)
 
 
 def initial_states(model: Model, spec: NetworkSpec, hyper: Hyper, keys: Array) -> State:

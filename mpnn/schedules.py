@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array
 from numpy.typing import NDArray
 
+from mpnn.checks import above_zero
 from mpnn.fields import Hyper
 
 __all__ = ["Schedule", "Schedules"]
@@ -63,6 +65,37 @@ class Schedules:
         step = rate if callable(rate) else lambda count: jnp.asarray(rate)
         held = jnp.asarray(num_batches)
         return cls(rho=lambda count: 1.0 - step(count), evidence=lambda count: held * step(count), **others)
+
+    @classmethod
+    def falling_step(
+        cls,
+        rate: float,
+        counts: float,
+        num_batches: float,
+        num_steps: int,
+        num_layers: int,
+        **others: Schedule,
+    ) -> "Schedules":
+        """Numbers of :meth:`counting_once` whose step falls from ``rate`` to 0, by half a cosine.
+
+        The output layer of several holds the evidence of the batches that damping averages over, lest it be
+        certain before the hidden layers have settled.
+
+        rate: the first step, in (0, 1].
+        counts: how often each sample counts, > 0.
+        num_batches: in an epoch, each seen by one step. num_steps: of the whole training.
+        """
+        rate, counts = above_zero("rate", rate), above_zero("counts", counts)
+        if rate > 1.0:
+            raise ValueError(f"rate must be in (0, 1], got {rate}")
+        falling = optax.schedules.cosine_decay_schedule(rate, num_steps)
+        above = [1.0] if num_layers > 1 else []
+        num_below = num_layers - len(above)
+
+        def step(count: Array) -> Array:
+            return jnp.asarray([falling(count)] * num_below + above)
+
+        return cls.counting_once(step, [counts * num_batches] * num_below + above, **others)
 
     def at(self, steps: Array, num_layers: int) -> Hyper:
         """Return every number at the sweeps ``steps [T]``: leaves ``[T, L]``."""

@@ -296,6 +296,17 @@ def test_samples_count_once_where_layers_have_an_anchor():
     assert np.max(np.abs(again.field - once.field)) > 0.1  # as the next task, the same data count again
 
 
+def test_a_falling_step_ends_at_nothing_and_the_output_layer_holds_one_batch():
+    schedules = Schedules.falling_step(0.2, 3.0, num_batches=5.0, num_steps=10, num_layers=2, damping=0.9)
+    first, middle, last = (schedules.at_sweep(step, 2) for step in (0, 5, 10))
+    np.testing.assert_allclose([own.rho for own in (first, middle, last)], [[0.8, 0], [0.9, 0], [1, 0]])
+    np.testing.assert_allclose(
+        [own.evidence for own in (first, middle, last)], [[3, 1], [1.5, 1], [0, 1]], atol=1e-6
+    )
+    alone = Schedules.falling_step(0.2, 3.0, num_batches=5.0, num_steps=10, num_layers=1).at_sweep(5, 1)
+    np.testing.assert_allclose([alone.rho, alone.evidence], [[0.9], [1.5]])
+
+
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [

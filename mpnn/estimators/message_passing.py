@@ -42,7 +42,9 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     num_sweeps : sweeps of messages over each batch, >= 1.
     damping : weight of the old message, in [0, 1).
     reinforcement : weight of a batch's earlier evidence, in [0, 1].
-    rho : share of the posterior that is the next batch's prior, > 0.
+    rate, counts : mini-batches that forget what earlier ones said: the first step, in (0, 1], which falls to
+        0 by half a cosine, and how often a sample counts, > 0 (more: surer).
+    rho : instead of rate, the share of the posterior that is the next batch's prior, > 0.
     sparsity : log odds of a zero weight before data; more removes more links. Not for binary weights.
     noise : standard deviation assumed on every pre-activation, >= 0, as a share of the inputs' norm.
     margin : pre-activation that a label asks for, >= 0, as a share of the inputs' norm. Two classes only.
@@ -101,6 +103,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         num_sweeps: int | None = None,
         damping: Any = None,
         reinforcement: Any = None,
+        rate: float | None = None,
+        counts: float | None = None,
         rho: Any = None,
         sparsity: Any = None,
         noise: Any = None,
@@ -127,6 +131,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         self.num_sweeps = num_sweeps
         self.damping = damping
         self.reinforcement = reinforcement
+        self.rate = rate
+        self.counts = counts
         self.rho = rho
         self.sparsity = sparsity
         self.noise = noise

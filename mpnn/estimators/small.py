@@ -35,6 +35,8 @@ DEFAULTS: dict[str, Any] = {
 # What belongs to the Gaussian messages alone.
 LEFT_OPEN = (
     "num_epochs",
+    "rate",
+    "counts",
     "rho",
     "reinforcement",
     "sparsity",

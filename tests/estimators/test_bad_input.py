@@ -123,6 +123,9 @@ OUT_OF_RANGE = [
     ("damping", [], "damping must be a number, one value a layer or a schedule, got []"),
     ("damping", "slow", "damping must be a number, one value a layer or a schedule, got 'slow'"),
     ("reinforcement", 1.1, "reinforcement must be in [0, 1], got 1.1"),
+    ("rate", 1.5, "rate must be in (0, 1], got 1.5"),
+    ("rate", "fast", "rate must be above 0 and finite, got 'fast'"),
+    ("counts", 10.0, "counts belongs to training that forgets: set rate, too"),
     ("rho", -0.1, "rho must be at least 0 and finite, got -0.1"),
     ("sparsity", float("-inf"), "sparsity must be finite, got -inf"),
     ("sparsity", float("inf"), "sparsity must be finite, got inf"),
@@ -156,6 +159,20 @@ def test_real_weights_need_a_prior_with_a_width(two_blobs):
     with pytest.raises(ValueError, match="initial_field must be above 0 with weights='gaussian'"):
         clone(real).set_params(initial_field=0.0).fit(*two_blobs)
     assert real.fit(*two_blobs).score(*two_blobs) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"rate": 0.1, "counts": 0.0}, "counts must be above 0 and finite, got 0.0"),
+        ({"rate": 0.1, "rho": 1.0}, "rate says how much of the prior is kept, and so does rho"),
+        ({"rate": 0.1, "rule": "max_sum", "weights": "binary"}, "rate needs a rule that passes means"),
+        ({"batch_size": 4, "rho": 1.0, "counts": 2.0}, "counts belongs to training that forgets"),
+    ],
+)
+def test_numbers_that_do_not_go_together(parameters, sentence, two_blobs):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        clone(NETWORK).set_params(**parameters).fit(*two_blobs)
 
 
 def test_every_parameter_of_the_network_is_tried():
