@@ -30,7 +30,7 @@ class Model:
     numbers: of mpnn.schedules.Schedules, each one value or one a layer, or a table of two such, `start` and
     `end`, with half a cosine between them. rate: None, or the first step of a network with an anchor
     (Schedules.falling_step); rho and evidence are then not given. counts: how often each sample counts in
-    all.
+    all, or at first and at last.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Model:
     sweeps_per_batch: int = 1
     initial_field: float = 1.0
     rate: float | None = None
-    counts: float = 1.0
+    counts: float | list[float] = 1.0
     numbers: dict[str, Any] = field(default_factory=dict)
 
 

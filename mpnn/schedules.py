@@ -70,7 +70,7 @@ class Schedules:
     def falling_step(
         cls,
         rate: float,
-        counts: float,
+        counts: float | tuple[float, float],
         num_batches: float,
         num_steps: int,
         num_layers: int,
@@ -82,20 +82,27 @@ class Schedules:
         certain before the hidden layers have settled.
 
         rate: the first step, in (0, 1].
-        counts: how often each sample counts, > 0.
+        counts: how often each sample counts, > 0; of a pair, at first and at last, geometric in between.
         num_batches: in an epoch, each seen by one step. num_steps: of the whole training.
         """
-        rate, counts = above_zero("rate", rate), above_zero("counts", counts)
+        rate = above_zero("rate", rate)
         if rate > 1.0:
             raise ValueError(f"rate must be in (0, 1], got {rate}")
+        pair = counts if isinstance(counts, Sequence) else (counts, counts)
+        start, end = (above_zero("counts", own) for own in pair)
         falling = optax.schedules.cosine_decay_schedule(rate, num_steps)
-        above = [1.0] if num_layers > 1 else []
-        num_below = num_layers - len(above)
+        rising = optax.schedules.exponential_decay(start * num_batches, num_steps, end / start)
+        num_above = int(num_layers > 1)
+        num_below = num_layers - num_above
 
-        def step(count: Array) -> Array:
-            return jnp.asarray([falling(count)] * num_below + above)
+        def layers(below: Array) -> Array:
+            return jnp.asarray([below] * num_below + [1.0] * num_above)
 
-        return cls.counting_once(step, [counts * num_batches] * num_below + above, **others)
+        return cls(
+            rho=lambda count: 1.0 - layers(falling(count)),
+            evidence=lambda count: layers(rising(count) * falling(count)),
+            **others,
+        )
 
     def at(self, steps: Array, num_layers: int) -> Hyper:
         """Return every number at the sweeps ``steps [T]``: leaves ``[T, L]``."""

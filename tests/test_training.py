@@ -303,8 +303,9 @@ def test_a_falling_step_ends_at_nothing_and_the_output_layer_holds_one_batch():
     np.testing.assert_allclose(
         [own.evidence for own in (first, middle, last)], [[3, 1], [1.5, 1], [0, 1]], atol=1e-6
     )
-    alone = Schedules.falling_step(0.2, 3.0, num_batches=5.0, num_steps=10, num_layers=1).at_sweep(5, 1)
-    np.testing.assert_allclose([alone.rho, alone.evidence], [[0.9], [1.5]])
+    alone = Schedules.falling_step(0.2, (1.0, 9.0), num_batches=5.0, num_steps=10, num_layers=1)
+    np.testing.assert_allclose(alone.at_sweep(0, 1).evidence, [1.0], rtol=1e-6)
+    np.testing.assert_allclose(alone.at_sweep(5, 1).evidence, [1.5], rtol=1e-6)  # three counts, half the step
 
 
 @pytest.mark.parametrize(
