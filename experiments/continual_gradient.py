@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.networks import hold_out
 from experiments.runs import main, run_jobs
 from mpnn.data import Dataset, load_dataset
 from mpnn.gradient import deciding, training
@@ -24,7 +25,10 @@ from mpnn.gradient.optimizers import set_prior
 
 @dataclass(frozen=True)
 class Config:
-    """BayesBiNN on permutations of one data set; batch norm is shared, no sample kept, no task named."""
+    """BayesBiNN on permutations of one data set; batch norm is shared, no sample kept, no task named.
+
+    largest_gradient: 0 for no bound. held_out: see experiments.networks.hold_out.
+    """
 
     seeds: list[int]
     priors: list[str]
@@ -38,7 +42,8 @@ class Config:
     initial_field: float
     derivative_floor: float
     test_draws: int
-    largest_gradient: float = 0.0  # 0: no bound
+    largest_gradient: float = 0.0
+    held_out: int = 0
 
 
 def learn_tasks(job: Mapping[str, Any], config: Config, data: Dataset) -> dict[str, Any]:
@@ -119,6 +124,7 @@ def run(config: Config, output: Path, command: str) -> None:
     settings = {name: value for name, value in asdict(config).items() if name not in ("seeds", "priors")}
     jobs = [{"prior": prior, "seed": seed, **settings} for seed in config.seeds for prior in config.priors]
     data = load_dataset(config.dataset)
+    data = hold_out(data, config.held_out) if config.held_out else data
     rows = run_jobs(jobs, lambda job: learn_tasks(job, config, data), output, config, command)
     print("| prior | prediction | average after each task | seeds |\n|---|---|---|---|")
     for prior in config.priors:

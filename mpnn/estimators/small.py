@@ -60,7 +60,7 @@ def chosen(parameters: dict[str, Any], spec: NetworkSpec, full_batch: bool) -> b
         raise ValueError(f"small_fan_in must be one of {SMALL_FAN_INS}, got {choice!r}")
     if choice == "gaussian":
         return False
-    hindrance = hinders_small_fan_in(spec) or _hindrance(parameters, full_batch)
+    hindrance = _hindrance(parameters, full_batch) or hinders_small_fan_in(spec)
     if choice == "exact" and hindrance:
         raise ValueError(f"small_fan_in='exact' needs {hindrance}")
     return hindrance is None
