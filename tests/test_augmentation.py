@@ -87,6 +87,7 @@ def wrong_when_shifted(augment):
     return np.mean(np.argmax(discrete_outputs(SPEC, weights, shifted), axis=1) != classes[1200:])
 
 
+@pytest.mark.slow
 def test_a_network_learns_what_it_is_shown():
     shown = wrong_when_shifted(ImageAugmentation((8, 8, 1), largest_shift=1))
     assert shown < wrong_when_shifted(None) - 0.1

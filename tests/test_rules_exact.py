@@ -93,7 +93,10 @@ def test_one_sample_is_a_tree(rule):
     assert np.mean(shifts) > 0.5
 
 
-@pytest.mark.parametrize(("weights", "sizes"), [("binary", (5, 9, 13)), ("ternary", (4, 6, 9))])
+@pytest.mark.parametrize(
+    ("weights", "sizes"),
+    [("binary", (5, 9, 13)), pytest.param("ternary", (4, 6, 9), marks=pytest.mark.slow)],
+)
 def test_error_on_a_tree_falls_with_the_number_of_inputs(weights, sizes):
     errors = []
     for size in sizes:
@@ -113,7 +116,12 @@ def test_error_on_a_tree_falls_with_the_number_of_inputs(weights, sizes):
     ("weights", "size", "bounds"),
     [
         ("binary", 11, {"amp": 0.035, "belief_propagation": 0.08, "bp_inspired": 0.17, "mean_field": 0.22}),
-        ("ternary", 8, {"amp": 0.015, "belief_propagation": 0.07, "bp_inspired": 0.12, "mean_field": 0.15}),
+        pytest.param(
+            "ternary",
+            8,
+            {"amp": 0.015, "belief_propagation": 0.07, "bp_inspired": 0.12, "mean_field": 0.15},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_several_samples_make_loops(weights, size, bounds):

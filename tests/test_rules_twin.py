@@ -11,6 +11,10 @@ from mpnn.spec import NetworkSpec
 
 pytestmark = pytest.mark.usefixtures("x64")
 TOLERANCE = 1e-6
+SEVERAL_SWEEPS = pytest.mark.parametrize(
+    ("widths", "weights"),
+    [((9, 6, 5, 1), "ternary"), pytest.param((9, 6, 1), "binary", marks=pytest.mark.slow)],
+)
 
 
 def twin_of(spec, state, sparsity=0.0):
@@ -73,7 +77,7 @@ def test_mini_batches_match_the_twin(rule, widths, output, weights, density):
     assert_agree(state, twin)
 
 
-@pytest.mark.parametrize(("widths", "weights"), [((9, 6, 5, 1), "ternary"), ((9, 6, 1), "binary")])
+@SEVERAL_SWEEPS
 def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths, weights):
     """Five sweeps on each of three mini-batches, reaction terms of every kind, with reinforcement."""
     spec = NetworkSpec(widths, rule="amp", weights=weights, sweeps_per_batch=5)
@@ -87,7 +91,7 @@ def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths,
     assert_agree(state, twin)
 
 
-@pytest.mark.parametrize(("widths", "weights"), [((9, 6, 5, 1), "ternary"), ((9, 6, 1), "binary")])
+@SEVERAL_SWEEPS
 def test_belief_propagation_over_several_sweeps_matches_the_twin(widths, weights):
     """Four sweeps on each of two mini-batches, with every cavity on its edge."""
     spec = NetworkSpec(widths, rule="belief_propagation", weights=weights, density=0.7, sweeps_per_batch=4)

@@ -232,10 +232,10 @@ def digits_accuracy(spec, inputs, labels):
     [
         ("mean_field", 0.85),
         ("amp", 0.91),
-        ("bp_inspired", 0.91),
         ("bp_inspired_second_order", 0.91),
-        ("bp_inspired_interpolated", 0.91),
-        ("belief_propagation", 0.91),
+        pytest.param("bp_inspired", 0.91, marks=pytest.mark.slow),
+        pytest.param("bp_inspired_interpolated", 0.91, marks=pytest.mark.slow),
+        pytest.param("belief_propagation", 0.91, marks=pytest.mark.slow),
     ],
 )
 def test_every_rule_tells_odd_digits_from_even_ones(rule, bound, digits):

@@ -14,7 +14,13 @@ def digits():
 
 @pytest.mark.parametrize(
     ("hidden", "weights", "num_epochs"),
-    [((), "binary", 20), ((), "ternary", 2), ((), 3, 20), ((64,), "ternary", 2), ((64,), "binary", 20)],
+    [
+        ((), "ternary", 2),
+        ((64,), "binary", 20),
+        pytest.param((), "binary", 20, marks=pytest.mark.slow),
+        pytest.param((), 3, 20, marks=pytest.mark.slow),
+        pytest.param((64,), "ternary", 2, marks=pytest.mark.slow),
+    ],
 )
 def test_any_weights_and_any_length_learn(hidden, weights, num_epochs, digits):
     train, test = digits
