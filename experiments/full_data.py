@@ -93,7 +93,7 @@ def main(options: Options) -> None:
     with options.devices.in_use():
         data = load_dataset(config.dataset)
         data = hold_out(data, config.held_out) if config.held_out else data
-        jobs = [{"model": asdict(model), **_shared_numbers(config)} for model in config.models]
+        jobs = jobs_of(config)
         work = partial(_train_and_score, config, data, output)
         if jax.process_index() > 0:
             follow_jobs(jobs, work, output)
@@ -101,10 +101,11 @@ def main(options: Options) -> None:
             run_jobs(jobs, work, output, config, f"full_data {options.config}")
 
 
-def _shared_numbers(config: Config) -> dict[str, Any]:
-    """What decides a row beside its model."""
+def jobs_of(config: Config) -> list[dict[str, Any]]:
+    """What decides the row of each model."""
     names = {each.name for each in fields(config)} - {"models", "evaluate_every"}
-    return {name: getattr(config, name) for name in sorted(names)}
+    shared = {name: getattr(config, name) for name in sorted(names)}
+    return [{"model": asdict(model), **shared} for model in config.models]
 
 
 def _augmentation(config: Config, data: Dataset, scaled: InputTransform) -> Augment | None:

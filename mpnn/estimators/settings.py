@@ -176,7 +176,7 @@ def _falling_step(num_epochs: int, num_steps: int, num_layers: int) -> dict[str,
     """
     memories, averages, counts = (10.0, 50.0, 100.0) if num_layers > 1 else (10.0, 10.0, 5.0)
     if num_layers == 1:  # a single layer of few epochs would take too large a step
-        counts = min(counts, num_epochs / 2)
+        counts = min(counts, num_epochs / 4)
     return {
         "rate": min(1.0, memories / num_steps),
         "damping": 1.0 - min(FASTEST_AVERAGE, averages / num_steps),

@@ -1,0 +1,86 @@
+"""Which layer's rounding costs what, in the networks of a finished run of experiments.full_data.
+
+    python -m experiments.full_data configs/counting_once_fashion.toml
+    python -m experiments.rounding_loss configs/counting_once_fashion.toml
+
+Test errors of the Bayesian prediction, means over seeds, with one layer's weights rounded and the others as
+believed; "unsure": the first layer's means as they are, with no variance.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import tyro
+from jax import Array
+
+from experiments.full_data import Config, jobs_of
+from experiments.networks import hold_out, initial_states, samples_of, schedules_of, spec_of
+from experiments.runs import read_config
+from mpnn import prediction
+from mpnn.checkpoints import restore_state
+from mpnn.compare.config import to_jsonable
+from mpnn.compare.results import row_key
+from mpnn.data import load_dataset
+from mpnn.fields import Hyper, damped_moments
+from mpnn.network import State
+from mpnn.spec import NetworkSpec
+from mpnn.weights import Moments
+
+
+@dataclass(frozen=True)
+class Options:
+    """A config whose models were trained."""
+
+    config: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")]
+    output: Path | None = None
+    """The folder of the run; None: runs/NAME OF THE CONFIG."""
+
+
+@partial(jax.jit, static_argnames="spec")
+def errors(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array) -> dict[str, Array]:
+    """Percent wrong ``[P]``, by what is rounded."""
+
+    def wrong(layers: list[Moments]) -> Array:
+        outputs = prediction.moment_outputs(spec, layers, inputs, hyper.noise)
+        return 100.0 * jnp.mean(prediction.winner(prediction.argmax_probabilities(*outputs)) != labels)
+
+    def one(state: State) -> dict[str, Array]:
+        believed = [damped_moments(layer) for layer in state.layers]
+        weights = [layer.astype(believed[0].mean.dtype) for layer in prediction.decode(spec, state, hyper)]
+        rounded = [Moments(layer, jnp.zeros_like(layer)) for layer in weights]
+        sure = Moments(believed[0].mean, jnp.zeros_like(believed[0].mean))
+        found = {"nothing": wrong(believed), "all but the last": wrong([*rounded[:-1], believed[-1]])}
+        found["unsure"] = wrong([sure, *believed[1:]])
+        for layer in range(spec.num_layers):
+            mixed = [*believed[:layer], rounded[layer], *believed[layer + 1 :]]
+            found[f"layer {layer + 1}"] = wrong(mixed)
+        return found
+
+    return jax.lax.map(one, state)
+
+
+def main(options: Options) -> None:
+    """Print a line a model."""
+    config = read_config(options.config, Config)
+    folder = (options.output or Path("runs") / options.config.stem) / "checkpoints"
+    data = load_dataset(config.dataset)
+    data = hold_out(data, config.held_out) if config.held_out else data
+    samples = samples_of(data, config.task, config.input_scaling)
+    inputs, labels = samples.train
+    for model, job in zip(config.models, jobs_of(config), strict=True):
+        spec = spec_of(model, inputs.shape[1], samples.num_outputs)
+        schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
+        hyper = schedules.at_sweep(0, spec.num_layers)
+        like = initial_states(model, spec, hyper, jax.vmap(jax.random.key)(jnp.asarray(config.seeds)))
+        state = restore_state(folder / row_key(to_jsonable(job)), spec, like=like).state
+        found = errors(spec, state, hyper, *samples.test)
+        means = ", ".join(f"{name} {float(jnp.mean(share)):.2f}" for name, share in found.items())
+        print(f"{model.name}: rounded {means}", flush=True)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options, description=__doc__))
