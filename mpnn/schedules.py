@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 from numpy.typing import NDArray
 
@@ -85,6 +84,8 @@ class Schedules:
         counts: how often each sample counts, > 0; of a pair, at first and at last, geometric in between.
         num_batches: in an epoch, each seen by one step. num_steps: of the whole training.
         """
+        import optax  # takes half a second, which those who need no schedule are spared
+
         rate = above_zero("rate", rate)
         if rate > 1.0:
             raise ValueError(f"rate must be in (0, 1], got {rate}")
