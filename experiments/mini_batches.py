@@ -2,7 +2,7 @@
 
     python -m experiments.mini_batches
 
-What the defaults for many samples rest on. Training images only: the first ones train, the last 10,000 are
+What the defaults for many samples rest on. Training images only: the first ones train, the last ones are
 scored, whose inputs are as the estimator makes them.
 """
 
@@ -17,8 +17,6 @@ from experiments.networks import hold_out
 from mpnn import MessagePassingClassifier
 from mpnn.data import Dataset, load_dataset
 
-HELD_OUT = 10_000
-
 
 @dataclass(frozen=True)
 class Options:
@@ -30,6 +28,7 @@ class Options:
     weights: tuple[str, ...] = ("binary", "ternary")
     rule: str = "mean_field"
     seeds: int = 2
+    held_out: int = 10_000
 
 
 def ways(num_hidden: int) -> dict[str, dict[str, Any]]:
@@ -61,7 +60,7 @@ def main(options: Options) -> None:
     print(f"| images | samples, epochs, batch | hidden | weights | {' | '.join(names)} |")
     print(f"|---|---|---|---|{'---|' * len(names)}")
     for name in options.datasets:
-        data = hold_out(load_dataset(name), HELD_OUT)
+        data = hold_out(load_dataset(name), options.held_out)
         for length, hidden, weights in product(options.lengths, options.hidden, options.weights):
             num_samples, num_epochs, batch_size = length
             shared = {"hidden": hidden, "weights": weights, "rule": options.rule}

@@ -89,7 +89,9 @@ class Schedules:
         rate = above_zero("rate", rate)
         if rate > 1.0:
             raise ValueError(f"rate must be in (0, 1], got {rate}")
-        pair = counts if isinstance(counts, Sequence) else (counts, counts)
+        pair = counts if isinstance(counts, (tuple, list)) else (counts, counts)
+        if len(pair) != 2:
+            raise ValueError(f"counts must be one number or two, at first and at last, got {counts!r}")
         start, end = (above_zero("counts", own) for own in pair)
         falling = optax.schedules.cosine_decay_schedule(rate, num_steps)
         rising = optax.schedules.exponential_decay(start * num_batches, num_steps, end / start)

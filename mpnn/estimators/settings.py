@@ -172,11 +172,12 @@ def _falling_step(num_epochs: int, num_steps: int, num_layers: int) -> dict[str,
     """Numbers in units of the training's length: how often it forgets all, and how often it averages.
 
     Chosen on held-out training images of MNIST and Fashion-MNIST, 500 to 50,000 samples, 10 to 20 epochs
-    (docs/experiments/full_data.md).
+    (docs/choosing.md, docs/experiments/full_data.md).
     """
-    memories, averages, counts = (10.0, 50.0, 100.0) if num_layers > 1 else (10.0, 10.0, 5.0)
-    if num_layers == 1:  # a single layer of few epochs would take too large a step
-        counts = min(counts, num_epochs / 4)
+    if num_layers > 1:
+        memories, averages, counts = 10.0, 50.0, 100.0
+    else:  # fewer counts for few epochs, which would take too large a step
+        memories, averages, counts = 10.0, 10.0, min(5.0, num_epochs / 4)
     return {
         "rate": min(1.0, memories / num_steps),
         "damping": 1.0 - min(FASTEST_AVERAGE, averages / num_steps),

@@ -165,6 +165,7 @@ def test_real_weights_need_a_prior_with_a_width(two_blobs):
     ("parameters", "sentence"),
     [
         ({"rate": 0.1, "counts": 0.0}, "counts must be above 0 and finite, got 0.0"),
+        ({"rate": 0.1, "counts": (1.0, 2.0, 3.0)}, "counts must be one number or two, at first and at last"),
         ({"rate": 0.1, "rho": 1.0}, "rate says how much of the prior is kept, and so does rho"),
         ({"rate": 0.1, "rule": "max_sum", "weights": "binary"}, "rate needs a rule that passes means"),
         ({"batch_size": 4, "rho": 1.0, "counts": 2.0}, "counts belongs to training that forgets"),
