@@ -12,6 +12,7 @@ identity channel, the ReLU and the margin are derived from their definitions.
 """
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import jax
@@ -41,7 +42,6 @@ def _sign_derivatives(field: Array, omega: Array, variance: Array) -> Derivative
 
     ``Gamma = g (omega / V + g)`` and ``g'' = -g / V + (omega / V + 2 g) Gamma``.
     """
-    # as in Sign.activation, so that the compiler evaluates one tail for both
     sharpness = jax.lax.rsqrt(variance)
     scaled = omega * sharpness
     gradient = numerics.sign_gradient(field, scaled) * sharpness
@@ -67,8 +67,8 @@ class Sign:
         """Mean and variance of the unit; ``field`` None means that nothing has come from above."""
         scaled = omega * jax.lax.rsqrt(variance)
         if field is None:
-            below = numerics.outer_tail(scaled)
-            return Moments(jnp.sign(scaled) * (1.0 - 2.0 * below), 4.0 * below * (1.0 - below))
+            mean = jax.lax.erf(scaled * math.sqrt(0.5))
+            return Moments(mean, (1.0 - mean) * (1.0 + mean))
         total = field + numerics.atanh_erf(scaled)
         return Moments(jnp.tanh(total), numerics.sech_squared(total))
 

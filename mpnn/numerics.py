@@ -17,7 +17,6 @@ __all__ = [
     "log_ndtr",
     "log_sign_partition",
     "ndtr",
-    "outer_tail",
     "scaled_tail",
     "sech_squared",
     "sign_gradient",
@@ -67,14 +66,9 @@ def _half_square(x: Array) -> Array:
     return 0.5 * x * x
 
 
-def outer_tail(x: Array) -> Array:
-    """Return ``Phi(-|x|)``, in (0, 1/2]."""
-    return jnp.exp(-_half_square(x)) * scaled_tail(x)
-
-
 def ndtr(x: Array) -> Array:
     """Return ``Phi(x)``, accurate in the lower tail too."""
-    tail = outer_tail(x)
+    tail = jnp.exp(-_half_square(x)) * scaled_tail(x)
     return jnp.where(x < 0, tail, 1.0 - tail)
 
 

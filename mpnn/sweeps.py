@@ -72,7 +72,8 @@ def layer_view(spec: NetworkSpec, state: LayerState, hyper: Hyper) -> Layer:
         return masked_moments(spec.family, Natural(field, precision), hyper.sparsity, mask)
 
     field, precision = state.posterior
-    return Layer(*damped_moments(state), field, precision, moments, hyper.damping)
+    signs = spec.family.levels == (-1, 1) and state.mask is None
+    return Layer(*damped_moments(state), field, precision, moments, hyper.damping, signs)
 
 
 def _with_constant(moments: Moments, second_moment: Array | None) -> Inputs:

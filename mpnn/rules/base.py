@@ -51,6 +51,7 @@ class Layer(NamedTuple):
 
     ``mean`` and ``variance`` are the damped magnetizations; ``field`` and ``precision`` the undamped
     natural parameters, ``moments`` what turns them into moments (masked weights give 0 and 0).
+    ``signs``: every weight squares to one, that is, all are -1 or +1 and none is missing.
     """
 
     mean: Array
@@ -59,6 +60,7 @@ class Layer(NamedTuple):
     precision: Array | None
     moments: Callable[[Array, Array | None], Moments]
     damping: ArrayLike
+    signs: bool = False
 
 
 class Preactivation(NamedTuple):
@@ -124,9 +126,13 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
     """Mean ``m x`` and variance ``sigma <x^2> + m^2 Delta`` of a sum of independent products.
 
     The variance ``sigma x^2 + m^2 Delta + sigma Delta`` of the literature, regrouped: where every input
-    squares to one, the first term is a sum over the inputs and costs no matrix product.
+    squares to one, the first term is a sum over the inputs and costs no matrix product. Where every weight
+    does, too, so does every product, and ``N - m^2 x^2`` is left.
     """
     mean = Dense.contract(layer.mean, inputs.mean)
+    if inputs.second_moment is None and isinstance(layer, Layer) and layer.signs:
+        certain = Dense.contract(jnp.square(layer.mean), jnp.square(inputs.mean))
+        return Preactivation(mean, jnp.maximum(layer.mean.shape[0] - certain, 0.0) + VARIANCE_FLOOR)
     if inputs.second_moment is None:
         variance = jnp.broadcast_to(jnp.sum(layer.variance, axis=0), mean.shape)
     else:
