@@ -28,11 +28,13 @@ def gather_rows(config_path: Path, output: Path, sources: Sequence[Path]) -> int
         starts = read_json(output / "environments.json", default=[])
         for source in sources:
             rows, environments = _read_source(source)
-            for row in rows:
-                if row["key"] in asked - results.keys and not row["error"]:
-                    _copy_arrays(source, output, row["key"])
-                    results.append(row | {"run": len(starts) + row.get("run", 0)})
-            starts += environments
+            taken = [row for row in rows if row["key"] in asked - results.keys and not row["error"]]
+            used = sorted({row.get("run", 0) for row in taken})
+            place = {start: len(starts) + number for number, start in enumerate(used)}
+            for row in taken:
+                _copy_arrays(source, output, row["key"])
+                results.append(row | {"run": place[row.get("run", 0)]})
+            starts += [environments[start] for start in used]
         write_json(output / "config.json", to_jsonable(config))
         write_json(output / "environments.json", starts)
         return len(results.rows) - before

@@ -4,7 +4,8 @@
     python -m experiments.rounding_loss configs/counting_once_fashion.toml
 
 Test errors of the Bayesian prediction, means over seeds, with one layer's weights rounded and the others as
-believed; "unsure": the first layer's means as they are, with no variance.
+believed; "unsure": the first layer's means as they are, with no variance. Then the errors of the discrete
+network, every layer by its mode, and the first layer with error feedback (mpnn.rounding).
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import jax
 import jax.numpy as jnp
 import tyro
 from jax import Array
+from rich.console import Console
+from rich.table import Table
 
 from experiments.full_data import Config, jobs_of
 from experiments.networks import hold_out, initial_states, samples_of, schedules_of, spec_of
@@ -27,6 +30,7 @@ from mpnn.compare.results import row_key
 from mpnn.data import load_dataset
 from mpnn.fields import Hyper, damped_moments
 from mpnn.network import State
+from mpnn.rounding import round_first_layer
 from mpnn.spec import NetworkSpec
 from mpnn.weights import Moments
 
@@ -41,8 +45,14 @@ class Options:
 
 
 @partial(jax.jit, static_argnames="spec")
-def errors(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array) -> dict[str, Array]:
-    """Percent wrong ``[P]``, by what is rounded."""
+def errors(
+    spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array, seen: Array
+) -> dict[str, Array]:
+    """Percent wrong ``[P]``, by what is rounded; ``seen``: the training inputs."""
+
+    def discrete(weights: list[Array]) -> Array:
+        outputs = prediction.discrete_outputs(spec, weights, inputs)
+        return 100.0 * jnp.mean(prediction.winner(outputs) != labels)
 
     def wrong(layers: list[Moments]) -> Array:
         outputs = prediction.moment_outputs(spec, layers, inputs, hyper.noise)
@@ -58,13 +68,16 @@ def errors(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels:
         for layer in range(spec.num_layers):
             mixed = [*believed[:layer], rounded[layer], *believed[layer + 1 :]]
             found[f"layer {layer + 1}"] = wrong(mixed)
+        found["discrete, mode"] = discrete(prediction.decode(spec, state, hyper))
+        first = round_first_layer(spec, state.layers[0], hyper, seen)
+        found["discrete, feedback"] = discrete([first, *prediction.decode(spec, state, hyper)[1:]])
         return found
 
     return jax.lax.map(one, state)
 
 
 def main(options: Options) -> None:
-    """Print a line a model."""
+    """Print a table a model."""
     config = read_config(options.config, Config)
     folder = (options.output or Path("runs") / options.config.stem) / "checkpoints"
     data = load_dataset(config.dataset)
@@ -77,9 +90,13 @@ def main(options: Options) -> None:
         hyper = schedules.at_sweep(0, spec.num_layers)
         like = initial_states(model, spec, hyper, jax.vmap(jax.random.key)(jnp.asarray(config.seeds)))
         state = restore_state(folder / row_key(to_jsonable(job)), spec, like=like).state
-        found = errors(spec, state, hyper, *samples.test)
-        means = ", ".join(f"{name} {float(jnp.mean(share)):.2f}" for name, share in found.items())
-        print(f"{model.name}: rounded {means}", flush=True)
+        found = errors(spec, state, hyper, *samples.test, inputs)
+        table = Table("rounded", "error, %", "of each seed", title=model.name)
+        for name, share in found.items():
+            own = ", ".join(f"{each:.2f}" for each in share)
+            spread = f" ± {jnp.std(share, ddof=1):.2f}" if len(share) > 1 else ""
+            table.add_row(name, f"{jnp.mean(share):.2f}{spread}", own)
+        Console().print(table)
 
 
 if __name__ == "__main__":

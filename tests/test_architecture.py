@@ -12,7 +12,7 @@ import mpnn
 PACKAGE = Path(mpnn.__file__).parent
 # A module may import those on lower levels, and its own neighbours inside a subpackage.
 LEVELS = [
-    {"numerics", "rounding", "checks", "inputs", "augmentation", "meshes"},
+    {"numerics", "checks", "inputs", "augmentation", "meshes"},
     {"weights", "bilinear"},
     {"channels"},
     {"rules", "fields"},
@@ -20,7 +20,7 @@ LEVELS = [
     {"network"},
     {"sweeps"},
     {"small_networks"},
-    {"prediction", "published"},
+    {"prediction", "published", "rounding"},
     {"checkpoints"},
     {"training"},
     {"diagnostics", "annealing"},

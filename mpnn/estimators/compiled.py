@@ -12,7 +12,7 @@ from mpnn import meshes, network, prediction, training
 from mpnn.estimators.settings import Settings
 from mpnn.fields import Hyper, damped_moments
 from mpnn.network import Batch, State
-from mpnn.rounding import round_with_feedback
+from mpnn.rounding import round_first_layer
 from mpnn.rules.base import Preactivation
 from mpnn.spec import NetworkSpec
 from mpnn.sweeps import Info
@@ -90,7 +90,7 @@ def train(
     """Train one network: its beliefs, their numbers, its discrete weights and its history, all NumPy."""
     state, history = fit(key, settings, data)
     hyper = last_numbers(settings, history)
-    weights = decode(settings.spec, settings.rounding, state, hyper, data)
+    weights = decode(settings.spec, settings.rounding, state, hyper, data.inputs)
     return *meshes.to_host((state, hyper, weights)), join_history(history)
 
 
@@ -122,22 +122,31 @@ def fit_many(
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
-def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, data: Batch) -> list[Array]:
-    """The discrete weights; ``data`` is what rounding with feedback looks at."""
-    if rounding == "mode":
-        return prediction.decode(spec, state, hyper)
-    layer, inputs = state.layers[0], data.inputs
-    if spec.bias:
-        inputs = jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
-    levels = spec.family.levels or ()
-    rounded = round_with_feedback(layer.mean, inputs, hyper.sparsity[0], levels[-1])
-    return [rounded if layer.mask is None else rounded * layer.mask.astype(rounded.dtype)]
+def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
+    """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at."""
+    weights = prediction.decode(spec, state, hyper)
+    if rounding == "feedback":
+        weights[0] = round_first_layer(spec, state.layers[0], hyper, inputs)
+    return weights
 
 
-@partial(jax.jit, static_argnames="spec")
-def decode_many(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
-    """Most probable weights of P networks."""
-    return jax.vmap(lambda own: prediction.decode(spec, own, hyper))(state)
+@partial(jax.jit, static_argnames=("spec", "rounding"))
+def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
+    """As :func:`decode` for P networks on the same inputs; every leaf has a leading axis P."""
+    weights = jax.vmap(lambda own: prediction.decode(spec, own, hyper))(state)
+    if rounding == "feedback":
+        # units are rounded one by one, those of several networks like those of one
+        first = state.layers[0]._replace(mean=_beside(state.layers[0].mean), mask=None)
+        units = round_first_layer(spec, first, hyper, inputs)
+        weights[0] = jnp.moveaxis(units.reshape(len(units), len(weights[0]), -1), 1, 0)
+        if state.layers[0].mask is not None:
+            weights[0] = weights[0] * state.layers[0].mask.astype(weights[0].dtype)
+    return weights
+
+
+def _beside(layers: Array) -> Array:
+    """``[P, N, K]`` to ``[N, P K]``."""
+    return jnp.moveaxis(layers, 0, 1).reshape(layers.shape[1], -1)
 
 
 def _decide(

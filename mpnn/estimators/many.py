@@ -76,7 +76,7 @@ def _fit_one_layer(
     data = Batch(inputs, jnp.asarray(labels))
     state, history = compiled.fit(key, together, data)
     hyper = compiled.last_numbers(together, history)
-    weights = compiled.decode(spec, settings.rounding, state, hyper, data)
+    weights = compiled.decode(spec, settings.rounding, state, hyper, inputs)
     state, hyper, weights = meshes.to_host((state, hyper, weights))
     joined = compiled.join_history(history)
     columns = [slice(column, column + 1) for column in range(num_problems)]
@@ -112,7 +112,7 @@ def _fit_side_by_side(
         return small.train_many(keys, settings, data, problems_at_once)
     state, history = compiled.fit_many(keys, settings, data, problems_at_once)
     hyper = compiled.last_numbers(settings, history)
-    weights = compiled.decode_many(settings.spec, state, hyper)
+    weights = compiled.decode_many(settings.spec, settings.rounding, state, hyper, inputs)
     state, hyper, weights, history = meshes.to_host((state, hyper, weights, history))
     fitted = []
     for index in range(len(rows_of)):

@@ -61,8 +61,8 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         and initial_field. ``"gaussian"``: messages as in wide layers. ``"auto"``: exact where possible.
     input_scaling : ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"centred"``, ``"features"``,
         None or ``"auto"``, which chooses; see :func:`mpnn.inputs.fit_transform_of`.
-    rounding : to discrete weights: ``"mode"`` (most probable levels) or ``"feedback"`` (single layer: each
-        weight repairs what earlier ones lost).
+    rounding : to discrete weights: ``"mode"`` (most probable levels) or ``"feedback"`` (the first layer one
+        weight at a time, each repairing on the training inputs what earlier ones lost; then the mode).
     num_samples : networks drawn by ``prediction="sample"``, >= 1.
     random_state : int, RandomState or None.
 

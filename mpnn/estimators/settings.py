@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mpnn.checks import at_least_zero, whole
 from mpnn.estimators import small
+from mpnn.rounding import can_round
 from mpnn.schedules import Schedule, Schedules
 from mpnn.small_networks import Annealing
 from mpnn.spec import NetworkSpec
@@ -31,7 +32,6 @@ FULL_BATCH: dict[str, Any] = {
     "sparsity": 1.5,
     "initial_field": 0.0,
     "input_scaling": "auto",
-    "rounding": "feedback",
     "noise": 0.2,
 }
 # Many samples in mini-batches that forget, with a step that falls to 0: numbers below.
@@ -42,7 +42,6 @@ MINI_BATCH: dict[str, Any] = {
     "sparsity": 0.0,
     "initial_field": 1.0,
     "input_scaling": "auto",
-    "rounding": "mode",
     "noise": 0.0,
 }
 # The same where the posterior becomes the prior (Lucibello et al. 2022, appendix B.4); rho: below.
@@ -163,9 +162,16 @@ def _defaults(parameters: dict[str, Any], num_layers: int, full_batch: bool, for
     if "rho" not in defaults:
         # an output layer that forgets stays unpolarized and lets the layers below keep learning
         defaults["rho"] = (1.0001,) * (num_layers - 1) + (0.9,) if num_layers > 1 else 1.0
-    if num_layers > 1 or 0 not in (weight_family(parameters["weights"]).levels or ()):
-        defaults["rounding"] = "mode"
+    defaults["rounding"] = _best_rounding(parameters, full_batch)
     return defaults
+
+
+def _best_rounding(parameters: dict[str, Any], full_batch: bool) -> str:
+    """Feedback with few samples, and for signs, which cannot be 0; zero temperature decides by itself."""
+    levels = weight_family(parameters["weights"]).levels or ()
+    if parameters["rule"] == "max_sum" or not can_round(levels):
+        return "mode"
+    return "feedback" if full_batch or 0 not in levels else "mode"
 
 
 def _falling_step(num_epochs: int, num_steps: int, num_layers: int) -> dict[str, float]:
@@ -221,8 +227,8 @@ def _rule(rule: str, cavity: str) -> str:
 def _rounding(rounding: str, spec: NetworkSpec) -> str:
     if rounding not in ROUNDINGS:
         raise ValueError(f"rounding must be one of {ROUNDINGS}, got {rounding!r}")
-    if rounding == "feedback" and (spec.num_layers > 1 or 0 not in (spec.family.levels or ())):
-        raise ValueError("rounding='feedback' needs a single layer of weights with a level 0, use 'mode'")
+    if rounding == "feedback" and not can_round(spec.family.levels or ()):
+        raise ValueError("rounding='feedback' needs weights that are signs or whole numbers, use 'mode'")
     return rounding
 
 
