@@ -32,7 +32,7 @@ def test_scikit_learn_checks(estimator, check):
         PairwiseVoteClassifier(),
         MessagePassingClassifier(hidden=(31,), weights=3, rule="amp", batch_size=8, num_epochs=5),
         MessagePassingClassifier(hidden=(31,), bias=True, batch_size=8, num_epochs=5),
-        MessagePassingClassifier(hidden=(4, 4), prediction="bayes"),
+        MessagePassingClassifier(hidden=(4, 4), bias=True, prediction="bayes"),
         PairwiseVoteClassifier(MessagePassingClassifier(hidden=(4,)), ties="head_to_head"),
         PairwiseVoteClassifier(vote="soft", pairs_per_batch=2),
     ]
