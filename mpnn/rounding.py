@@ -131,7 +131,7 @@ def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tup
     def unfinished(carry: tuple[Array, Array, Array]) -> Array:
         return (carry[0] < len(densities)) & jnp.any(carry[2] < enough)
 
-    start = (jnp.zeros((), int), jnp.zeros_like(mean), jnp.full(mean.shape[1], -1.0, mean.dtype))
+    start = (jnp.zeros((), int), jnp.zeros_like(mean), jnp.full(mean.shape[1], -2.0, mean.dtype))
     _, weights, _ = jax.lax.while_loop(unfinished, try_denser, start)
     return weights.astype(jnp.int8)
 
