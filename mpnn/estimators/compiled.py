@@ -132,21 +132,8 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
 def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
-    """As :func:`decode` for P networks on the same inputs; every leaf has a leading axis P."""
-    weights = jax.vmap(lambda own: prediction.decode(spec, own, hyper))(state)
-    if rounding == "feedback":
-        # units are rounded one by one, those of several networks like those of one
-        first = state.layers[0]._replace(mean=_beside(state.layers[0].mean), mask=None)
-        units = round_first_layer(spec, first, hyper, inputs)
-        weights[0] = jnp.moveaxis(units.reshape(len(units), len(weights[0]), -1), 1, 0)
-        if state.layers[0].mask is not None:
-            weights[0] = weights[0] * state.layers[0].mask.astype(weights[0].dtype)
-    return weights
-
-
-def _beside(layers: Array) -> Array:
-    """``[P, N, K]`` to ``[N, P K]``."""
-    return jnp.moveaxis(layers, 0, 1).reshape(layers.shape[1], -1)
+    """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P."""
+    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs))(state)
 
 
 def _decide(
