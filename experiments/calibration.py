@@ -52,7 +52,8 @@ class Config:
     """Models and classifiers on two data sets, each what the networks of the other have never seen.
 
     held_out: training samples, the last ones, that choose the temperature. num_epochs and batch_size are the
-    models'; classifiers have their own among their parameters.
+    models'; classifiers have their own among their parameters. input_scaling: see
+    mpnn.inputs.fit_transform_of.
     """
 
     datasets: list[str]
@@ -63,6 +64,7 @@ class Config:
     models: list[Model] = field(metadata={"item": Model})
     classifiers: list[Classifier] = field(metadata={"item": Classifier})
     batch_size: int = 128
+    input_scaling: str = "standard"
 
 
 def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,11 +72,11 @@ def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any])
     own = data[job["dataset"]]
     (other,) = (each for name, each in data.items() if name != job["dataset"])
     half = hold_out(own, config.held_out)
-    standard = fit_transform_of(_flat(half.x_train), "standard")
+    scaled = fit_transform_of(_flat(half.x_train), config.input_scaling)
     places = {"held_out": half.x_test, "test": own.x_test, "other": other.x_test}
-    inputs = {place: jnp.asarray(standard(_flat(images))) for place, images in places.items()}
+    inputs = {place: jnp.asarray(scaled(_flat(images))) for place, images in places.items()}
     labels = {"held_out": half.y_test, "test": own.y_test}
-    train = jnp.asarray(standard(_flat(half.x_train))), jnp.asarray(half.y_train)
+    train = jnp.asarray(scaled(_flat(half.x_train))), jnp.asarray(half.y_train)
     shares = probabilities(config, method_of(job), *train, inputs)
     ensemble = {place: each.mean(axis=0) for place, each in shares.items()}
     num_networks = len(shares["test"])
@@ -163,7 +165,11 @@ def reliability(shares: NDArray, classes: NDArray) -> list[list[float]]:
 
 def run(config: Config, output: Path, command: str) -> None:
     """Train and score what has no row yet; print a table and draw reliability."""
-    settings = {"datasets": config.datasets, "held_out": config.held_out}
+    settings = {
+        "datasets": config.datasets,
+        "held_out": config.held_out,
+        "input_scaling": config.input_scaling,
+    }
     of_models = {
         "seeds": config.model_seeds,
         "num_epochs": config.num_epochs,

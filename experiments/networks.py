@@ -29,8 +29,8 @@ class Model:
 
     numbers: of mpnn.schedules.Schedules, each one value or one a layer, or a table of two such, `start` and
     `end`, with half a cosine between them. rate: None, or the first step of a network with an anchor
-    (Schedules.falling_step); rho and evidence are then not given. counts: how often each sample counts in
-    all, or at first and at last.
+    (Schedules.falling_step); rho and evidence are then not given, and output_batches may be. counts: how
+    often each sample counts in all, or at first and at last.
     """
 
     name: str

@@ -73,16 +73,19 @@ class Schedules:
         num_batches: float,
         num_steps: int,
         num_layers: int,
+        output_batches: float = 1.0,
         **others: Schedule,
     ) -> "Schedules":
         """Numbers of :meth:`counting_once` whose step falls from ``rate`` to 0, by half a cosine.
 
-        The output layer of several holds the evidence of the batches that damping averages over, lest it be
+        The output layer of several holds the evidence of few batches, which damping averages, lest it be
         certain before the hidden layers have settled.
 
         rate: the first step, in (0, 1].
         counts: how often each sample counts, > 0; of a pair, at first and at last, geometric in between.
         num_batches: in an epoch, each seen by one step. num_steps: of the whole training.
+        output_batches: batches of evidence that the output layer of several holds, > 0; more of them make
+        surer probabilities.
         """
         import optax  # takes half a second, which those who need no schedule are spared
 
@@ -95,15 +98,16 @@ class Schedules:
         start, end = (above_zero("counts", own) for own in pair)
         falling = optax.schedules.cosine_decay_schedule(rate, num_steps)
         rising = optax.schedules.exponential_decay(start * num_batches, num_steps, end / start)
+        held = above_zero("output_batches", output_batches)
         num_above = int(num_layers > 1)
         num_below = num_layers - num_above
 
-        def layers(below: Array) -> Array:
-            return jnp.asarray([below] * num_below + [1.0] * num_above)
+        def layers(below: Array, above: float) -> Array:
+            return jnp.asarray([below] * num_below + [above] * num_above)
 
         return cls(
-            rho=lambda count: 1.0 - layers(falling(count)),
-            evidence=lambda count: layers(rising(count) * falling(count)),
+            rho=lambda count: 1.0 - layers(falling(count), 1.0),
+            evidence=lambda count: layers(rising(count) * falling(count), held),
             **others,
         )
 

@@ -306,6 +306,10 @@ def test_a_falling_step_ends_at_nothing_and_the_output_layer_holds_one_batch():
     alone = Schedules.falling_step(0.2, (1.0, 9.0), num_batches=5.0, num_steps=10, num_layers=1)
     np.testing.assert_allclose(alone.at_sweep(0, 1).evidence, [1.0], rtol=1e-6)
     np.testing.assert_allclose(alone.at_sweep(5, 1).evidence, [1.5], rtol=1e-6)  # three counts, half the step
+    surer = Schedules.falling_step(0.2, 3.0, 5.0, 10, num_layers=2, output_batches=4.0)
+    np.testing.assert_allclose(surer.at_sweep(5, 2).evidence, [1.5, 4.0], rtol=1e-6)
+    with pytest.raises(ValueError, match="output_batches must be above 0"):
+        Schedules.falling_step(0.2, 3.0, 5.0, 10, num_layers=2, output_batches=0.0)
 
 
 @pytest.mark.parametrize(
