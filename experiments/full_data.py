@@ -9,7 +9,7 @@ docs/howto/devices.md.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from hashlib import sha256
@@ -27,6 +27,8 @@ from experiments.devices import Devices
 from experiments.networks import (
     ODD_OR_EVEN,
     Model,
+    Samples,
+    Trained,
     errors_of,
     hold_out,
     initial_states,
@@ -40,7 +42,7 @@ from experiments.runs import follow_jobs, read_config, run_jobs
 from mpnn import meshes, prediction
 from mpnn.augmentation import Augment, ImageAugmentation
 from mpnn.checkpoints import restore_state, save_state
-from mpnn.compare.config import ConfigError
+from mpnn.compare.config import ConfigError, to_jsonable
 from mpnn.compare.results import row_key
 from mpnn.data import Dataset, load_dataset
 from mpnn.fields import Hyper
@@ -149,6 +151,22 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
         # the same on every mesh that trains the same networks
         "weights_sha256": sha256(b"".join(layer.tobytes() for layer in weights)).hexdigest(),
     }
+
+
+def trained_models(config: Config, output: Path) -> Iterator[tuple[Model, Trained, Samples]]:
+    """The models of a finished run, from its checkpoints."""
+    data = load_dataset(config.dataset)
+    data = hold_out(data, config.held_out) if config.held_out else data
+    samples = samples_of(data, config.task, config.input_scaling)
+    inputs, labels = samples.train
+    keys = jax.vmap(jax.random.key)(jnp.asarray(config.seeds))
+    for model, job in zip(config.models, jobs_of(config), strict=True):
+        spec = spec_of(model, inputs.shape[1], samples.num_outputs)
+        schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
+        hyper = schedules.at_sweep(0, spec.num_layers)
+        folder = output / "checkpoints" / row_key(to_jsonable(job))
+        state = restore_state(folder, spec, like=initial_states(model, spec, hyper, keys)).state
+        yield model, Trained(spec, state, hyper), samples
 
 
 def _discrete_weights(spec: NetworkSpec, state: State, hyper: Hyper) -> list[np.ndarray]:

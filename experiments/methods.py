@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import mpnn.gradient
 from experiments.networks import (
     Model,
+    Trained,
     initial_states,
     schedules_of,
     side_by_side,
@@ -34,17 +35,6 @@ class Classifier:
     name: str
     classifier: str
     params: dict[str, Any] = field(default_factory=dict)
-
-
-class Trained(NamedTuple):
-    """Networks trained by message passing; every leaf of the state has a leading axis of networks.
-
-    hyper: the numbers of the last sweep.
-    """
-
-    spec: NetworkSpec
-    state: State
-    hyper: Hyper
 
 
 def train_networks(

@@ -117,6 +117,17 @@ def samples_of(data: Dataset, task: str, input_scaling: str | None = "standard")
     return Samples(train, test, num_outputs, scaled)
 
 
+class Trained(NamedTuple):
+    """Networks trained by message passing; every leaf of the state has a leading axis of networks.
+
+    hyper: the numbers of the last sweep.
+    """
+
+    spec: NetworkSpec
+    state: State
+    hyper: Hyper
+
+
 def initial_states(model: Model, spec: NetworkSpec, hyper: Hyper, keys: Array) -> State:
     """One network a key ``[P]``."""
     return jax.jit(jax.vmap(lambda key: network.init(key, spec, hyper, model.initial_field)))(keys)

@@ -8,6 +8,7 @@ believed; "unsure": the first layer's means as they are, with no variance. Then 
 network, every layer by its mode, and the first layer with error feedback (mpnn.rounding).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +21,9 @@ from jax import Array
 from rich.console import Console
 from rich.table import Table
 
-from experiments.full_data import Config, jobs_of
-from experiments.networks import hold_out, initial_states, samples_of, schedules_of, spec_of
+from experiments.full_data import Config, trained_models
 from experiments.runs import read_config
 from mpnn import prediction
-from mpnn.checkpoints import restore_state
-from mpnn.compare.config import to_jsonable
-from mpnn.compare.results import row_key
-from mpnn.data import load_dataset
 from mpnn.fields import Hyper, damped_moments
 from mpnn.network import State
 from mpnn.rounding import round_first_layer
@@ -42,6 +38,21 @@ class Options:
     config: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="CONFIG")]
     output: Path | None = None
     """The folder of the run; None: runs/NAME OF THE CONFIG."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.output or Path("runs") / self.config.stem
+
+
+def table_of(what: str, title: str, found: Mapping[str, Array]) -> Table:
+    """Means over seeds, deviations, and the percentages ``[P]`` themselves, a line each."""
+    table = Table(what, "error, %", "of each seed", title=title)
+    for name, share in found.items():
+        own = ", ".join(f"{each:.2f}" for each in share)
+        spread = f" ± {jnp.std(share, ddof=1):.2f}" if len(share) > 1 else ""
+        table.add_row(name, f"{jnp.mean(share):.2f}{spread}", own)
+    return table
 
 
 @partial(jax.jit, static_argnames="spec")
@@ -78,25 +89,9 @@ def errors(
 
 def main(options: Options) -> None:
     """Print a table a model."""
-    config = read_config(options.config, Config)
-    folder = (options.output or Path("runs") / options.config.stem) / "checkpoints"
-    data = load_dataset(config.dataset)
-    data = hold_out(data, config.held_out) if config.held_out else data
-    samples = samples_of(data, config.task, config.input_scaling)
-    inputs, labels = samples.train
-    for model, job in zip(config.models, jobs_of(config), strict=True):
-        spec = spec_of(model, inputs.shape[1], samples.num_outputs)
-        schedules = schedules_of(model, config.num_epochs, len(labels), config.batch_size)
-        hyper = schedules.at_sweep(0, spec.num_layers)
-        like = initial_states(model, spec, hyper, jax.vmap(jax.random.key)(jnp.asarray(config.seeds)))
-        state = restore_state(folder / row_key(to_jsonable(job)), spec, like=like).state
-        found = errors(spec, state, hyper, *samples.test, inputs)
-        table = Table("rounded", "error, %", "of each seed", title=model.name)
-        for name, share in found.items():
-            own = ", ".join(f"{each:.2f}" for each in share)
-            spread = f" ± {jnp.std(share, ddof=1):.2f}" if len(share) > 1 else ""
-            table.add_row(name, f"{jnp.mean(share):.2f}{spread}", own)
-        Console().print(table)
+    for model, trained, samples in trained_models(read_config(options.config, Config), options.folder):
+        found = errors(*trained, *samples.test, samples.train[0])
+        Console().print(table_of("rounded", model.name, found))
 
 
 if __name__ == "__main__":

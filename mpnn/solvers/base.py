@@ -74,10 +74,11 @@ class SolverClassifier(ClassifierMixin, BaseEstimator):
     def _outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """Pre-activations of the last layer, [n, K]."""
         check_is_fitted(self)
-        inputs = self.input_transform_(validate_data(self, X, reset=False))
-        layers = tuple(layer.astype(np.int64) for layer in self.weights_)
+        transform = self.input_transform_
+        inputs = transform.of_live(validate_data(self, X, reset=False))
+        first, *above = (layer.astype(np.int64) for layer in self.weights_)
         biases = None if self.biases_ is None else tuple(bias.astype(np.int64) for bias in self.biases_)
-        return forward(inputs, Weights(layers, biases, self.input_transform_.unit))[-1]
+        return forward(inputs, Weights((first[transform.live], *above), biases, transform.unit))[-1]
 
 
 class BinaryNetworkMixin:

@@ -29,7 +29,16 @@ class IntegerInputs(NamedTuple):
 
     def __call__(self, inputs: NDArray) -> NDArray[np.int64]:
         """Transform [n, features]."""
-        return np.round((inputs.astype(float) - self.offset) * self.scale).astype(np.int64) * self.live
+        values = inputs.astype(float)  # a copy, so that one array serves every step
+        values -= self.offset
+        values *= self.scale
+        return np.round(values, out=values).astype(np.int64) * self.live
+
+    def of_live(self, inputs: NDArray) -> NDArray[np.int64]:
+        """Transform [n, features] to its live inputs alone, [n, live]."""
+        live = self.live
+        offset, scale = (each[live] if each.ndim else each for each in (self.offset, self.scale))
+        return IntegerInputs(offset, scale, live[live], self.unit)(inputs[:, live])
 
 
 def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: bool = True) -> IntegerInputs:
