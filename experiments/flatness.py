@@ -7,7 +7,7 @@ their int8 weights alone.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Config:
     tasks: "classes", or "odd_even" for odd labels against even ones. num_epochs and batch_size are the
     models'; classifiers have their own among their parameters. flips: probabilities that a weight changes its
     sign; num_draws: of the weights that do, for each. num_measured: training samples, the first ones, whose
-    error is the training error.
+    error is the training error. input_scaling: see mpnn.inputs.fit_transform_of.
     """
 
     dataset: str
@@ -56,12 +56,13 @@ class Config:
     batch_size: int = 128
     num_draws: int = 10
     num_measured: int = 20_000
+    input_scaling: str = "standard"
 
 
 def measure(config: Config, data: Dataset, job: Mapping[str, Any]) -> dict[str, Any]:
     """Errors in percent ``[seed]``, and the points of training error that flips add ``[seed][flip]``."""
     method = method_of(job)
-    (inputs, labels), test, num_outputs, _ = samples_of(data, job["task"])
+    (inputs, labels), test, num_outputs, _ = samples_of(data, job["task"], config.input_scaling)
     if isinstance(method, Model):
         trained = train_networks(
             method, inputs, labels, num_outputs, config.seeds, config.num_epochs, config.batch_size
@@ -92,10 +93,8 @@ def error_of(spec: NetworkSpec, weights: list[Array], inputs: Array, labels: Arr
 
 def run(config: Config, output: Path, command: str) -> None:
     """Train and measure what has no row yet; print a table and draw the curves."""
-    settings = {
-        name: getattr(config, name)
-        for name in ("dataset", "seeds", "num_epochs", "batch_size", "flips", "num_draws", "num_measured")
-    }
+    names = {each.name for each in fields(config)} - {"tasks", "models", "classifiers"}
+    settings = {name: getattr(config, name) for name in sorted(names)}
     jobs = [
         {"task": task, "method": asdict(method), **settings}
         for task in config.tasks

@@ -8,7 +8,6 @@ written when it is done. The same command runs on any number of devices and proc
 docs/howto/devices.md.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
@@ -38,7 +37,7 @@ from experiments.networks import (
     side_by_side,
     spec_of,
 )
-from experiments.runs import follow_jobs, read_config, run_jobs
+from experiments.runs import follow_jobs, read_config, run_command, run_jobs
 from mpnn import meshes, prediction
 from mpnn.augmentation import Augment, ImageAugmentation
 from mpnn.checkpoints import restore_state, save_state
@@ -233,7 +232,4 @@ class _Watch:
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Options, description=__doc__))
-    except ConfigError as error:
-        sys.exit(str(error))
+    run_command(main, Options, __doc__)

@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
-import tyro
 from jax import Array
 from rich.console import Console
 
 from experiments import rounding_loss
 from experiments.full_data import Config, trained_models
 from experiments.networks import Model, Samples, Trained, errors_of, schedules_of, side_by_side, spec_of
-from experiments.runs import read_config
+from experiments.runs import read_config, run_command
 from mpnn import prediction
 from mpnn.network import State
 from mpnn.rounding import round_first_layer
@@ -51,7 +50,7 @@ def refit(
     state, _ = train_many(
         jax.random.key(0)[None],
         spec,
-        State(trained.state.layers[1:]),
+        State(jax.tree.map(jnp.copy, trained.state.layers[1:])),  # training gives its state away
         side_by_side(known, labels, 1),
         schedules,
         num_epochs=options.num_epochs,
@@ -98,4 +97,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    run_command(main, Options, __doc__)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.full_data import Config, trained_models
-from experiments.runs import read_config
+from experiments.runs import read_config, run_command
 from mpnn import prediction
 from mpnn.fields import Hyper, damped_moments
 from mpnn.network import State
@@ -95,4 +95,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options, description=__doc__))
+    run_command(main, Options, __doc__)

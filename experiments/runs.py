@@ -9,13 +9,15 @@ import argparse
 import dataclasses
 import json
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
-from mpnn.compare.config import ConfigError, to_jsonable, unknown_name
+import tyro
+
+from mpnn.compare.config import ConfigError, to_jsonable
+from mpnn.compare.config_files import check_keys, read_table
 from mpnn.compare.environment import describe_environment
 from mpnn.compare.results import lock_folder, open_results, read_json, row_key, write_json
 
@@ -26,17 +28,16 @@ UNSEEN = ("key", "run", "curve")
 
 def read_config(path: Path, kind: type[Config]) -> Config:
     """Read a TOML file into a dataclass; a list of tables may name its dataclass in the field's metadata."""
-    return _build(kind, tomllib.loads(path.read_text()), str(path))
+    return _build(kind, read_table(path), str(path))
 
 
 def _build(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    values = {}
-    for key, value in table.items():
-        if key not in fields:
-            raise ConfigError(unknown_name("key", key, fields, where))
-        item = fields[key].metadata.get("item")
-        values[key] = [_build(item, row, f"{where}: {key}") for row in value] if item else value
+    check_keys(kind, table, where)
+    items = {field.name: field.metadata.get("item") for field in dataclasses.fields(kind)}
+    values = {
+        key: [_build(items[key], row, f"{where}: {key}") for row in value] if items[key] else value
+        for key, value in table.items()
+    }
     return kind(**values)
 
 
@@ -49,6 +50,14 @@ def main(description: str, kind: type[Config], run: Callable[[Config, Path, str]
     output = given.output or Path("runs") / given.config.stem
     try:
         run(read_config(given.config, kind), output, f"{Path(sys.argv[0]).name} {given.config}")
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+def run_command(work: Callable[[Any], None], kind: type, description: str | None) -> None:
+    """Parse the options of a dataclass, with tyro, and work; what is wrong with a config is a line."""
+    try:
+        work(tyro.cli(kind, description=description))
     except ConfigError as error:
         sys.exit(str(error))
 

@@ -4,17 +4,19 @@ import json
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from helpers import TINY_COMPARISON
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run from there, not installed
+from experiments import full_data, refit_above, rounding_loss
 from experiments.benchmarks.profile import parts_of
 from experiments.continual import Config, run
 from experiments.gather_rows import gather_rows
 from experiments.networks import Model, schedules_of
-from experiments.runs import run_jobs
-from mpnn.compare import load_config, run_comparison
+from experiments.runs import read_config, run_jobs
+from mpnn.compare import ConfigError, load_config, run_comparison
 from mpnn.compare.results import read_rows
 
 
@@ -102,3 +104,42 @@ def test_counting_once_remembers_what_was_held_out(tmp_path):
     assert accuracies.shape == (2, 2)
     assert np.all(accuracies[1] > 50.0)
     assert np.all(accuracies[0] > 20.0)  # a tenth by chance
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot read the config"),
+        ("models = [", "not valid TOML"),
+        ('dataset = "digits"\nseeds = [0]\nnum_epochs = 1\nmodel = []', "model"),
+        ('dataset = "digits"\nnum_epochs = 1\nmodels = []', "the key 'seeds' is missing"),
+    ],
+)
+def test_a_wrong_config_is_a_sentence(tmp_path, text, message):
+    path = tmp_path / "wrong.toml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        read_config(path, full_data.Config)
+
+
+@pytest.mark.slow
+def test_rounding_is_measured_and_repaired_from_the_checkpoints_of_a_run(tmp_path, capsys):
+    config = tmp_path / "small.toml"
+    config.write_text(
+        'dataset = "digits"\nseeds = [0, 1]\nnum_epochs = 3\nbatch_size = 32\ninput_scaling = "root"\n'
+        '[[models]]\nname = "small"\nhidden = [21, 21]\nrule = "mean_field"\nrate = 0.05\ncounts = 100\n'
+        "numbers = { damping = 0.9, output_batches = 3.0 }\n"
+    )
+    run_folder = tmp_path / "run"
+    full_data.main(full_data.Options(config, run_folder))
+    capsys.readouterr()
+    rounding_loss.main(rounding_loss.Options(config, run_folder))
+    assert "discrete, feedback" in capsys.readouterr().out
+    options = refit_above.Options(config, run_folder, num_epochs=2, rate=0.05)
+    ((model, trained, samples),) = full_data.trained_models(read_config(config, full_data.Config), run_folder)
+    first = trained._replace(state=jax.tree.map(lambda leaf: leaf[:1], trained.state))
+    errors = refit_above.refit(options, read_config(config, full_data.Config), model, first, samples)
+    assert 0.0 < errors["discrete, layers above refitted"] < 40.0
+    again = refit_above.refit(options, read_config(config, full_data.Config), model, first, samples)
+    assert again == errors  # the run's own state is not given away

@@ -13,7 +13,7 @@ from typing import Any
 
 from mpnn.compare.config import CompareConfig, ConfigError, unknown_name
 
-__all__ = ["load_config", "override_params", "read_toml_value"]
+__all__ = ["check_keys", "load_config", "override_params", "read_table", "read_toml_value"]
 
 
 def load_config(path: str | Path) -> CompareConfig:
@@ -26,20 +26,36 @@ def load_config(path: str | Path) -> CompareConfig:
         range. The message names the file, the key and a repair.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"cannot read the config {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    config = _from_table(CompareConfig, table, str(path))
+    config = _from_table(CompareConfig, read_table(path), str(path))
     for method in config.methods:
         for name in method.datasets or ():
             if name not in config.datasets:
                 where = f"{path}: method {method.name!r}"
                 raise ConfigError(unknown_name("data set", name, config.datasets, where))
     return config
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file; a ConfigError says why it cannot be."""
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read the config {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def check_keys(kind: Any, table: Mapping[str, Any], where: str) -> None:
+    """Refuse keys that the dataclass `kind` does not declare, and tables without one that it needs."""
+    declared = {item.name: item for item in dataclasses.fields(kind)}
+    for key in table:
+        if key not in declared:
+            raise ConfigError(unknown_name("key", key, declared, where))
+    for name, item in declared.items():
+        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if required and name not in table:
+            raise ConfigError(f"{where}: the key {name!r} is missing")
 
 
 def override_params(config: CompareConfig, assignments: Iterable[str]) -> CompareConfig:
@@ -77,14 +93,8 @@ def read_toml_value(text: str) -> Any:
 
 def _from_table(kind: Any, table: Mapping[str, Any], where: str) -> Any:
     """Build the dataclass `kind` from a TOML table, refusing whatever it does not declare."""
+    check_keys(kind, table, where)
     hints = typing.get_type_hints(kind)
-    for key in table:
-        if key not in hints:
-            raise ConfigError(unknown_name("key", key, hints, where))
-    for item in dataclasses.fields(kind):
-        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
-        if required and item.name not in table:
-            raise ConfigError(f"{where}: the key {item.name!r} is missing")
     values = {key: _convert(value, hints[key], where, key) for key, value in table.items()}
     try:
         return kind(**values)
