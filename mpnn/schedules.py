@@ -84,8 +84,8 @@ class Schedules:
         rate: the first step, in (0, 1].
         counts: how often each sample counts, > 0; of a pair, at first and at last, geometric in between.
         num_batches: in an epoch, each seen by one step. num_steps: of the whole training.
-        output_batches: batches of evidence that the output layer of several holds, > 0; more of them make
-        surer probabilities.
+        output_batches: batches of evidence that the output layer of several holds, > 0. More of them make
+        surer probabilities, and short trainings of small networks unstable (docs/experiments/calibration.md).
         """
         import optax  # takes half a second, which those who need no schedule are spared
 
