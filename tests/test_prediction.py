@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from mpnn.prediction import argmax_probabilities
 
@@ -14,8 +14,9 @@ def by_quadrature(mean, variance):
 
     def density(t, winner):
         others = np.delete(np.arange(len(mean)), winner)
-        below = stats.norm.cdf(t, mean[others], deviation[others])
-        return stats.norm.pdf(t, mean[winner], deviation[winner]) * below.prod()
+        scaled = (t - mean) / deviation  # by special functions: scipy.stats takes 20 times as long
+        height = np.exp(-0.5 * scaled[winner] ** 2) / (np.sqrt(2 * np.pi) * deviation[winner])
+        return height * special.ndtr(scaled[others]).prod()
 
     reach = [mean.min() - 12 * deviation.max(), mean.max() + 12 * deviation.max()]
     return [integrate.quad(density, *reach, args=(k,), limit=500)[0] for k in range(len(mean))]
