@@ -153,7 +153,9 @@ def _train_and_score(config: Config, data: Dataset, output: Path, job: Mapping[s
 
 
 def trained_models(config: Config, output: Path) -> Iterator[tuple[Model, Trained, Samples]]:
-    """The models of a finished run, from its checkpoints."""
+    """The models of a finished run on classes, from its checkpoints."""
+    if config.task != "classes":
+        raise ConfigError(f"rounding is measured on tasks with classes, got task = {config.task!r}")
     data = load_dataset(config.dataset)
     data = hold_out(data, config.held_out) if config.held_out else data
     samples = samples_of(data, config.task, config.input_scaling)

@@ -123,6 +123,12 @@ def test_a_wrong_config_is_a_sentence(tmp_path, text, message):
         read_config(path, full_data.Config)
 
 
+def test_rounding_is_measured_on_classes_only(tmp_path):
+    config = full_data.Config("digits", [0], 1, [], task="odd_even")
+    with pytest.raises(ConfigError, match="tasks with classes, got task = 'odd_even'"):
+        next(full_data.trained_models(config, tmp_path))
+
+
 @pytest.mark.slow
 def test_rounding_is_measured_and_repaired_from_the_checkpoints_of_a_run(tmp_path, capsys):
     config = tmp_path / "small.toml"
