@@ -5,7 +5,7 @@
 Every method trains on the same training images; the last of them are held out, for one temperature that all
 methods get alike. Message passing: P(k) that output k is the largest of independent Gaussians, in one pass.
 Gradient classifiers: the softmax of their training logits, for means over weights after the variance has
-damped them. An ensemble is the mean probability of the seeds' networks.
+damped them. An ensemble is the mean probability of the seeds' networks, and the mean of their evidence.
 """
 
 from collections.abc import Mapping
@@ -26,9 +26,11 @@ from sklearn.metrics import roc_auc_score
 
 from experiments.methods import (
     Classifier,
-    bayes_probabilities,
+    Predicted,
     fit_classifiers,
     method_of,
+    predictions_of_beliefs,
+    predictions_of_classifiers,
     train_networks,
 )
 from experiments.networks import Model, hold_out
@@ -44,6 +46,8 @@ FLOOR = 1e-12
 TEMPERATURES = (0.05, 20.0)
 # Bins with a smaller share of the samples are not drawn.
 LEAST_SHARE = 0.002
+# Images of a kind that was seen, and of one that was not.
+DETECTED = ("test", "other")
 TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 
 
@@ -77,15 +81,18 @@ def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any])
     inputs = {place: jnp.asarray(scaled(_flat(images))) for place, images in places.items()}
     labels = {"held_out": half.y_test, "test": own.y_test}
     train = jnp.asarray(scaled(_flat(half.x_train))), jnp.asarray(half.y_train)
-    shares = probabilities(config, method_of(job), *train, inputs)
-    ensemble = {place: each.mean(axis=0) for place, each in shares.items()}
-    num_networks = len(shares["test"])
-    singles = [{place: each[index] for place, each in shares.items()} for index in range(num_networks)]
+    found = predictions(config, method_of(job), *train, inputs)
+    ensemble = {place: Predicted(*(each.mean(axis=0) for each in own)) for place, own in found.items()}
+    shares = found["test"].shares
+    singles = [
+        {place: Predicted(*(each[index] for each in own)) for place, own in found.items()}
+        for index in range(len(shares))
+    ]
     return {
         "networks": [scores(single, labels) for single in singles],
         "ensemble": scores(ensemble, labels),
-        "reliability": reliability(np.concatenate(shares["test"]), np.tile(own.y_test, num_networks)),
-        "ensemble_reliability": reliability(ensemble["test"], own.y_test),
+        "reliability": reliability(np.concatenate(shares), np.tile(own.y_test, len(shares))),
+        "ensemble_reliability": reliability(ensemble["test"].shares, own.y_test),
     }
 
 
@@ -93,34 +100,30 @@ def _flat(images: NDArray) -> NDArray:
     return np.asarray(images, np.float32).reshape(len(images), -1)
 
 
-def probabilities(
+def predictions(
     config: Config, method: Model | Classifier, train: Array, labels: Array, inputs: Mapping[str, Array]
-) -> dict[str, NDArray]:
-    """Class probabilities ``[P, n, C]`` at every place, of one network a seed."""
+) -> dict[str, Predicted]:
+    """What one network a seed says at every place."""
     if isinstance(method, Model):
         num_outputs = int(labels.max()) + 1
         trained = train_networks(
             method, train, labels, num_outputs, config.model_seeds, config.num_epochs, config.batch_size
         )
-        return {place: bayes_probabilities(trained, each) for place, each in inputs.items()}
+        return {place: predictions_of_beliefs(trained, each) for place, each in inputs.items()}
     fitted = [
         own.set_params(prediction="bayes")
         for own in fit_classifiers(method, train, labels, config.classifier_seeds)
     ]
-    return {
-        place: np.stack([own.predict_proba(np.asarray(each)) for own in fitted])
-        for place, each in inputs.items()
-    }
+    return {place: predictions_of_classifiers(fitted, each) for place, each in inputs.items()}
 
 
-def scores(shares: Mapping[str, NDArray], labels: Mapping[str, NDArray]) -> dict[str, float]:
+def scores(found: Mapping[str, Predicted], labels: Mapping[str, NDArray]) -> dict[str, float]:
     """What a network's probabilities are worth, as they are and at the temperature of the held-out ones."""
+    shares = {place: own.shares for place, own in found.items()}
     temperature = best_temperature(shares["held_out"], labels["held_out"])
     plain = probability_scores(shares["test"], labels["test"], NUM_BINS)
     tempered = probability_scores(tempered_by(temperature, shares["test"]), labels["test"], NUM_BINS)
     held_out = probability_scores(shares["held_out"], labels["held_out"], NUM_BINS)
-    known = np.repeat([1, 0], [len(shares["test"]), len(shares["other"])])
-    everything = np.concatenate([shares["test"], shares["other"]])
     return {
         "accuracy": 100.0 * plain.accuracy,
         "negative_log_likelihood": plain.negative_log_likelihood,
@@ -131,9 +134,16 @@ def scores(shares: Mapping[str, NDArray], labels: Mapping[str, NDArray]) -> dict
         "held_out_accuracy": 100.0 * held_out.accuracy,
         "held_out_negative_log_likelihood": held_out.negative_log_likelihood,
         "held_out_calibration_error": 100.0 * held_out.expected_calibration_error,
-        "detected_by_maximum": float(roc_auc_score(known, everything.max(axis=1))),
-        "detected_by_entropy": float(roc_auc_score(known, -entropy(everything, axis=1))),
+        "detected_by_maximum": detection(*(shares[place].max(axis=1) for place in DETECTED)),
+        "detected_by_entropy": detection(*(-entropy(shares[place], axis=1) for place in DETECTED)),
+        "detected_by_evidence": detection(*(found[place].evidence for place in DETECTED)),
     }
+
+
+def detection(known: NDArray, other: NDArray) -> float:
+    """Area under the curve of telling known images from others by a score that is larger on known ones."""
+    of_known = np.repeat([1, 0], [len(known), len(other)])
+    return float(roc_auc_score(of_known, np.concatenate([known, other])))
 
 
 def tempered_by(temperature: float, shares: NDArray) -> NDArray:

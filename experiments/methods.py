@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
 
 import mpnn.gradient
 from experiments.networks import (
@@ -86,18 +87,37 @@ def discrete_weights(trained: Trained) -> list[list[NDArray]]:
     return [[np.asarray(layer[index]) for layer in layers] for index in range(len(layers[0]))]
 
 
-def bayes_probabilities(trained: Trained, inputs: Array) -> NDArray:
-    """Class probabilities ``[P, n, C]`` of the beliefs, by one pass of means and variances."""
-    return np.asarray(_bayes_probabilities(trained.spec, trained.state, trained.hyper, inputs))
+class Predicted(NamedTuple):
+    """Class probabilities ``[P, n, C]`` of P networks, and their evidence ``[P, n]`` for any class at all.
+
+    The evidence is the logarithm of the sum of exponentiated outputs (the negative of the energy of Liu et
+    al. 2020): small where no class claims the image, which probabilities, being relative, do not show.
+    """
+
+    shares: NDArray
+    evidence: NDArray
+
+
+def predictions_of_beliefs(trained: Trained, inputs: Array) -> Predicted:
+    """Of networks trained by message passing, by one pass of means and variances; outputs in deviations."""
+    return Predicted(*map(np.asarray, _predict(trained.spec, trained.state, trained.hyper, inputs)))
 
 
 @partial(jax.jit, static_argnames="spec")
-def _bayes_probabilities(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array) -> Array:
-    def one(own: State) -> Array:
+def _predict(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array) -> tuple[Array, Array]:
+    def one(own: State) -> tuple[Array, Array]:
         beliefs = [damped_moments(layer) for layer in own.layers]
-        return prediction.class_probabilities(prediction.moment_outputs(spec, beliefs, inputs, hyper.noise))
+        outputs = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
+        evidence = jax.nn.logsumexp(outputs.mean / jnp.sqrt(outputs.variance), axis=-1)
+        return prediction.class_probabilities(outputs), evidence
 
     return jax.lax.map(one, state)
+
+
+def predictions_of_classifiers(fitted: Sequence[GradientClassifier], inputs: Array) -> Predicted:
+    """Of classifiers of several classes, from the outputs that they were trained with."""
+    logits = np.stack([own.decision_function(np.asarray(inputs)) for own in fitted])
+    return Predicted(softmax(logits, axis=-1), logsumexp(logits, axis=-1))
 
 
 def method_of(job: Mapping[str, Any]) -> Model | Classifier:

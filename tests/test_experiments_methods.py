@@ -61,6 +61,7 @@ def test_calibration_scores_networks_and_ensembles(tmp_path):
         # by Jensen's inequality
         assert found["ensemble"]["negative_log_likelihood"] < np.mean(each["negative_log_likelihood"])
         assert found["ensemble"]["detected_by_maximum"] > 0.6
+        assert found["ensemble"]["detected_by_evidence"] > 0.6
         assert sum(share for *_, share in found["reliability"]) == pytest.approx(1.0)
 
 
