@@ -57,7 +57,7 @@ class Config:
 
     held_out: training samples, the last ones, that choose the temperature. num_epochs and batch_size are the
     models'; classifiers have their own among their parameters. input_scaling: see
-    mpnn.inputs.fit_transform_of.
+    mpnn.inputs.fit_transform_of. trained_on: which of the data sets to train on; None: both.
     """
 
     datasets: list[str]
@@ -69,6 +69,15 @@ class Config:
     classifiers: list[Classifier] = field(metadata={"item": Classifier})
     batch_size: int = 128
     input_scaling: str = "standard"
+    trained_on: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.trained_on or []) - set(self.datasets))
+        if len(self.datasets) != 2 or unknown:
+            raise ValueError(
+                "calibration needs two datasets, and trained_on from among them; "
+                f"got datasets {self.datasets} and trained_on {self.trained_on}"
+            )
 
 
 def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,12 +199,12 @@ def run(config: Config, output: Path, command: str) -> None:
         {"dataset": dataset, "method": asdict(method), **settings, **own}
         for methods, own in ((config.models, of_models), (config.classifiers, of_classifiers))
         for method in methods
-        for dataset in config.datasets
+        for dataset in config.trained_on or config.datasets
     ]
     data = {name: load_dataset(name) for name in config.datasets}
     rows = run_jobs(jobs, partial(measure, config, data), output, config, command)
     summarize(rows)
-    draw(config, rows, output / "calibration.png")
+    draw(rows, output / "calibration.png")
 
 
 def summarize(rows: list[dict[str, Any]]) -> None:
@@ -210,13 +219,14 @@ def summarize(rows: list[dict[str, Any]]) -> None:
             print(f"| {row['dataset']} | {row['method']['name']}, {kind} of {len(row['seeds'])} | {line} |")
 
 
-def draw(config: Config, rows: list[dict[str, Any]], path: Path) -> None:
+def draw(rows: list[dict[str, Any]], path: Path) -> None:
     """Accuracy less confidence, a panel a data set; ensembles of gradient-trained networks are dashed."""
-    num_panels = len(config.datasets)
+    trained_on = list(dict.fromkeys(row["dataset"] for row in rows))
+    num_panels = len(trained_on)
     figure, panels = plt.subplots(
         1, num_panels, figsize=(4.6 * num_panels, 3.6), layout="constrained", squeeze=False, sharey=True
     )
-    for axes, dataset in zip(panels[0], config.datasets, strict=True):
+    for axes, dataset in zip(panels[0], trained_on, strict=True):
         own = [row for row in rows if row["dataset"] == dataset]
         for row, colour, marker in zip(own, COLOURS, MARKERS, strict=False):
             kinds = {"reliability": ("-", "one network")}
