@@ -29,16 +29,21 @@ class IntegerInputs(NamedTuple):
 
     def __call__(self, inputs: NDArray) -> NDArray[np.int64]:
         """Transform [n, features]."""
-        values = inputs.astype(float)  # a copy, so that one array serves every step
-        values -= self.offset
-        values *= self.scale
-        return np.round(values, out=values).astype(np.int64) * self.live
+        return _rounded(inputs, self.offset, self.scale) * self.live
 
     def of_live(self, inputs: NDArray) -> NDArray[np.int64]:
         """Transform [n, features] to its live inputs alone, [n, live]."""
-        live = self.live
-        offset, scale = (each[live] if each.ndim else each for each in (self.offset, self.scale))
-        return IntegerInputs(offset, scale, live[live], self.unit)(inputs[:, live])
+        offset, scale = (each[self.live] if each.ndim else each for each in (self.offset, self.scale))
+        return _rounded(inputs[:, self.live], offset, scale)
+
+
+def _rounded(inputs: NDArray, offset: NDArray, scale: NDArray) -> NDArray[np.int64]:
+    if inputs.dtype.kind in "iu" and not np.any(offset) and np.all(scale == 1):
+        return inputs.astype(np.int64)  # pixels: nothing to round
+    values = inputs.astype(float)  # a copy, so that one array serves every step
+    values -= offset
+    values *= scale
+    return np.round(values, out=values).astype(np.int64)
 
 
 def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: bool = True) -> IntegerInputs:

@@ -131,6 +131,19 @@ def test_whole_inputs_stay_and_others_are_rounded_in_steps():
     np.testing.assert_array_equal(unit(np.array([[3.5, 9.0]])), [[5_000, 10_000]])
 
 
+@pytest.mark.parametrize("scaling", ["raw", "unit"])
+def test_live_inputs_alone_are_those_of_all(scaling):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 5)).astype(np.uint8)
+    pixels[:10, 2] = 0
+    transform = integer_inputs(pixels[:10], scaling)
+    assert transform.live.sum() == 4
+    for same in (pixels, pixels.astype(float)):
+        whole = transform(same)
+        assert whole.dtype == np.int64
+        np.testing.assert_array_equal(transform.of_live(same), whole[:, transform.live])
+    np.testing.assert_array_equal(transform(pixels), transform(pixels.astype(float)))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
