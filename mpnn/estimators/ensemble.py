@@ -111,7 +111,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             problems.append((rows, codes[rows] == first))
         self.estimators_ = self._unfitted_members(len(problems))
         _fit_members(self.estimators_, inputs, problems, self.pairs_per_batch)
-        first_wins, _ = self._decide(inputs)
+        first_wins = self._wins(inputs)
         self.training_errors_ = np.array(
             [np.sum(first_wins[rows, p] != is_first) for p, (rows, is_first) in enumerate(problems)]
         )
@@ -120,12 +120,10 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def predict(self, X: ArrayLike) -> NDArray:
         """Labels ``[n]``."""
         inputs = self._validated(X)
-        first_wins, probabilities = self._decide(inputs)
         if self.ties == "head_to_head" and self.vote == "hard":
-            counts = self._count(first_wins)
-            winners = voting.resolve_ties(counts, first_wins, self.pairs_)
-            return self._labels(winners)
-        return self.classes_[self._scores(first_wins, probabilities).argmax(axis=1)]
+            first_wins = self._wins(inputs)
+            return self._labels(voting.resolve_ties(self._count(first_wins), first_wins, self.pairs_))
+        return self.classes_[self._scores(*self._decide(inputs)).argmax(axis=1)]
 
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Votes and, within equal votes, coupled probabilities: ``[n, C]``; ``[n]`` for two classes."""
@@ -139,11 +137,11 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     def votes(self, X: ArrayLike) -> NDArray:
         """Votes of each class, int ``[n, C]``; they sum to the number of pairs."""
-        return self._count(self._decide(self._validated(X))[0])
+        return self._count(self._wins(self._validated(X)))
 
     def label_status(self, X: ArrayLike, y: ArrayLike) -> dict[str, int]:
         """Count the seven label statuses of the head-to-head vote, by name (:data:`LABEL_STATUSES`)."""
-        first_wins, _ = self._decide(self._validated(X))
+        first_wins = self._wins(self._validated(X))
         counts = self._count(first_wins)
         labels = np.asarray(y)
         if labels.shape != counts.shape[:1]:
@@ -190,14 +188,21 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
                 member.prediction = wanted
         return self.estimators_
 
+    def _wins(self, inputs: NDArray) -> NDArray:
+        """Does the first class win, bool ``[n, P]``."""
+        members = self._members()
+        if isinstance(members[0], FitsMany):
+            return members[0].decide_many(members, inputs)[0]
+        return np.stack([np.asarray(member.predict(inputs)).astype(bool) for member in members], axis=1)
+
     def _decide(self, inputs: NDArray) -> tuple[NDArray, NDArray]:
         """Does the first class win, bool ``[n, P]``, and its probability ``[n, P]``."""
         members = self._members()
         if isinstance(members[0], FitsMany):
             return members[0].decide_many(members, inputs)
-        decided = [_decide_alone(member, inputs) for member in members]
-        first_wins, probabilities = zip(*decided, strict=True)
-        return np.stack(first_wins, axis=1), np.stack(probabilities, axis=1)
+        first_wins = self._wins(inputs)
+        shares = [_share(member, inputs, wins) for member, wins in zip(members, first_wins.T, strict=True)]
+        return first_wins, np.stack(shares, axis=1)
 
     def _count(self, first_wins: NDArray) -> NDArray:
         return voting.count_votes(first_wins, self.pairs_, len(self.classes_))
@@ -253,11 +258,10 @@ def _fit_members(
         member.fit(inputs[rows], is_first)
 
 
-def _decide_alone(member: Any, inputs: NDArray) -> tuple[NDArray, NDArray]:
-    """Decision and probability of one member: probabilities where it has them, else squashed scores."""
-    first_wins = np.asarray(member.predict(inputs)).astype(bool)
+def _share(member: Any, inputs: NDArray, wins: NDArray) -> NDArray:
+    """Probability of the first class by one member: its own, else its squashed scores, else its decision."""
     if hasattr(member, "predict_proba"):
-        return first_wins, np.asarray(member.predict_proba(inputs))[:, 1]
+        return np.asarray(member.predict_proba(inputs))[:, 1]
     if hasattr(member, "decision_function"):
-        return first_wins, expit(np.asarray(member.decision_function(inputs)))
-    return first_wins, first_wins.astype(float)
+        return expit(np.asarray(member.decision_function(inputs)))
+    return wins.astype(float)
