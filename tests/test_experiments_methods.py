@@ -72,3 +72,16 @@ def test_a_temperature_undoes_overconfidence():
     sharp = calibration.tempered_by(1 / 3, honest)
     assert calibration.best_temperature(sharp, classes) == pytest.approx(3.0, rel=0.1)
     np.testing.assert_allclose(calibration.tempered_by(3.0, sharp), honest, atol=1e-4)  # but for the floor
+
+
+@pytest.mark.parametrize(("datasets", "trained_on"), [(["digits"], None), (["digits", "noise"], ["letters"])])
+def test_calibration_needs_two_data_sets_and_trains_on_these(datasets, trained_on):
+    with pytest.raises(ValueError, match="calibration needs two datasets"):
+        calibration.Config(datasets, [0], [0], 10, 1, [MODEL], [CLASSIFIER], trained_on=trained_on)
+
+
+def test_other_images_are_detected_where_their_score_is_smaller():
+    known, other = np.array([3.0, 2.0, 1.0]), np.array([0.0, 0.5])
+    assert calibration.detection(known, other) == 1.0
+    assert calibration.detection(other, known) == 0.0
+    assert calibration.detection(known, known) == 0.5
