@@ -92,7 +92,7 @@ def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any])
     train = jnp.asarray(scaled(_flat(half.x_train))), jnp.asarray(half.y_train)
     found = predictions(config, method_of(job), *train, inputs)
     ensemble = {place: Predicted(*(each.mean(axis=0) for each in own)) for place, own in found.items()}
-    shares = found["test"].shares
+    shares = found["test"].probabilities
     singles = [
         {place: Predicted(*(each[index] for each in own)) for place, own in found.items()}
         for index in range(len(shares))
@@ -101,7 +101,7 @@ def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any])
         "networks": [scores(single, labels) for single in singles],
         "ensemble": scores(ensemble, labels),
         "reliability": reliability(np.concatenate(shares), np.tile(own.y_test, len(shares))),
-        "ensemble_reliability": reliability(ensemble["test"].shares, own.y_test),
+        "ensemble_reliability": reliability(ensemble["test"].probabilities, own.y_test),
     }
 
 
@@ -128,7 +128,7 @@ def predictions(
 
 def scores(found: Mapping[str, Predicted], labels: Mapping[str, NDArray]) -> dict[str, float]:
     """What a network's probabilities are worth, as they are and at the temperature of the held-out ones."""
-    shares = {place: own.shares for place, own in found.items()}
+    shares = {place: own.probabilities for place, own in found.items()}
     temperature = best_temperature(shares["held_out"], labels["held_out"])
     plain = probability_scores(shares["test"], labels["test"], NUM_BINS)
     tempered = probability_scores(tempered_by(temperature, shares["test"]), labels["test"], NUM_BINS)

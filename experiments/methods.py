@@ -94,7 +94,7 @@ class Predicted(NamedTuple):
     al. 2020): small where no class claims the image, which probabilities, being relative, do not show.
     """
 
-    shares: NDArray
+    probabilities: NDArray
     evidence: NDArray
 
 

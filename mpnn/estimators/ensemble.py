@@ -201,8 +201,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         if isinstance(members[0], FitsMany):
             return members[0].decide_many(members, inputs)
         first_wins = self._wins(inputs)
-        shares = [_share(member, inputs, wins) for member, wins in zip(members, first_wins.T, strict=True)]
-        return first_wins, np.stack(shares, axis=1)
+        pairs = zip(members, first_wins.T, strict=True)
+        return first_wins, np.stack([_probability(member, inputs, wins) for member, wins in pairs], axis=1)
 
     def _count(self, first_wins: NDArray) -> NDArray:
         return voting.count_votes(first_wins, self.pairs_, len(self.classes_))
@@ -258,7 +258,7 @@ def _fit_members(
         member.fit(inputs[rows], is_first)
 
 
-def _share(member: Any, inputs: NDArray, wins: NDArray) -> NDArray:
+def _probability(member: Any, inputs: NDArray, wins: NDArray) -> NDArray:
     """Probability of the first class by one member: its own, else its squashed scores, else its decision."""
     if hasattr(member, "predict_proba"):
         return np.asarray(member.predict_proba(inputs))[:, 1]
