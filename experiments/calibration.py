@@ -5,14 +5,14 @@
 Every method trains on the same training images; the last of them are held out, for one temperature that all
 methods get alike. Message passing: P(k) that output k is the largest of independent Gaussians, in one pass.
 Gradient classifiers: the softmax of their training logits, for means over weights after the variance has
-damped them. An ensemble is the mean probability of the seeds' networks, and the mean of their evidence.
+damped them. An ensemble is the mean probability of the seeds' networks, and the mean of their other scores.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
@@ -35,6 +35,7 @@ from experiments.methods import (
 )
 from experiments.networks import Model, hold_out
 from experiments.runs import main, run_jobs
+from experiments.unit_distances import KnownUnits, known_units, squared_distances
 from mpnn.compare.drawing import COLOURS, MARKERS
 from mpnn.data import Dataset, load_dataset
 from mpnn.diagnostics import probability_scores
@@ -80,6 +81,18 @@ class Config:
             )
 
 
+class Judged(NamedTuple):
+    """What P networks make of images: class probabilities ``[P, n, C]``, and two scores ``[P, n]``.
+
+    Both are larger on images of a kind that was seen: the evidence of experiments.methods.Predicted, and the
+    nearness of hidden units to what they say for training images, minus the squared distance.
+    """
+
+    probabilities: NDArray
+    evidence: NDArray
+    nearness: NDArray
+
+
 def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any]) -> dict[str, Any]:
     """Scores of each seed's network and of their ensemble."""
     own = data[job["dataset"]]
@@ -91,10 +104,10 @@ def measure(config: Config, data: Mapping[str, Dataset], job: Mapping[str, Any])
     labels = {"held_out": half.y_test, "test": own.y_test}
     train = jnp.asarray(scaled(_flat(half.x_train))), jnp.asarray(half.y_train)
     found = predictions(config, method_of(job), *train, inputs)
-    ensemble = {place: Predicted(*(each.mean(axis=0) for each in own)) for place, own in found.items()}
+    ensemble = {place: Judged(*(each.mean(axis=0) for each in own)) for place, own in found.items()}
     shares = found["test"].probabilities
     singles = [
-        {place: Predicted(*(each[index] for each in own)) for place, own in found.items()}
+        {place: Judged(*(each[index] for each in own)) for place, own in found.items()}
         for index in range(len(shares))
     ]
     return {
@@ -111,22 +124,37 @@ def _flat(images: NDArray) -> NDArray:
 
 def predictions(
     config: Config, method: Model | Classifier, train: Array, labels: Array, inputs: Mapping[str, Array]
-) -> dict[str, Predicted]:
-    """What one network a seed says at every place."""
+) -> dict[str, Judged]:
+    """What one network a seed makes of the images of every place."""
+    predict = _predictor(config, method, train, labels)
+    classes = np.asarray(labels)
+    known = [known_units(own, classes) for own in predict(train).units]
+    return {place: _judged(predict(each), known) for place, each in inputs.items()}
+
+
+def _predictor(
+    config: Config, method: Model | Classifier, train: Array, labels: Array
+) -> Callable[[Array], Predicted]:
+    """Train one network a seed."""
     if isinstance(method, Model):
         num_outputs = int(labels.max()) + 1
         trained = train_networks(
             method, train, labels, num_outputs, config.model_seeds, config.num_epochs, config.batch_size
         )
-        return {place: predictions_of_beliefs(trained, each) for place, each in inputs.items()}
+        return partial(predictions_of_beliefs, trained)
     fitted = [
         own.set_params(prediction="bayes")
         for own in fit_classifiers(method, train, labels, config.classifier_seeds)
     ]
-    return {place: predictions_of_classifiers(fitted, each) for place, each in inputs.items()}
+    return partial(predictions_of_classifiers, method, fitted)
 
 
-def scores(found: Mapping[str, Predicted], labels: Mapping[str, NDArray]) -> dict[str, float]:
+def _judged(predicted: Predicted, known: list[KnownUnits]) -> Judged:
+    distances = [squared_distances(*own) for own in zip(known, predicted.units, strict=True)]
+    return Judged(predicted.probabilities, predicted.evidence, -np.stack(distances))
+
+
+def scores(found: Mapping[str, Judged], labels: Mapping[str, NDArray]) -> dict[str, float]:
     """What a network's probabilities are worth, as they are and at the temperature of the held-out ones."""
     shares = {place: own.probabilities for place, own in found.items()}
     temperature = best_temperature(shares["held_out"], labels["held_out"])
@@ -146,6 +174,7 @@ def scores(found: Mapping[str, Predicted], labels: Mapping[str, NDArray]) -> dic
         "detected_by_maximum": detection(*(shares[place].max(axis=1) for place in DETECTED)),
         "detected_by_entropy": detection(*(-entropy(shares[place], axis=1) for place in DETECTED)),
         "detected_by_evidence": detection(*(found[place].evidence for place in DETECTED)),
+        "detected_by_units": detection(*(found[place].nearness for place in DETECTED)),
     }
 
 

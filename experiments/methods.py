@@ -92,10 +92,12 @@ class Predicted(NamedTuple):
 
     The evidence is the logarithm of the sum of exponentiated outputs (the negative of the energy of Liu et
     al. 2020): small where no class claims the image, which probabilities, being relative, do not show.
+    units ``[P, n, U]``: of all hidden layers, side by side.
     """
 
     probabilities: NDArray
     evidence: NDArray
+    units: NDArray
 
 
 def predictions_of_beliefs(trained: Trained, inputs: Array) -> Predicted:
@@ -104,20 +106,30 @@ def predictions_of_beliefs(trained: Trained, inputs: Array) -> Predicted:
 
 
 @partial(jax.jit, static_argnames="spec")
-def _predict(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array) -> tuple[Array, Array]:
-    def one(own: State) -> tuple[Array, Array]:
+def _predict(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array) -> tuple[Array, Array, Array]:
+    def one(own: State) -> tuple[Array, Array, Array]:
         beliefs = [damped_moments(layer) for layer in own.layers]
         outputs = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
         evidence = jax.nn.logsumexp(outputs.mean / jnp.sqrt(outputs.variance), axis=-1)
-        return prediction.class_probabilities(outputs), evidence
+        units = prediction.moment_units(spec, beliefs, inputs, hyper.noise)
+        means = jnp.concatenate([layer.mean for layer in units], axis=-1)
+        return prediction.class_probabilities(outputs), evidence, means
 
     return jax.lax.map(one, state)
 
 
-def predictions_of_classifiers(fitted: Sequence[GradientClassifier], inputs: Array) -> Predicted:
-    """Of classifiers of several classes, from the outputs that they were trained with."""
+def predictions_of_classifiers(
+    method: Classifier, fitted: Sequence[GradientClassifier], inputs: Array
+) -> Predicted:
+    """Of classifiers of several classes, from the outputs that they were trained with.
+
+    Their units are those of the discrete weights, of networks without batch norm.
+    """
     logits = np.stack([own.decision_function(np.asarray(inputs)) for own in fitted])
-    return Predicted(softmax(logits, axis=-1), logsumexp(logits, axis=-1))
+    spec = discrete_spec(method, inputs.shape[1], logits.shape[-1])
+    layers = (prediction.discrete_units(spec, [*map(jnp.asarray, own.weights_)], inputs) for own in fitted)
+    units = np.stack([np.concatenate(own, axis=-1) for own in layers])
+    return Predicted(softmax(logits, axis=-1), logsumexp(logits, axis=-1), units)
 
 
 def method_of(job: Mapping[str, Any]) -> Model | Classifier:

@@ -27,7 +27,9 @@ __all__ = [
     "decode",
     "discrete_outputs",
     "discrete_preactivation",
+    "discrete_units",
     "moment_outputs",
+    "moment_units",
     "sample_weights",
     "small_fan_in_probabilities",
     "winner",
@@ -70,12 +72,20 @@ def _append_constant(spec: NetworkSpec, inputs: Array, value: float) -> Array:
 
 def discrete_preactivation(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Preactivation:
     """Output ``[B, K]`` of a network with the given weights, and its variance were their signs random."""
-    for index, layer in enumerate(weights):
-        inputs, layer = _append_constant(spec, inputs, 1.0), layer.astype(inputs.dtype)
-        outputs = jnp.matmul(inputs, layer)
-        if index < spec.num_layers - 1:
-            inputs = spec.hidden_channel.decide(outputs)
-    return Preactivation(outputs, jnp.matmul(jnp.square(inputs), jnp.square(layer)) + VARIANCE_FLOOR)
+    *_, last = [inputs, *discrete_units(spec, weights, inputs)]
+    last, layer = _append_constant(spec, last, 1.0), weights[-1].astype(inputs.dtype)
+    variance = jnp.matmul(jnp.square(last), jnp.square(layer)) + VARIANCE_FLOOR
+    return Preactivation(jnp.matmul(last, layer), variance)
+
+
+def discrete_units(spec: NetworkSpec, weights: list[Array], inputs: Array) -> list[Array]:
+    """Units ``[B, K]`` of every hidden layer of a network with the given weights."""
+    layers = []
+    for layer in weights[:-1]:
+        outputs = jnp.matmul(_append_constant(spec, inputs, 1.0), layer.astype(inputs.dtype))
+        inputs = spec.hidden_channel.decide(outputs)
+        layers.append(inputs)
+    return layers
 
 
 def discrete_outputs(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Array:
@@ -88,17 +98,30 @@ def moment_outputs(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noi
 
     ``noise [L]`` is the standard deviation that training assumed on every pre-activation.
     """
+    return _moment_pass(spec, beliefs, inputs, noise)[0]
+
+
+def moment_units(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array) -> list[Moments]:
+    """Mean and variance ``[B, K]`` of the units of every hidden layer, as :func:`moment_outputs` has them."""
+    return _moment_pass(spec, beliefs, inputs, noise)[1]
+
+
+def _moment_pass(
+    spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array
+) -> tuple[Preactivation, list[Moments]]:
     current = Inputs(_append_constant(spec, inputs, 1.0), None, None)
     current = current._replace(second_moment=jnp.square(current.mean))
+    layers = []
     for index, belief in enumerate(beliefs):
         mean, variance = gaussian_preactivation(belief, current)
         variance = variance + jnp.square(noise[index])
         if index < spec.num_layers - 1:
             units = spec.hidden_channel.activation(mean, variance, None, None)
+            layers.append(units)
             unit_mean = _append_constant(spec, units.mean, 1.0)
             unit_variance = _append_constant(spec, units.variance, 0.0)
             current = Inputs(unit_mean, unit_variance, unit_variance + jnp.square(unit_mean))
-    return Preactivation(mean, variance)
+    return Preactivation(mean, variance), layers
 
 
 def small_fan_in_probabilities(

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run fro
 from experiments import calibration, flatness
 from experiments.methods import Classifier
 from experiments.networks import Model, hold_out
+from experiments.unit_distances import known_units, squared_distances
 from mpnn.compare.results import read_rows
 from mpnn.data import load_dataset
 
@@ -62,6 +63,7 @@ def test_calibration_scores_networks_and_ensembles(tmp_path):
         assert found["ensemble"]["negative_log_likelihood"] < np.mean(each["negative_log_likelihood"])
         assert found["ensemble"]["detected_by_maximum"] > 0.6
         assert found["ensemble"]["detected_by_evidence"] > 0.6
+        assert found["ensemble"]["detected_by_units"] > 0.9
         assert sum(share for *_, share in found["reliability"]) == pytest.approx(1.0)
 
 
@@ -85,3 +87,14 @@ def test_other_images_are_detected_where_their_score_is_smaller():
     assert calibration.detection(known, other) == 1.0
     assert calibration.detection(other, known) == 0.0
     assert calibration.detection(known, known) == 0.5
+
+
+def test_distances_are_those_to_the_nearest_class_in_deviations():
+    generator = np.random.default_rng(0)
+    classes = generator.integers(0, 3, 20000)
+    centres, deviations = np.array([[0.0, 0.0, 0.0], [9.0, 0.0, 0.0], [0.0, 9.0, 0.0]]), [1.0, 2.0, 0.5]
+    units = centres[classes] + deviations * generator.normal(size=(len(classes), 3))
+    units = np.concatenate([units, np.ones((len(classes), 1))], axis=1)  # of a unit that never changes
+    known = known_units(units, classes)
+    other = np.array([[0.0, 0.0, 1.0, 1.0], [9.0, 2.0, 0.0, 1.0], [1.0, 9.0, 0.0, 1.0]])
+    np.testing.assert_allclose(squared_distances(known, other), [4.0, 1.0, 1.0], rtol=0.1)
