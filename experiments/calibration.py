@@ -36,6 +36,7 @@ from experiments.methods import (
 from experiments.networks import Model, hold_out
 from experiments.runs import main, run_jobs
 from experiments.unit_distances import KnownUnits, known_units, squared_distances
+from mpnn.compare.config import ConfigError
 from mpnn.compare.drawing import COLOURS, MARKERS
 from mpnn.data import Dataset, load_dataset
 from mpnn.diagnostics import probability_scores
@@ -75,7 +76,7 @@ class Config:
     def __post_init__(self) -> None:
         unknown = sorted(set(self.trained_on or []) - set(self.datasets))
         if len(self.datasets) != 2 or unknown:
-            raise ValueError(
+            raise ConfigError(
                 "calibration needs two datasets, and trained_on from among them; "
                 f"got datasets {self.datasets} and trained_on {self.trained_on}"
             )

@@ -9,10 +9,11 @@ import argparse
 import dataclasses
 import json
 import sys
+import types
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -34,11 +35,31 @@ def read_config(path: Path, kind: type[Config]) -> Config:
 def _build(kind: type[Config], table: Mapping[str, Any], where: str) -> Config:
     check_keys(kind, table, where)
     items = {field.name: field.metadata.get("item") for field in dataclasses.fields(kind)}
-    values = {
-        key: [_build(items[key], row, f"{where}: {key}") for row in value] if items[key] else value
-        for key, value in table.items()
-    }
+    types_of = get_type_hints(kind)
+    values = {}
+    for key, value in table.items():
+        wanted = list[dict] if items[key] else types_of[key]
+        if not _is_of(wanted, value):
+            name = wanted.__name__ if isinstance(wanted, type) else wanted
+            wanted = "a list of tables" if items[key] else f"of type {name}"
+            raise ConfigError(f"{where}: {key} must be {wanted}, got {value!r}")
+        values[key] = [_build(items[key], row, f"{where}: {key}") for row in value] if items[key] else value
     return kind(**values)
+
+
+def _is_of(kind: Any, value: Any) -> bool:
+    """Whether a value of a TOML file is of a type; nothing is converted, since values name a row."""
+    own, args = get_origin(kind) or kind, get_args(kind)
+    if own is Any:
+        return True
+    if own is types.UnionType:
+        return any(_is_of(each, value) for each in args)
+    if isinstance(value, bool):
+        return own is bool
+    if not isinstance(value, (int, float) if own is float else own):
+        return False
+    held = value.values() if own is dict else value if own is list else ()
+    return all(_is_of(args[-1], each) for each in held) if args else True
 
 
 def main(description: str, kind: type[Config], run: Callable[[Config, Path, str], None]) -> None:

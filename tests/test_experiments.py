@@ -113,6 +113,10 @@ def test_counting_once_remembers_what_was_held_out(tmp_path):
         ("models = [", "not valid TOML"),
         ('dataset = "digits"\nseeds = [0]\nnum_epochs = 1\nmodel = []', "model"),
         ('dataset = "digits"\nnum_epochs = 1\nmodels = []', "the key 'seeds' is missing"),
+        ('dataset = "digits"\nseeds = 0\nnum_epochs = 1\nmodels = []', r"seeds must be .*list\[int\], got 0"),
+        ('dataset = "digits"\nseeds = ["a"]\nnum_epochs = 1\nmodels = []', r"got \['a'\]"),
+        ('dataset = "digits"\nseeds = [0]\nnum_epochs = true\nmodels = []', "must be of type int, got True"),
+        ('dataset = "digits"\nseeds = [0]\nnum_epochs = 1\nmodels = 3', "models must be a list of tables"),
     ],
 )
 def test_a_wrong_config_is_a_sentence(tmp_path, text, message):
