@@ -54,7 +54,7 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     bias : adds a constant input of 1 to every layer.
     density : share of links that exist, in (0, 1]; the others are removed at random before training.
     cavity : of ``"bp_inspired"``: ``"second_order"`` or ``"interpolated"`` (matrix products only; the latter
-        is exact to rounding in wide layers) or ``"exact"``.
+        is exact to rounding in wide layers, also when weights are nearly certain) or ``"exact"``.
     small_fan_in : ``"exact"``: hidden layers of up to 16 units exchange exact messages and the beliefs are
         annealed to discrete weights (:mod:`mpnn.small_networks`); for ternary weights, sign activations,
         rule ``"bp_inspired"``, two classes, full batch, no bias, and of the numbers only num_sweeps, damping

@@ -5,7 +5,7 @@ Lucibello et al. 2022, eqs. 72-83: ``g_{kn->i} = dphi(omega_kn - m_ik x_ni, V_kn
 * exact, in chunks of inputs: the cavity gradients of a chunk, ``[chunk, B, K]``, are reduced to the
   chunk's messages and forgotten, so memory stays O(chunk B K);
 * second order, by expansion in ``m x``: ``g + (m x) Gamma + (m x)^2 g'' / 2``, matrix products only. The
-  remainder is O((m x)^3 / V^2);
+  remainder is O((m x)^3 / V^2), no longer small once all weights of a unit are nearly certain;
 * interpolated: for every sample and unit the polynomial in ``m x`` through the gradient at
   :data:`NUM_NODES` points of the interval that ``m x`` can lie in. Powers of ``m x`` are powers of ``m``
   times powers of ``x``, so matrix products again, and no tail is evaluated for a single weight.
