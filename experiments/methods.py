@@ -125,6 +125,8 @@ def predictions_of_classifiers(
 
     Their units are those of the discrete weights, of networks without batch norm.
     """
+    if any(own.statistics_ for own in fitted):
+        raise ValueError(f"units are those of networks without batch norm, but {method.name!r} has it")
     logits = np.stack([own.decision_function(np.asarray(inputs)) for own in fitted])
     spec = discrete_spec(method, inputs.shape[1], logits.shape[-1])
     layers = (prediction.discrete_units(spec, [*map(jnp.asarray, own.weights_)], inputs) for own in fitted)
