@@ -39,7 +39,7 @@ from experiments.unit_distances import KnownUnits, known_units, squared_distance
 from mpnn.compare.config import ConfigError
 from mpnn.compare.drawing import COLOURS, MARKERS
 from mpnn.data import Dataset, load_dataset
-from mpnn.diagnostics import probability_scores
+from mpnn.metrics import probability_scores
 from mpnn.inputs import fit_transform_of
 
 NUM_BINS = 15

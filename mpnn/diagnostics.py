@@ -1,8 +1,6 @@
 """What one wants to know of a trained network: how certain, how alike its units, how flat, how calibrated."""
 
 import dataclasses
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,14 +26,7 @@ from mpnn.sweeps import (
 )
 from mpnn.weights import Moments
 
-__all__ = [
-    "Scores",
-    "bethe_free_energy",
-    "local_energy",
-    "overlaps",
-    "polarization",
-    "probability_scores",
-]
+__all__ = ["bethe_free_energy", "local_energy", "overlaps", "polarization"]
 
 
 def polarization(state: State) -> list[float]:
@@ -191,36 +182,3 @@ def local_energy(
         [[float(error(own, jnp.asarray(flip)) - base) for own in keys] for flip in np.atleast_1d(flips)]
     )
     return added.mean(axis=1), added.std(axis=1)
-
-
-class Scores(NamedTuple):
-    """Of predicted probabilities: accuracy, mean negative log likelihood (nats), ECE and Brier score."""
-
-    accuracy: float
-    negative_log_likelihood: float
-    expected_calibration_error: float
-    brier: float
-
-
-def probability_scores(probabilities: ArrayLike, classes: ArrayLike, num_bins: int = 15) -> Scores:
-    """Score probabilities ``[n, C]`` against class numbers ``[n]``.
-
-    The calibration error averages ``|accuracy - confidence|`` over equally wide bins of the confidence,
-    weighted by their counts. Probabilities are floored at 1e-12 in the logarithm.
-    """
-    probabilities, classes = np.asarray(probabilities, float), np.asarray(classes)
-    if probabilities.ndim != 2 or classes.shape != probabilities.shape[:1]:
-        raise ValueError(
-            f"probabilities [n, classes] and classes [n] do not fit: {probabilities.shape}, {classes.shape}"
-        )
-    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == classes
-    own = probabilities[np.arange(len(classes)), classes]
-    bins = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=num_bins)
-    brier = np.sum(np.square(probabilities), axis=1) - 2.0 * own + 1.0
-    return Scores(
-        accuracy=float(right.mean()),
-        negative_log_likelihood=float(-np.log(np.maximum(own, 1e-12)).mean()),
-        expected_calibration_error=float(np.abs(gaps).sum() / len(classes)),
-        brier=float(brier.mean()),
-    )

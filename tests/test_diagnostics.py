@@ -17,7 +17,7 @@ from helpers import compiled_batch, numbers_for, start
 from scipy.special import logsumexp
 
 from mpnn import diagnostics
-from mpnn.compare import metrics
+from mpnn import metrics
 from mpnn.fields import Natural
 from mpnn.network import Batch
 from mpnn.spec import NetworkSpec

@@ -15,7 +15,7 @@ from mpnn.compare.contract import Evaluation, Task
 from mpnn.compare.jobs import Job, make_task
 from mpnn.compare.memory import mark_memory, peak_memory
 from mpnn.compare.methods import METHODS
-from mpnn.compare.metrics import (
+from mpnn.metrics import (
     calibration_bins,
     confusion_matrix,
     expected_calibration_error,

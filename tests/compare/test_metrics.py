@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import log_loss
 
-from mpnn.compare.metrics import (
+from mpnn.metrics import (
     calibration_bins,
     confusion_matrix,
     expected_calibration_error,
