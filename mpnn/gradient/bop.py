@@ -7,12 +7,12 @@ from typing import Any
 import optax
 from jax import Array
 
-from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import bop
+from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["BopClassifier", "Flips"]
 
@@ -63,7 +63,7 @@ class BopClassifier(GradientClassifier):
     num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
         batches of 128 above. ``batch_size=None`` is full batch.
     bias : adds a constant input of 1 to every layer; its weights are binary too.
-    input_scaling : see :func:`mpnn.inputs.fit_transform_of`.
+    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : not used; for all methods' common interface.
     random_state : int, RandomState or None.
     """

@@ -9,13 +9,13 @@ import optax
 from flax import nnx
 from jax import Array
 
-from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Moments, TernaryBelief
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moment_propagation import BELIEFS
 from mpnn.gradient.moments import expected_logits
-from mpnn.gradient.networks import MomentPerceptron, NetworkSpec
+from mpnn.gradient.perceptron import MomentPerceptron, NetworkSpec
+from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["LocalReparameterization", "LocalReparameterizationClassifier"]
 
@@ -91,7 +91,7 @@ class LocalReparameterizationClassifier(GradientClassifier):
     num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
         batches of 128 above. ``batch_size=None`` is full batch.
     bias : adds a constant input of 1 to every layer.
-    input_scaling : see :func:`mpnn.inputs.fit_transform_of`.
+    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : networks drawn by sampled predictions.
     random_state : int, RandomState or None.
     """

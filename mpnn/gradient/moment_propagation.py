@@ -9,12 +9,12 @@ import optax
 from flax import nnx
 from jax import Array
 
-from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli, Family, Moments, TernaryBelief
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moments import expected_logits
-from mpnn.gradient.networks import MomentPerceptron, NetworkSpec
+from mpnn.gradient.perceptron import MomentPerceptron, NetworkSpec
+from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["BELIEFS", "MomentPropagation", "MomentPropagationClassifier"]
 
@@ -82,7 +82,7 @@ class MomentPropagationClassifier(GradientClassifier):
     num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 10 epochs of
         batches of 128 above. ``batch_size=None`` is full batch.
     bias : adds a constant input of 1 to every layer; its weights are discrete too.
-    input_scaling : see :func:`mpnn.inputs.fit_transform_of`.
+    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : networks drawn by sampled predictions.
     random_state : int, RandomState or None.
 

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from mpnn.checks import at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentBinary
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import adaste_weights, proxquant, scale_by_adaste
+from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.validation import at_least_zero
 
 __all__ = ["AdaSTEClassifier", "ProxQuantClassifier"]
 

@@ -1,18 +1,16 @@
 """Writes the files of this folder; run once, with release 0.1: ``python tests/files_of_0_1/record.py``."""
 
-import json
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.checkpoints import save_networks, save_state, save_weights
-from mpnn.estimators import save_model
-from mpnn.network import Batch, init
-from mpnn.spec import NetworkSpec
-from mpnn.training import Schedules, train
+from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, save_model
+from mpnn.message_passing.checkpoints import save_networks, save_state, save_weights
+from mpnn.message_passing.network import Batch, init
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.training import Schedules, train
 
 FOLDER = Path(__file__).parent
 
@@ -32,7 +30,11 @@ MODELS = {
         2,
         None,
     ),
-    "real_weights": (lambda: MessagePassingClassifier(weights="gaussian", hidden=(4,), random_state=0), 2, None),
+    "real_weights": (
+        lambda: MessagePassingClassifier(weights="gaussian", hidden=(4,), random_state=0),
+        2,
+        None,
+    ),
     "max_sum": (
         lambda: MessagePassingClassifier(weights="binary", rule="max_sum", hidden=(3,), random_state=0),
         2,
@@ -92,4 +94,3 @@ def write_checkpoints():
 
 if __name__ == "__main__":
     main()
-    print(json.dumps(sorted(path.name for path in FOLDER.iterdir())))
