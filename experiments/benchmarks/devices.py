@@ -50,7 +50,7 @@ class Worker(Scaling):
 
 def _time_mesh(options: Scaling, shape: tuple[int, int, int]) -> dict[str, float]:
     """Seconds of the first epoch, which compiles, and of the fastest later one."""
-    spec = NetworkSpec(widths=options.widths, rule="mean_field", output="argmax")
+    spec = NetworkSpec.dense(widths=options.widths, rule="mean_field", output="argmax")
     schedules = Schedules(damping=0.8)
     hyper = schedules.at_sweep(0, spec.num_layers)
     keys = jax.random.split(jax.random.key(0), options.num_networks)

@@ -37,7 +37,7 @@ class Predictions:
 
 
 def _calls(options: Predictions) -> dict[str, Callable[[], Any]]:
-    spec = NetworkSpec(widths=options.widths, output="argmax")
+    spec = NetworkSpec.dense(widths=options.widths, output="argmax")
     hyper = Schedules().at_sweep(0, spec.num_layers)
     state = network.init(jax.random.key(0), spec, hyper)
     model = compiled.Model(prediction.decode(spec, state, hyper), state, hyper, 0)

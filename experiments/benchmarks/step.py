@@ -82,7 +82,7 @@ def straight_through(options: Step, data: Batch, order: Array) -> tuple[Callable
 
 def message_passing(rule: str, options: Step, data: Batch, order: Array) -> tuple[Callable[[Any], Any], Any]:
     """An epoch of one rule, and its first state."""
-    spec = NetworkSpec(widths=options.widths, weights=options.weights, rule=rule, output="argmax")
+    spec = NetworkSpec.dense(widths=options.widths, weights=options.weights, rule=rule, output="argmax")
     schedules = Schedules(rho=1.0, damping=0.5)
     steps = jnp.zeros(order.shape[0], jnp.int32)
     hyper = jax.tree.map(lambda leaf: leaf[:, None], schedules.at(steps, spec.num_layers))

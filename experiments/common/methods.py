@@ -77,7 +77,7 @@ def fit_classifiers(
 def discrete_spec(method: Classifier, num_inputs: int, num_outputs: int) -> NetworkSpec:
     """The static description under which a classifier's int8 weights are evaluated."""
     widths = (num_inputs, *method.params["hidden"], num_outputs)
-    return NetworkSpec(widths, output="binary_label" if num_outputs == 1 else "argmax")
+    return NetworkSpec.dense(widths, output="binary_label" if num_outputs == 1 else "argmax")
 
 
 def discrete_weights(trained: Trained) -> list[list[NDArray]]:
@@ -108,7 +108,7 @@ def predictions_of_beliefs(trained: Trained, inputs: Array) -> Predicted:
 @partial(jax.jit, static_argnames="spec")
 def _predict(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array) -> tuple[Array, Array, Array]:
     def one(own: State) -> tuple[Array, Array, Array]:
-        beliefs = [damped_moments(layer) for layer in own.layers]
+        beliefs = [damped_moments(layer) for layer in own.weighted]
         outputs = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
         evidence = jax.nn.logsumexp(outputs.mean / jnp.sqrt(outputs.variance), axis=-1)
         units = prediction.moment_units(spec, beliefs, inputs, hyper.noise)

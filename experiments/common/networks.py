@@ -49,7 +49,7 @@ class Model:
 
 def spec_of(model: Model, num_inputs: int, num_outputs: int) -> NetworkSpec:
     """The network's static description; one output: binary labels."""
-    return NetworkSpec(
+    return NetworkSpec.dense(
         widths=(num_inputs, *model.hidden, num_outputs),
         weights=model.weights,
         rule=model.rule,
@@ -160,7 +160,7 @@ def errors_of(
 
     def one(state: State) -> dict[str, Array]:
         mode = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
-        beliefs = [damped_moments(layer) for layer in state.layers]
+        beliefs = [damped_moments(layer) for layer in state.weighted]
         mean, variance = prediction.moment_outputs(spec, beliefs, inputs, hyper.noise)
         if spec.output == "argmax":
             mean = prediction.argmax_probabilities(mean, variance)

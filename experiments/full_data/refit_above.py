@@ -81,7 +81,7 @@ def _round(trained: Trained, inputs: Array, test: Array) -> tuple[list[Array], A
     def compute(state: State, inputs: Array, test: Array) -> tuple[list[Array], Array, Array]:
         own = jax.tree.map(lambda leaf: leaf[0], state)
         first = round_first_layer(spec, own.layers[0], hyper, inputs)
-        signs = (spec.hidden_channel.decide(each @ first.astype(each.dtype)) for each in (inputs, test))
+        signs = (spec.weighted[0].channel.decide(each @ first.astype(each.dtype)) for each in (inputs, test))
         return [first, *prediction.decode(spec, own, hyper)[1:]], *signs
 
     return compute(state, inputs, test)

@@ -23,12 +23,12 @@ from rich.table import Table
 
 from experiments.common.runs import read_config, run_command
 from experiments.full_data.train import Config, trained_models
+from mpnn.linear_maps.base import Moments
 from mpnn.message_passing import prediction
 from mpnn.message_passing.fields import Hyper, damped_moments
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rounding import round_first_layer
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.weights import Moments
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def errors(
         return 100.0 * jnp.mean(prediction.winner(prediction.argmax_probabilities(*outputs)) != labels)
 
     def one(state: State) -> dict[str, Array]:
-        believed = [damped_moments(layer) for layer in state.layers]
+        believed = [damped_moments(layer) for layer in state.weighted]
         weights = [layer.astype(believed[0].mean.dtype) for layer in prediction.decode(spec, state, hyper)]
         rounded = [Moments(layer, jnp.zeros_like(layer)) for layer in weights]
         sure = Moments(believed[0].mean, jnp.zeros_like(believed[0].mean))
@@ -80,7 +80,7 @@ def errors(
             mixed = [*believed[:layer], rounded[layer], *believed[layer + 1 :]]
             found[f"layer {layer + 1}"] = wrong(mixed)
         found["discrete, mode"] = discrete(prediction.decode(spec, state, hyper))
-        first = round_first_layer(spec, state.layers[0], hyper, seen)
+        first = round_first_layer(spec, state.weighted[0], hyper, seen)
         found["discrete, feedback"] = discrete([first, *prediction.decode(spec, state, hyper)[1:]])
         return found
 

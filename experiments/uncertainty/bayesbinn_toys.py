@@ -133,7 +133,7 @@ def method_of(model: Model, hidden: list[int]) -> Method:
     """The trainer's description of a model."""
     classify = model.task == "two_moons"
     common: dict[str, Any] = {
-        "network": NetworkSpec(
+        "network": NetworkSpec.dense(
             (2 if classify else 1, *hidden, 1),
             activation="tanh",
             bias=True,

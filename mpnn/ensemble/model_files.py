@@ -3,10 +3,10 @@
 Nothing is pickled, so a file from someone else can be opened without running anything of theirs.
 """
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -18,7 +18,8 @@ from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.message_passing.fields import Hyper, LayerState, Natural
 from mpnn.message_passing.network import State
-from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.preprocessing.scaling import InputTransform
 
 __all__ = ["load_model", "save_model"]
@@ -50,9 +51,9 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
         {
             "estimator": type(model).__name__,
             "parameters": _plain_parameters(model),
-            "member_parameters": _plain_parameters(first),
+            "member_parameters": _plain_parameters(first, **_chosen_since(model)),
             "classes": _classes_as_json(model.classes_),
-            "spec": dataclasses.asdict(first.spec_),
+            "spec": spec_to_json(first.spec_),
             "power": transform.power,
             "num_features": int(first.n_features_in_),
             "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
@@ -64,29 +65,41 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
 
 
 def load_model(path: str | Path) -> MessagePassingClassifier | PairwiseVoteClassifier:
-    """Read what :func:`save_model` wrote; the estimator predicts as the saved one did."""
+    """Read what :func:`save_model` wrote, in this release or an older one; it predicts as the saved one did.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. What a file of an older release lacks has its default.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    CheckpointError
+        Where the file is damaged, holds no whole estimator, or parts that this release does not know.
+    """
     arrays, metadata = load_arrays(path)
     try:
         return _rebuild(arrays, metadata)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise CheckpointError(
-            f"{path} holds weights but not a whole estimator ({error}): write it with mpnn.save_model"
+            f"{path} holds weights but no estimator that can be read ({error}): write it with mpnn.save_model"
         ) from error
 
 
 def _rebuild(
     arrays: dict[str, NDArray], metadata: dict[str, Any]
 ) -> MessagePassingClassifier | PairwiseVoteClassifier:
-    spec_fields = dict(metadata["spec"])
-    spec_fields["widths"] = tuple(spec_fields["widths"])
-    spec = NetworkSpec(**spec_fields)
+    spec = spec_from_json(metadata["spec"])
     scale, offset, live = (arrays[f"beliefs/inputs/{name}"] for name in ("scale", "offset", "live"))
     transform = InputTransform(scale, metadata["power"], offset, live.astype(bool))
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
+    _check_counts(spec, metadata, len(classes), ensemble)
     members = []
     for index, seed in enumerate(metadata["seeds"]):
-        member = MessagePassingClassifier(**_with_tuples(metadata["member_parameters"]))
+        member = _with_parameters(MessagePassingClassifier(), metadata["member_parameters"])
         member.classes_ = np.array([False, True]) if ensemble else classes
         member.n_features_in_, member.input_transform_ = metadata["num_features"], transform
         _restore_member(member, f"{index}", spec, arrays)
@@ -94,12 +107,38 @@ def _rebuild(
         members.append(member)
     if not ensemble:
         return _with_feature_names(members[0], metadata["feature_names"])
-    template = MessagePassingClassifier(**_with_tuples(metadata["member_parameters"]))
-    model = PairwiseVoteClassifier(template, **metadata["parameters"])
+    template = _with_parameters(MessagePassingClassifier(), metadata["member_parameters"])
+    model = _with_parameters(PairwiseVoteClassifier(template), metadata["parameters"])
     model.classes_, model.n_features_in_ = classes, metadata["num_features"]
     model.pairs_, model.estimators_ = all_pairs(len(classes)), members
     model.training_errors_ = np.array(metadata["training_errors"], dtype=int)
     return _with_feature_names(model, metadata["feature_names"])
+
+
+def _check_counts(spec: NetworkSpec, metadata: dict[str, Any], num_classes: int, ensemble: bool) -> None:
+    """Classes, networks and features must be as many as the weights have room for."""
+    num_networks = len(all_pairs(num_classes)) if ensemble else 1
+    if len(metadata["seeds"]) != num_networks:
+        raise ValueError(f"{num_classes} classes need {num_networks} networks, got {len(metadata['seeds'])}")
+    num_outputs = 1 if ensemble or num_classes == 2 else num_classes
+    if spec.num_outputs != num_outputs:
+        raise ValueError(
+            f"{num_classes} classes need {num_outputs} outputs, the network has {spec.num_outputs}"
+        )
+    if metadata["num_features"] != spec.widths[0]:
+        raise ValueError(
+            f"{metadata['num_features']} features do not fit a network of {spec.widths[0]} inputs"
+        )
+
+
+def _with_parameters(model: Any, stored: dict[str, Any]) -> Any:
+    """Set what a file says of an estimator's parameters; what it lacks keeps its default."""
+    unknown = sorted(set(stored) - set(model.get_params(deep=False)))
+    if unknown:
+        raise ValueError(
+            f"its parameters {', '.join(unknown)} are not known to this release: update the library"
+        )
+    return model.set_params(**_with_tuples(stored))
 
 
 def _with_feature_names(model: Any, names: list[str]) -> Any:
@@ -111,9 +150,18 @@ def _with_feature_names(model: Any, names: list[str]) -> Any:
 
 def _levels(spec: NetworkSpec) -> list[int] | None:
     """The values that weights may take; links that do not exist are stored as 0."""
-    if spec.family.levels is None:
-        return None
-    return sorted({*spec.family.levels, *([0] if spec.density < 1.0 else [])})
+    levels: set[int] = set()
+    for layer in spec.weighted:
+        if layer.family.levels is None:
+            return None
+        levels |= {*layer.family.levels, *([0] if layer.density != 1.0 else [])}
+    return sorted(levels)
+
+
+def _chosen_since(model: MessagePassingClassifier | PairwiseVoteClassifier) -> dict[str, Any]:
+    """The prediction that an ensemble's template asks for, which may have been set after fitting."""
+    prediction = getattr(getattr(model, "estimator", None), "prediction", None)
+    return {} if prediction is None else {"prediction": prediction}
 
 
 def _member_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDArray]:
@@ -122,7 +170,7 @@ def _member_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDA
     for layer, weights in enumerate(model.weights):
         if weights.dtype == np.int8:
             arrays[f"weights/{name}/{layer}"] = weights
-    for layer, state in enumerate(model.state.layers):
+    for layer, state in enumerate(model.state.weighted):
         prefix = f"beliefs/{name}/{layer}"
         parts = {
             "field": state.posterior.field,
@@ -150,15 +198,36 @@ def _restore_member(
         natural = Natural(own["field"], own["precision"])
         layers.append(LayerState(natural, own["mean"], own["variance"], None, own["mask"]))
         # real weights are their own beliefs
-        weights.append(arrays[f"weights/{name}/{layer}"] if spec.family.levels else own["mean"])
-    numbers: Any = Hyper._make(arrays[f"beliefs/{name}/numbers/{field}"] for field in Hyper._fields)
+        weights.append(
+            arrays[f"weights/{name}/{layer}"] if spec.weighted[layer].family.levels else own["mean"]
+        )
+    numbers = _restore_numbers(f"beliefs/{name}/numbers/", spec, arrays)
     member._publish(spec, State(tuple(layers)), numbers, weights)
 
 
-def _plain_parameters(model: BaseEstimator) -> dict[str, Any]:
+def _restore_numbers(prefix: str, spec: NetworkSpec, arrays: dict[str, NDArray]) -> Hyper:
+    """The numbers of the last sweep; one that an older release did not have is its default."""
+    stored = {name.removeprefix(prefix): leaf for name, leaf in arrays.items() if name.startswith(prefix)}
+    unknown = sorted(set(stored) - set(Hyper._fields))
+    if unknown:
+        raise ValueError(
+            f"its numbers {', '.join(unknown)} are not known to this release: update the library"
+        )
+    defaults = jax.device_get(Schedules().at_sweep(0, spec.num_layers))._asdict()
+    return Hyper(**{**defaults, **stored})
+
+
+def _plain_parameters(model: BaseEstimator, **changed: Any) -> dict[str, Any]:
     """The parameters that JSON can hold; the rest fall back to their defaults."""
-    parameters = model.get_params(deep=False)
+    parameters = {name: _as_plain(value) for name, value in (model.get_params(deep=False) | changed).items()}
     return {name: value for name, value in parameters.items() if _is_plain(value)}
+
+
+def _as_plain(value: Any) -> Any:
+    """NumPy's numbers and arrays, which grids of parameters hand on, as Python's."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    return tuple(map(_as_plain, value)) if isinstance(value, list | tuple) else value
 
 
 def _is_plain(value: Any) -> bool:

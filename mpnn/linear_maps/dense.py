@@ -1,29 +1,43 @@
-"""Maps that are linear in the weights and linear in the inputs.
+"""All inputs to all outputs."""
 
-Mean field and AMP see a layer only through three contractions, applied to means, variances and their
-squares alike; a map that provides them (a convolution, say) gets those rules for free.
-"""
+import dataclasses
 
-import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["Dense"]
+from mpnn.validation import whole
+
+__all__ = ["DenseMap"]
 
 
-class Dense:
-    """All-to-all: weights ``[inputs, outputs]``, inputs ``[batch, inputs]``, outputs ``[batch, outputs]``."""
+@dataclasses.dataclass(frozen=True)
+class DenseMap:
+    """Inputs ``[N]`` to outputs ``[units]``: rows are samples."""
 
-    @staticmethod
-    def contract(weights: Array, inputs: Array) -> Array:
-        """Outputs from inputs: ``sum_i inputs[b, i] weights[i, k]``."""
-        return jnp.matmul(inputs, weights)
+    units: int
 
-    @staticmethod
-    def pull_inputs(weights: Array, outputs: Array) -> Array:
-        """Back to the inputs: ``sum_k outputs[b, k] weights[i, k]``."""
-        return jnp.matmul(outputs, weights.T)
+    def __post_init__(self) -> None:
+        whole("units", self.units)
 
-    @staticmethod
-    def pull_weights(inputs: Array, outputs: Array) -> Array:
-        """Back to the weights: ``sum_b inputs[b, i] outputs[b, k]``."""
-        return jnp.matmul(inputs.T, outputs)
+    def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """``(units,)``."""
+        if len(in_shape) != 1:
+            raise ValueError(
+                f"a dense layer needs inputs of one axis, got the shape {in_shape}: Flatten first"
+            )
+        return (self.units,)
+
+    def fan_in(self, in_shape: tuple[int, ...]) -> int:
+        """All inputs."""
+        return in_shape[0]
+
+    def pads(self, in_shape: tuple[int, ...]) -> bool:
+        """No input is missing."""
+        return False
+
+    def unfold(self, inputs: Array) -> Array:
+        """The inputs themselves."""
+        return inputs
+
+    def fold(self, rows: Array, in_shape: tuple[int, ...]) -> Array:
+        """The rows themselves."""
+        return rows

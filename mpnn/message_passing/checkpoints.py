@@ -8,7 +8,6 @@ damaged, Orbax reports one and leaves the failures of the others to surface late
 Weights to be published are another matter (:mod:`mpnn.weight_files`); their functions are offered here too.
 """
 
-import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from mpnn import sharding as meshes
 from mpnn.message_passing import network
 from mpnn.message_passing.network import State
 from mpnn.message_passing.schedules import Schedules
-from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.spec import NetworkSpec, SpecError, spec_from_json, spec_to_json
 from mpnn.message_passing.sweep import Info
 from mpnn.weight_files import (
     CheckpointError,
@@ -92,7 +91,7 @@ def save_state(
     arrays = _named_arrays(state)
     about = {
         "epoch": epoch,
-        "spec": _spec_as_json(spec),
+        "spec": json.loads(json.dumps(spec_to_json(spec))),
         "key": {"impl": str(jax.random.key_impl(key)), "data": np.asarray(jax.random.key_data(key)).tolist()},
         "digest": digest(arrays),
         "shapes": [list(array.shape) for array in arrays.values()],
@@ -192,10 +191,6 @@ def _blank(spec: NetworkSpec) -> State:
     return jax.eval_shape(lambda key: network.init(key, spec, hyper), jax.random.key(0))
 
 
-def _spec_as_json(spec: NetworkSpec) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(spec)))
-
-
 def _manager(folder: str | Path, keep: int | None) -> Any:
     import orbax.checkpoint as ocp
 
@@ -251,10 +246,25 @@ def _first_line(error: Exception) -> str:
 
 def _check_spec(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpec) -> None:
     """Refuse a checkpoint of another network, naming what differs."""
-    saved, own = about["spec"], _spec_as_json(spec)
-    names = sorted(name for name in {*saved, *own} if saved.get(name) != own.get(name))
-    if names:
-        differences = ", ".join(f"{name}={saved.get(name)!r}, not {own.get(name)!r}" for name in names)
+    try:
+        saved = spec_to_json(spec_from_json(about["spec"]))
+    except SpecError as error:
+        raise CheckpointError(f"{folder} holds checkpoints that cannot be read: {error}") from error
+    differences = _differences(saved, spec_to_json(spec))
+    if differences:
         raise CheckpointError(
-            f"{folder} holds checkpoints of another network ({differences}): use another folder"
+            f"{folder} holds checkpoints of another network ({', '.join(differences)}): use another folder"
         )
+
+
+def _differences(saved: Any, own: Any, name: str = "") -> list[str]:
+    """Entries of two descriptions that differ, as ``name=saved, not own``."""
+    if isinstance(saved, dict) and isinstance(own, dict) and set(saved) == set(own):
+        nested = (_differences(saved[key], own[key], f"{name}.{key}".lstrip(".")) for key in saved)
+        return [difference for found in nested for difference in found]
+    if isinstance(saved, list) and isinstance(own, list) and len(saved) == len(own) and name == "layers":
+        nested = (
+            _differences(*pair, f"{name}[{place}]") for place, pair in enumerate(zip(saved, own, strict=True))
+        )
+        return [difference for found in nested for difference in found]
+    return [] if saved == own else [f"{name}={saved!r}, not {own!r}"]

@@ -1,6 +1,7 @@
-"""What one wants to know of a trained network: how certain, how alike its units, how flat, how calibrated."""
+"""Diagnostics: polarization, overlaps, Bethe free energy, local energy."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,31 +9,25 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike
 
-from mpnn.linear_maps.dense import Dense
-from mpnn.message_passing import channels
+from mpnn.linear_maps import products
+from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.channels.base import Derivatives
 from mpnn.message_passing.fields import Hyper, LayerState, masked_moments
+from mpnn.message_passing.layers import Dense
+from mpnn.message_passing.layers.chain import forward_chain
+from mpnn.message_passing.layers.linear import Cache
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.prediction import discrete_outputs, winner
-from mpnn.message_passing.rules.base import Layer
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.sweep import (
-    Progress,
-    begin,
-    binary_labels,
-    forward,
-    layer_hyper,
-    layer_view,
-    output_derivatives,
-    sweep,
-)
-from mpnn.message_passing.weights import Moments
+from mpnn.message_passing.sweep import Progress, begin, data_inputs, sweep
+from mpnn.message_passing.weights import WeightFamily
 
 __all__ = ["bethe_free_energy", "local_energy", "overlaps", "polarization"]
 
 
 def polarization(state: State) -> list[float]:
     """Mean squared magnetization ``q0`` of each layer, in [0, 1]: 1 when every weight is certain."""
-    return [float(jnp.mean(jnp.square(layer.mean))) for layer in state.layers]
+    return [float(jnp.mean(jnp.square(layer.mean))) for layer in state.weighted]
 
 
 def overlaps(state: State) -> list[float]:
@@ -41,7 +36,7 @@ def overlaps(state: State) -> list[float]:
     The diagonal, which is the polarization, is left out; NaN for a layer of one unit.
     """
     values = []
-    for layer in state.layers:
+    for layer in state.weighted:
         num_inputs, num_units = layer.mean.shape
         gram = layer.mean.T @ layer.mean / num_inputs
         between = jnp.sum(gram) - jnp.trace(gram)
@@ -69,34 +64,31 @@ def bethe_free_energy(
     Bethe free energy to second order in that message leaves just this. Good where the central limit is;
     stationary in the posterior at the fixed point of AMP. ``hyper`` leaves have shape ``[L]``.
     """
-    spec = dataclasses.replace(spec, rule="amp", sweeps_per_batch=max(num_sweeps, 2))
-    views, divergence = [], jnp.zeros(())
-    for index, (layer, before) in enumerate(zip(state.layers, prior.layers, strict=True)):
-        own = layer_hyper(hyper, index)
-        moments = masked_moments(spec.family, layer.posterior, own.sparsity, layer.mask)
-        view = layer_view(spec, layer._replace(mean=moments.mean, variance=moments.variance), own)
-        views.append(view)
-        divergence = divergence + _divergence(spec, layer, before, moments, own)
-    frozen = State(
-        tuple(
-            layer._replace(mean=view.mean, variance=view.variance)
-            for layer, view in zip(state.layers, views, strict=True)
-        )
-    )
-    progress = begin(spec, frozen, batch.inputs.shape[0], hyper)
+    if not all(isinstance(layer, Dense) for layer in spec.layers):
+        raise ValueError("the Bethe free energy is known for dense layers only")
+    spec = dataclasses.replace(spec.with_layers(rule="amp"), sweeps_per_batch=max(num_sweeps, 2))
+    numbers, frozen, divergence = spec.numbers(hyper), [], jnp.zeros(())
+    for own, linear, after, before in zip(
+        numbers, spec.weighted, state.weighted, prior.weighted, strict=True
+    ):
+        moments = masked_moments(linear.family, after.posterior, own.sparsity, after.mask)
+        frozen.append(after._replace(mean=moments.mean, variance=moments.variance))
+        divergence = divergence + _divergence(linear.family, after, before, moments, own)
+    fixed = State(tuple(frozen))
+    progress = begin(spec, fixed, batch.inputs.shape[0], hyper)
 
     def relax(progress: Progress, _: None) -> tuple[Progress, None]:
-        return sweep(spec, frozen, batch, progress, hyper)[1], None
+        return sweep(spec, fixed, batch, progress, hyper)[1], None
 
     progress, _ = jax.lax.scan(relax, progress, length=spec.sweeps_per_batch)
-    log_evidence = _units_log_evidence(spec, views, batch, progress, hyper)
+    log_evidence = _units_log_evidence(spec, fixed, batch, progress, hyper)
     return divergence - jnp.sum(
         log_evidence if batch.sample_mask is None else log_evidence * batch.sample_mask
     )
 
 
 def _divergence(
-    spec: NetworkSpec, layer: LayerState, before: LayerState, moments: Moments, own: Hyper
+    family: WeightFamily, layer: LayerState, before: LayerState, moments: Moments, own: Hyper
 ) -> Array:
     """``KL(posterior || prior)`` of one layer's weights."""
     change = layer.posterior.plus(before.posterior, -1.0)
@@ -107,45 +99,44 @@ def _divergence(
         precision, precision_before = layer.posterior.precision, before.posterior.precision
         second = moments.variance + jnp.square(moments.mean)
         expected = expected - 0.5 * (precision - precision_before) * second
-    after = spec.family.log_partition(layer.posterior.field, precision, own.sparsity)
-    base = spec.family.log_partition(before.posterior.field, precision_before, own.sparsity)
+    after = family.log_partition(layer.posterior.field, precision, own.sparsity)
+    base = family.log_partition(before.posterior.field, precision_before, own.sparsity)
     total = expected - after + base
     return jnp.sum(total if layer.mask is None else total * layer.mask)
 
 
 def _units_log_evidence(
-    spec: NetworkSpec, views: list[Layer], batch: Batch, progress: Progress, hyper: Hyper
+    spec: NetworkSpec, state: State, batch: Batch, progress: Progress, hyper: Hyper
 ) -> Array:
-    """What the units of every layer contribute to each sample's log evidence ``[B]``."""
-    inputs, preactivations = forward(spec, views, batch, progress, hyper)
-    omega, variance = preactivations[-1]
-    if spec.output == "argmax":
-        total = channels.Argmax(spec.argmax_draws).free_energy(batch.labels, omega, variance)
-    else:
-        label, last = binary_labels(batch), layer_hyper(hyper, spec.num_layers - 1)
-        energy = channels.BinaryLabel().free_energy(label, omega, variance, last.margin, last.confidence)
-        total = jnp.sum(energy * jnp.abs(label), axis=1)
-    derived = [output_derivatives(spec, batch, hyper)(omega, variance)]
-    for heard, (mean, spread), units in zip(progress.above, preactivations[:-1], inputs[1:], strict=True):
-        if heard is None:
-            raise AssertionError("more than one sweep keeps what came from above")
-        field, precision = heard
-        width = field.shape[1]
-        energy = spec.hidden_channel.free_energy(field, precision, mean, spread)
-        expected = field * units.mean[:, :width]
-        if precision is not None and units.second_moment is not None:
-            expected = expected - 0.5 * precision * units.second_moment[:, :width]
+    """Contribution ``[B]`` of the units of every layer to each sample's log evidence."""
+    numbers, output = spec.numbers(hyper), spec.output_channel
+    known = data_inputs(batch.inputs)
+    _, caches = forward_chain(spec.layers, spec.places, state.layers, known, progress.memories, numbers)
+    omega, variance = caches[-1].preactivation
+    total = output.log_evidence(batch.labels, omega, variance, numbers[-1])
+    total = total + _reaction(caches[-1], output.derive(batch.labels, numbers[-1])(omega, variance))
+    for index, layer in enumerate(spec.weighted[:-1]):
+        above: Any = progress.memories[index].above
+        units, (mean, spread) = caches[index + 1].rows, caches[index].preactivation
+        energy = layer.channel.free_energy(above.field, above.precision, mean, spread)
+        width = energy.shape[1]
+        expected = above.field * units.mean[:, :width]
+        if above.precision is not None and units.second_moment is not None:
+            expected = expected - 0.5 * above.precision * units.second_moment[:, :width]
         total = total + jnp.sum(energy - expected, axis=1)
-        derived.append(spec.hidden_channel.derivatives(field, precision, mean, spread))
-    # derived runs output first, then the hidden layers bottom up
-    order = [spec.num_layers - 1, *range(spec.num_layers - 1)]
-    for index, derivatives in zip(order, derived, strict=True):
-        moved = Dense.contract(views[index].variance, jnp.square(inputs[index].mean))
-        spread = inputs[index].variance
-        if spread is not None:
-            moved = moved + Dense.contract(jnp.square(views[index].mean), spread)
-        total = total + 0.5 * jnp.sum(moved * jnp.square(derivatives.gradient), axis=1)
+        total = total + _reaction(
+            caches[index], layer.channel.derivatives(above.field, above.precision, mean, spread)
+        )
     return total
+
+
+def _reaction(cache: Cache, derivatives: Derivatives) -> Array:
+    """``sum V' g^2 / 2`` of a layer's units, per sample ``[B]``."""
+    view, rows = cache.view, cache.rows
+    moved = products.contract(view.variance, jnp.square(rows.mean))
+    if rows.variance is not None:
+        moved = moved + products.contract(jnp.square(view.mean), rows.variance)
+    return 0.5 * jnp.sum(moved * jnp.square(derivatives.gradient), axis=1)
 
 
 def local_energy(

@@ -17,13 +17,15 @@ A layer's field is prior plus evidence, ``H = theta + A (+ u)``:
   mixture of the old belief and the new; the joint argmax output damps its field instead.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.weights import Moments, WeightFamily
+from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.weights import WeightFamily
 
 __all__ = ["Evidence", "Hyper", "LayerState", "Natural", "begin_batch", "focusing_message", "update"]
 
@@ -62,6 +64,10 @@ class Natural(NamedTuple):
     def scaled(self, factor: Array) -> "Natural":
         """Both times ``factor``."""
         return Natural(self.field * factor, None if self.precision is None else self.precision * factor)
+
+    def mapped(self, function: Callable[[Array], Array]) -> "Natural":
+        """Both through ``function``."""
+        return Natural(function(self.field), None if self.precision is None else function(self.precision))
 
     def plus(self, other: "Natural | None", factor: Array | float = 1.0) -> "Natural":
         """Sum with ``factor * other``."""

@@ -1,28 +1,38 @@
-"""What a network holds: its state, initial beliefs, and the anchor of what was believed before.
+"""What a network holds: its state, initial beliefs, and the anchor of the beliefs before a task.
 
-Shapes: batch B, layer widths N -> K, layers L.
+Shapes: batch B, layer widths N -> K, weight layers L.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.fields import Hyper, LayerState, Natural, masked_moments
+from mpnn.message_passing.fields import Hyper, LayerState
+from mpnn.message_passing.layers.chain import init_chain
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = ["Batch", "State", "anchor_at_posterior", "init"]
 
 
 class State(NamedTuple):
-    """What the next step needs: the layers."""
+    """What the next step needs: the state of every layer, None for layers without weights."""
 
-    layers: tuple[LayerState, ...]
+    layers: tuple[Any, ...]
+
+    @property
+    def weighted(self) -> tuple[LayerState, ...]:
+        """States of the layers with weights, those of residual branches included, in order."""
+        return tuple(jax.tree.leaves(self.layers, is_leaf=_is_layer_state))
+
+
+def _is_layer_state(node: Any) -> bool:
+    return isinstance(node, LayerState)
 
 
 class Batch(NamedTuple):
-    """Inputs ``[B, N]``, labels ``[B]``, and which samples are real ``[B]`` (None: all).
+    """Inputs ``[B, *input_shape]``, labels ``[B]``, and which samples are real ``[B]`` (None: all).
 
     Labels are class numbers for the argmax output; -1, +1 or 0 (no label) for binary ones, and ``[B, K]``
     where there are several.
@@ -45,35 +55,19 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
     >>> from mpnn.message_passing.network import init
     >>> from mpnn.message_passing.spec import NetworkSpec
     >>> from mpnn.message_passing.training import Schedules
-    >>> spec = NetworkSpec((64, 11, 10), weights="ternary", output="argmax")
+    >>> spec = NetworkSpec.dense((64, 11, 10), weights="ternary", output="argmax")
     >>> first = Schedules(sparsity=1.0).at_sweep(0, spec.num_layers)
-    >>> [layer.mean.shape for layer in init(jax.random.key(0), spec, first).layers]
+    >>> [layer.mean.shape for layer in init(jax.random.key(0), spec, first).weighted]
     [(64, 11), (11, 10)]
     """
-    layers = []
-    for index, layer_key in enumerate(jax.random.split(key, spec.num_layers)):
-        field_key, mask_key = jax.random.split(layer_key)
-        shape = (spec.fan_in(index), spec.widths[index + 1])
-        noise = initial_field * jax.random.normal(field_key, shape)
-        precision = jnp.zeros(shape) if spec.family.uses_precision else None
-        natural = Natural(noise, precision)
-        if spec.weights == "gaussian":
-            precision = shape[0] / jnp.square(initial_field) * jnp.ones(shape)
-            natural = Natural(precision * noise / jnp.sqrt(shape[0]), precision)
-        # copied: training donates the state, which must not hold an array twice
-        anchor = jax.tree.map(jnp.copy, Natural(jnp.zeros(shape), precision)) if spec.anchored else None
-        mask = None
-        if spec.density < 1.0:
-            mask = jax.random.bernoulli(mask_key, spec.density, shape).astype(noise.dtype)
-        moments = masked_moments(spec.family, natural, hyper.sparsity[index], mask)
-        variance = None if spec.weights == "binary" else moments.variance
-        focus = natural.scaled(jnp.zeros(())) if spec.focusing else None
-        layers.append(LayerState(natural, moments.mean, variance, focus, mask, anchor))
-    return State(tuple(layers))
+    keys = list(jax.random.split(key, spec.num_layers))
+    return State(init_chain(keys, spec.layers, spec.places, spec.numbers(hyper), initial_field))
 
 
 def anchor_at_posterior(state: State) -> State:
     """Anchor every layer at what it believes now: before the next task of continual learning."""
-    return State(
-        tuple(layer._replace(anchor=jax.tree.map(jnp.copy, layer.posterior)) for layer in state.layers)
-    )
+
+    def anchored(layer: LayerState) -> LayerState:
+        return layer._replace(anchor=jax.tree.map(jnp.copy, layer.posterior))
+
+    return State(jax.tree.map(anchored, state.layers, is_leaf=_is_layer_state))

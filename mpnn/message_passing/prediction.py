@@ -13,13 +13,15 @@ import jax.numpy as jnp
 from jax import Array
 
 from mpnn import numerics
-from mpnn.message_passing.channels import VARIANCE_FLOOR
-from mpnn.message_passing.exact import messages as small_fan_in
+from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.channels.base import VARIANCE_FLOOR
 from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.layers.base import Layer
+from mpnn.message_passing.layers.chain import apply_chain, moments_chain
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rules.base import Inputs, Preactivation, gaussian_preactivation
+from mpnn.message_passing.rules.base import Inputs, Preactivation
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.weights import Moments
+from mpnn.message_passing.sweep import data_inputs
 
 __all__ = [
     "argmax_probabilities",
@@ -31,7 +33,6 @@ __all__ = [
     "moment_outputs",
     "moment_units",
     "sample_weights",
-    "small_fan_in_probabilities",
     "winner",
 ]
 
@@ -42,50 +43,49 @@ REACH = 6.0
 
 
 def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
-    """Return the discrete weights, int8 ``[N (+ 1 with bias), K]`` a layer; masked weights are 0.
+    """Return the discrete weights, int8 ``[fan in (+ 1 with bias), units]`` a layer; masked weights are 0.
 
     They are the most probable levels under the damped magnetizations. Gaussian weights are real.
     """
     weights = []
-    for index, layer in enumerate(state.layers):
-        levels = spec.family.decode(damped_moments(layer), *layer.posterior, hyper.sparsity[index])
-        weights.append(levels if layer.mask is None else levels * layer.mask.astype(levels.dtype))
+    for layer, own, numbers in zip(spec.weighted, state.weighted, spec.numbers(hyper), strict=True):
+        levels = layer.family.decode(damped_moments(own), *own.posterior, numbers.sparsity)
+        weights.append(levels if own.mask is None else levels * own.mask.astype(levels.dtype))
     return weights
 
 
 def sample_weights(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
     """Draw every weight from its belief."""
     weights = []
-    for index, (layer, layer_key) in enumerate(
-        zip(state.layers, jax.random.split(key, spec.num_layers), strict=True)
-    ):
-        field, precision = layer.posterior
+    keys = jax.random.split(key, spec.num_layers)
+    numbers = spec.numbers(hyper)
+    for layer, own, number, layer_key in zip(spec.weighted, state.weighted, numbers, keys, strict=True):
+        field, precision = own.posterior
         precision = jnp.zeros(()) if precision is None else precision
-        draw = spec.family.sample(layer_key, field, precision, hyper.sparsity[index])
-        weights.append(draw if layer.mask is None else draw * layer.mask.astype(draw.dtype))
+        draw = layer.family.sample(layer_key, field, precision, number.sparsity)
+        weights.append(draw if own.mask is None else draw * own.mask.astype(draw.dtype))
     return weights
-
-
-def _append_constant(spec: NetworkSpec, inputs: Array, value: float) -> Array:
-    return jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=value) if spec.bias else inputs
 
 
 def discrete_preactivation(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Preactivation:
     """Output ``[B, K]`` of a network with the given weights, and its variance were their signs random."""
-    *_, last = [inputs, *discrete_units(spec, weights, inputs)]
-    last, layer = _append_constant(spec, last, 1.0), weights[-1].astype(inputs.dtype)
-    variance = jnp.matmul(jnp.square(last), jnp.square(layer)) + VARIANCE_FLOOR
-    return Preactivation(jnp.matmul(last, layer), variance)
+    below = apply_chain(spec.layers[:-1], weights[:-1], inputs)
+    rows = spec.weighted[-1].discrete_rows(below)
+    layer = weights[-1].astype(inputs.dtype)
+    variance = jnp.matmul(jnp.square(rows), jnp.square(layer)) + VARIANCE_FLOOR
+    return Preactivation(jnp.matmul(rows, layer), variance)
 
 
 def discrete_units(spec: NetworkSpec, weights: list[Array], inputs: Array) -> list[Array]:
-    """Units ``[B, K]`` of every hidden layer of a network with the given weights."""
-    layers = []
-    for layer in weights[:-1]:
-        outputs = jnp.matmul(_append_constant(spec, inputs, 1.0), layer.astype(inputs.dtype))
-        inputs = spec.hidden_channel.decide(outputs)
-        layers.append(inputs)
-    return layers
+    """Units ``[B, *shape]`` of every hidden layer with weights, of a network with the given weights."""
+    units: list[Array] = []
+
+    def keep(layer: Layer, outputs: Array) -> None:
+        if layer.num_weighted:
+            units.append(outputs)
+
+    apply_chain(spec.layers[:-1], weights[:-1], inputs, keep)
+    return units
 
 
 def discrete_outputs(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Array:
@@ -102,47 +102,25 @@ def moment_outputs(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noi
 
 
 def moment_units(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array) -> list[Moments]:
-    """Mean and variance ``[B, K]`` of the units of every hidden layer, as :func:`moment_outputs` has them."""
+    """Moments ``[B, *shape]`` of the units of every hidden layer with weights."""
     return _moment_pass(spec, beliefs, inputs, noise)[1]
 
 
 def _moment_pass(
     spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array
 ) -> tuple[Preactivation, list[Moments]]:
-    current = Inputs(_append_constant(spec, inputs, 1.0), None, None)
-    current = current._replace(second_moment=jnp.square(current.mean))
-    layers = []
-    for index, belief in enumerate(beliefs):
-        mean, variance = gaussian_preactivation(belief, current)
-        variance = variance + jnp.square(noise[index])
-        if index < spec.num_layers - 1:
-            units = spec.hidden_channel.activation(mean, variance, None, None)
-            layers.append(units)
-            unit_mean = _append_constant(spec, units.mean, 1.0)
-            unit_variance = _append_constant(spec, units.variance, 0.0)
-            current = Inputs(unit_mean, unit_variance, unit_variance + jnp.square(unit_mean))
-    return Preactivation(mean, variance), layers
+    units: list[Moments] = []
 
+    def keep(layer: Layer, outputs: Inputs) -> None:
+        if layer.num_weighted and outputs.variance is not None:
+            units.append(Moments(outputs.mean, outputs.variance))
 
-def small_fan_in_probabilities(
-    spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array
-) -> Array:
-    """Probability of each of two classes ``[B, 2]``, the layers above the first averaged exactly.
-
-    For networks with ``spec.small_fan_in``: hidden units count as independent given the input, and each
-    upper unit's sign is averaged over all its terms (:func:`mpnn.message_passing.exact.messages.forward`).
-    ``noise [L]``
-    counts in the first layer only.
-    """
-    known = Inputs(inputs, None, jnp.square(inputs))
-    mean, variance = gaussian_preactivation(beliefs[0], known)
-    scaled = (mean / jnp.sqrt(variance + jnp.square(noise[0]))).T
-    up = jnp.stack([numerics.ndtr(-scaled), numerics.ndtr(scaled)])
-    for belief in beliefs[1:]:
-        plus = 0.5 * (belief.variance + jnp.square(belief.mean) + belief.mean)
-        levels = jnp.stack([plus - belief.mean, 1.0 - 2.0 * plus + belief.mean, plus])
-        up = small_fan_in.forward(up[:, :, None], jnp.maximum(levels, 0.0)[..., None])[0]
-    return (up / jnp.sum(up, axis=0))[:, 0].T
+    numbers = [noise[index] for index in range(spec.num_layers)]
+    known = data_inputs(inputs)
+    mean, variance, *_ = moments_chain(spec.layers, spec.places, beliefs, known, numbers, keep)
+    if variance is None:
+        raise AssertionError("the output is never known")
+    return Preactivation(mean, variance), units[:-1]
 
 
 def class_probabilities(preactivation: Preactivation) -> Array:

@@ -38,9 +38,9 @@ def can_round(levels: tuple[int, ...]) -> bool:
 def round_first_layer(spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs: Array) -> Array:
     """A network's first layer rounded with feedback on its known inputs ``[B, N]``; int8 ``[N, K]``."""
     inputs = inputs[:: -(-len(inputs) // SAMPLES_LOOKED_AT)]
-    if spec.bias:
-        inputs = jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
-    weights = round_with_feedback(layer.mean, inputs, hyper.sparsity[0], spec.family.levels or ())
+    first = spec.weighted[0]
+    rows = first.discrete_rows(inputs)
+    weights = round_with_feedback(layer.mean, rows, hyper.sparsity[0], first.family.levels or ())
     return weights if layer.mask is None else weights * layer.mask.astype(weights.dtype)
 
 

@@ -1,138 +1,257 @@
-"""The static description of a network."""
+"""The static description of a network: the shape of its inputs, its layers, its output."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
-from mpnn.message_passing import channels
-from mpnn.message_passing.exact.messages import FAN_IN_LIMIT
-from mpnn.message_passing.rules import RuleEntry, find_rule
-from mpnn.message_passing.weights import WeightFamily, weight_family
+from mpnn.message_passing.channels.outputs import OUTPUTS, OutputChannel
+from mpnn.message_passing.exact.requirements import unmet_requirement
+from mpnn.message_passing.fields import Hyper
+from mpnn.message_passing.layers import LAYERS, Dense, Layer, Linear, Place, Residual
+from mpnn.message_passing.layers.base import Shape
+from mpnn.message_passing.layers.chain import places_of
 
-__all__ = ["NetworkSpec", "hinders_small_fan_in"]
+__all__ = ["NetworkSpec", "SpecError", "spec_from_json", "spec_to_json"]
 
-ACTIVATIONS: dict[str, Any] = {
-    "sign": channels.Sign(),
-    "relu": channels.ReLU(),
-    "identity": channels.Identity(),
-}
-OUTPUTS = ("binary_label", "argmax")
+
+class SpecError(ValueError):
+    """A description that does not make a network, or is not of this release."""
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkSpec:
     """Everything static about a network: shapes and choices, hashable, no arrays.
 
-    widths: inputs, hidden layers, outputs, e.g. ``(784, 101, 10)``.
-    weights: ``"binary"``, ``"ternary"``, ``"gaussian"`` or an int P for the levels -P..P.
-    rule: a name in :data:`mpnn.message_passing.rules.RULES`.
-    activation: of the hidden units: ``"sign"``, ``"relu"`` or ``"identity"``.
-    output: ``"binary_label"`` (independent labels -1 and +1, mostly of one output; 0: no label) or
-        ``"argmax"`` (labels 0..C-1).
-    bias: adds a constant input to every layer; its weight is the last row.
-    density: share of the weights that exist, in (0, 1]; the others are fixed to 0 at random.
-    sweeps_per_batch: inner iterations over a batch, >= 1.
-    focusing: whether the layers are coupled to replicas (see :mod:`mpnn.message_passing.fields`).
-    anchored: whether layers forget towards an anchor, so that samples count once (see
-    :mod:`mpnn.message_passing.fields`).
-    argmax_draws: quadrature points of the argmax output; 0 for the closed form.
-    small_fan_in: exact messages above the first layer, trained by
-    :mod:`mpnn.message_passing.exact.annealing` and averaged exactly
-        in Bayesian prediction; see :func:`hinders_small_fan_in` for what it needs.
+    Parameters
+    ----------
+    input_shape : tuple of int
+        Shape of one sample: ``(N,)``, or ``(height, width, channels)`` for images.
+    layers : tuple of Layer
+        From the inputs to the output, the last one :class:`~mpnn.message_passing.layers.Dense`. What a layer
+        leaves open is as :data:`mpnn.message_passing.layers.linear.OPTIONS` has it.
+    output : {"binary_label", "argmax"}, default="binary_label"
+        Independent labels -1 and +1, mostly of one output (0: no label), or labels 0..C-1.
+    sweeps_per_batch : int, default=1
+        Inner iterations over a batch, at least 1.
+    focusing : bool, default=False
+        Whether the layers are coupled to replicas (see :mod:`mpnn.message_passing.fields`).
+    anchored : bool, default=False
+        Whether the prior moves towards an anchor, so that samples count once (same place).
+    argmax_draws : int, default=0
+        Quadrature points of the argmax output; 0 for the closed form.
+
+    Examples
+    --------
+    >>> from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D
+    >>> from mpnn.message_passing.spec import NetworkSpec
+    >>> layers = (Conv2D(8, 3), MaxPool2D(2), Flatten(), Dense(10))
+    >>> NetworkSpec((8, 8, 1), layers, output="argmax").shapes
+    ((8, 8, 1), (6, 6, 8), (3, 3, 8), (72,), (10,))
     """
 
-    widths: tuple[int, ...]
-    weights: str | int = "binary"
-    rule: str = "bp_inspired"
-    activation: str = "sign"
+    input_shape: Shape
+    layers: tuple[Layer, ...]
     output: str = "binary_label"
-    bias: bool = False
-    density: float = 1.0
     sweeps_per_batch: int = 1
     focusing: bool = False
     anchored: bool = False
     argmax_draws: int = 0
-    small_fan_in: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.widths) < 2 or min(self.widths) < 1:
-            raise ValueError(f"widths need at least inputs and outputs, all >= 1, got {self.widths}")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {self.activation!r}")
+        if not self.input_shape or min(self.input_shape) < 1:
+            raise ValueError(f"input_shape must hold at least one size, all >= 1, got {self.input_shape}")
         if self.output not in OUTPUTS:
-            raise ValueError(f"output must be one of {OUTPUTS}, got {self.output!r}")
-        if self.output == "argmax" and self.widths[-1] == 1:
-            raise ValueError("output 'argmax' needs at least two output units, got 1")
-        if not 0.0 < self.density <= 1.0:
-            raise ValueError(f"density must be in (0, 1], got {self.density}")
+            raise ValueError(f"output must be one of {tuple(OUTPUTS)}, got {self.output!r}")
         if self.sweeps_per_batch < 1:
             raise ValueError(f"sweeps_per_batch must be at least 1, got {self.sweeps_per_batch}")
-        weight_family(self.weights)
-        if self.works_on_fields:
-            self._check_works_on_fields()
-        if self.small_fan_in and (hindrance := hinders_small_fan_in(self)):
-            raise ValueError(f"small_fan_in needs {hindrance}")
+        if not self.layers or not isinstance(self.layers[-1], Dense):
+            raise ValueError("layers must end with Dense, the output")
+        object.__setattr__(self, "layers", tuple(map(_completed, self.layers)))
+        if self.output_channel.joint and self.layers[-1].units == 1:
+            raise ValueError(f"output {self.output!r} needs at least two output units, got 1")
+        _ = self.places  # every layer checks its own
+        if self.exact and (requirement := unmet_requirement(self)):
+            raise ValueError(f"messages='exact' needs {requirement}")
 
-    def _check_works_on_fields(self) -> None:
-        """Max-sum knows signs alone; anything else would need max-marginals of its own."""
-        only = {
-            "weights": "binary",
-            "activation": "sign",
-            "output": "binary_label",
-            "density": 1.0,
-            "focusing": False,
-            "anchored": False,
-        }
-        for name, value in only.items():
-            if getattr(self, name) != value:
-                raise ValueError(f"rule {self.rule!r} needs {name}={value!r}, got {getattr(self, name)!r}")
+    @classmethod
+    def dense(
+        cls,
+        widths: Sequence[int],
+        weights: str | int = "binary",
+        rule: str = "bp_inspired",
+        *,
+        activation: str = "sign",
+        bias: bool = False,
+        density: float = 1.0,
+        messages: str = "gaussian",
+        **options: Any,
+    ) -> "NetworkSpec":
+        """A network of dense layers, all alike.
+
+        Parameters
+        ----------
+        widths : sequence of int
+            Inputs, hidden layers, outputs, e.g. ``(784, 101, 10)``.
+        weights, rule, activation, bias, density
+            Of every layer, see :class:`mpnn.message_passing.layers.Linear`.
+        messages : {"gaussian", "exact"}, default="gaussian"
+            Of the layers above the first, whose units sum few signs.
+        **options
+            Of the network, see :class:`NetworkSpec`.
+        """
+        if len(widths) < 2 or min(widths) < 1:
+            raise ValueError(f"widths need at least inputs and outputs, all >= 1, got {tuple(widths)}")
+        common: dict[str, Any] = {"weights": weights, "rule": rule, "activation": activation}
+        common |= {"bias": bias, "density": density}
+        kinds = ["gaussian", *[messages] * (len(widths) - 2)]
+        layers = (
+            Dense(int(units), messages=kind, **common) for units, kind in zip(widths[1:], kinds, strict=True)
+        )
+        return cls((int(widths[0]),), tuple(layers), **options)
+
+    def with_layers(self, **options: Any) -> "NetworkSpec":
+        """The same network with other options of every layer with weights, such as ``rule="amp"``."""
+        return dataclasses.replace(self, layers=tuple(_with(layer, options) for layer in self.layers))
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where each layer stands."""
+        start = Place(
+            in_shape=self.input_shape,
+            output=self.output_channel,
+            one_sweep=self.sweeps_per_batch == 1,
+            focusing=self.focusing,
+            anchored=self.anchored,
+        )
+        return places_of(self.layers, start)
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shape of one sample of the inputs and of every layer's outputs."""
+        last = self.layers[-1].out_shape(self.places[-1].in_shape)
+        return (*(place.in_shape for place in self.places), last)
+
+    @cached_property
+    def weighted(self) -> tuple[Linear, ...]:
+        """Layers with weights, those of residual branches included, from the inputs to the output."""
+        return tuple(_weighted(self.layers))
 
     @property
     def num_layers(self) -> int:
         """Number of weight layers."""
-        return len(self.widths) - 1
+        return len(self.weighted)
 
     @property
-    def family(self) -> WeightFamily:
-        """The weight family."""
-        return weight_family(self.weights)
+    def widths(self) -> tuple[int, ...]:
+        """Inputs, and the units (or channels) of every weight layer."""
+        size = 1
+        for side in self.input_shape:
+            size *= side
+        return (size, *(layer.linear_map.units for layer in self.weighted))
 
     @property
-    def hidden_channel(self) -> Any:
-        """The channel of the hidden units."""
-        return ACTIVATIONS[self.activation]
+    def num_outputs(self) -> int:
+        """Units of the last layer."""
+        return self.widths[-1]
 
     @property
-    def works_on_fields(self) -> bool:
-        """Whether the rule passes fields instead of moments (see
-        :class:`mpnn.message_passing.rules.RuleEntry`)."""
-        return find_rule(self.rule, one_sweep=False).works_on_fields
+    def output_channel(self) -> OutputChannel:
+        """The channel of the labels."""
+        return OUTPUTS[self.output](self.argmax_draws)
 
-    def fan_in(self, layer: int) -> int:
-        """Inputs of a layer, the constant one included."""
-        return self.widths[layer] + int(self.bias)
+    @property
+    def exact(self) -> bool:
+        """Whether layers above the first exchange exact messages (:mod:`mpnn.message_passing.exact`)."""
+        return any(layer.messages == "exact" for layer in self.weighted)
 
-    def layer_rule(self, layer: int) -> RuleEntry:
-        """The rule of a layer: the joint argmax output has no cavity and always uses mean field."""
-        joint = self.output == "argmax" and layer == self.num_layers - 1
-        return find_rule("mean_field" if joint else self.rule, self.sweeps_per_batch == 1)
+    def numbers(self, hyper: Hyper) -> tuple[Hyper, ...]:
+        """The numbers of each weight layer, scalars, from leaves ``[L]``."""
+        return tuple(Hyper(*(leaf[index] for leaf in hyper)) for index in range(self.num_layers))
 
 
-def hinders_small_fan_in(spec: NetworkSpec) -> str | None:
-    """Say what a network would need for exact messages above its first layer; None: nothing."""
-    hidden = spec.widths[1:-1]
-    if not hidden or max(hidden) > FAN_IN_LIMIT:
-        return f"hidden layers of 1 to {FAN_IN_LIMIT} units, got {hidden}"
-    needs = {
-        "weights": ("ternary",),
-        "rule": ("bp_inspired", "bp_inspired_second_order"),
-        "activation": ("sign",),
-        "output": ("binary_label",),
-        "bias": (False,),
-        "density": (1.0,),
-        "focusing": (False,),
-        "anchored": (False,),
+def _completed(layer: Any) -> Any:
+    return layer.complete() if isinstance(layer, Linear | Residual) else layer
+
+
+def _with(layer: Any, options: Mapping[str, Any]) -> Any:
+    if isinstance(layer, Residual):
+        return Residual(tuple(_with(inner, options) for inner in layer.layers))
+    return dataclasses.replace(layer, **options) if isinstance(layer, Linear) else layer
+
+
+def _weighted(layers: Sequence[Any]) -> list[Linear]:
+    found: list[Linear] = []
+    for layer in layers:
+        if isinstance(layer, Residual):
+            found += _weighted(layer.layers)
+        elif isinstance(layer, Linear):
+            found.append(layer)
+    return found
+
+
+def spec_to_json(spec: NetworkSpec) -> dict[str, Any]:
+    """Plain values that JSON can hold, layers by kind and keyword."""
+    plain = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
+    return plain | {
+        "input_shape": list(spec.input_shape),
+        "layers": [_layer_to_json(layer) for layer in spec.layers],
     }
-    for name, allowed in needs.items():
-        if getattr(spec, name) not in allowed:
-            return f"{name}={allowed[0]!r}, got {getattr(spec, name)!r}"
-    return None if spec.widths[-1] == 1 else f"a single output, got {spec.widths[-1]}"
+
+
+def _layer_to_json(layer: Any) -> dict[str, Any]:
+    plain = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
+    if isinstance(layer, Residual):
+        plain = {"layers": [_layer_to_json(inner) for inner in layer.layers]}
+    return {"kind": type(layer).__name__, **plain}
+
+
+def spec_from_json(stored: Mapping[str, Any]) -> NetworkSpec:
+    """Read what :func:`spec_to_json` wrote, in this release or an older one.
+
+    A missing keyword is its default.
+
+    Raises
+    ------
+    SpecError
+        For a keyword or a layer that this release does not know, or values that make no network.
+    """
+    if not isinstance(stored, Mapping):
+        raise SpecError(f"the description of a network is a table, got {stored!r}")
+    values = dict(stored)
+    try:
+        if "widths" in values:  # files of release 0.1 hold dense networks by their widths
+            exact = values.pop("small_fan_in", False)
+            known = {*_names(NetworkSpec), "widths", "weights", "rule", "activation", "bias", "density"}
+            _refuse_unknown("the network", values, known)
+            return NetworkSpec.dense(messages="exact" if exact else "gaussian", **values)
+        _refuse_unknown("the network", values, _names(NetworkSpec))
+        values["input_shape"] = tuple(int(side) for side in values["input_shape"])
+        values["layers"] = tuple(_layer_from_json(layer) for layer in values["layers"])
+        return NetworkSpec(**values)
+    except (TypeError, KeyError, ValueError) as error:
+        raise SpecError(f"the description of the network cannot be read: {error}") from error
+
+
+def _layer_from_json(stored: Mapping[str, Any]) -> Layer:
+    values = dict(stored)
+    kind = values.pop("kind")
+    if kind not in LAYERS:
+        raise ValueError(f"layers of the kind {kind!r} are not known to this release: update the library")
+    _refuse_unknown(kind, values, _names(LAYERS[kind]))
+    if kind == Residual.__name__:
+        return Residual(tuple(_layer_from_json(layer) for layer in values["layers"]))
+    layer: Layer = LAYERS[kind](**values)
+    return layer
+
+
+def _names(kind: Any) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def _refuse_unknown(what: str, values: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(
+            f"{what} has {', '.join(unknown)}, which this release does not know: update the library"
+        )

@@ -8,7 +8,7 @@ traced. To add a family, write these methods and name it in :func:`weight_family
 """
 
 import dataclasses
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -16,19 +16,13 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from mpnn import numerics
+from mpnn.linear_maps.base import Moments
 
-__all__ = ["Binary", "Gaussian", "Integer", "Moments", "Ternary", "WeightFamily", "weight_family"]
+__all__ = ["Binary", "Gaussian", "Integer", "Ternary", "WeightFamily", "weight_family"]
 
 # A Gaussian weight without this much precision would have no finite variance.
 MIN_PRECISION = 1e-6
 LARGEST_LEVEL = 127  # published weights are int8
-
-
-class Moments(NamedTuple):
-    """Mean and variance of a weight or of a unit, elementwise."""
-
-    mean: Array
-    variance: Array
 
 
 class WeightFamily(Protocol):

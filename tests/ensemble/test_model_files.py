@@ -113,7 +113,7 @@ def test_pickles_are_never_opened(tmp_path):
 
 def test_weights_without_an_estimator_are_named_so(tmp_path):
     save_weights(tmp_path / "weights", [np.ones((3, 1), np.int8)])
-    with pytest.raises(CheckpointError, match="not a whole estimator"):
+    with pytest.raises(CheckpointError, match="no estimator that can be read"):
         load_model(tmp_path / "weights")
     with pytest.raises(FileNotFoundError, match="no weights at"):
         load_model(tmp_path / "nothing")

@@ -67,7 +67,7 @@ def test_fashion_mnist_101_101(rule, pixels):
     """Over 12 seeds the NumPy implementation of AMP gives 17.90 +- 0.74 and Bayesian 17.02 +- 0.89 (standard
     deviation of one run), this one 17.79 and 16.76; polarizations 0.529, 0.708, 0.284 in both.
     """
-    spec = NetworkSpec((784, 101, 101, 10), rule=rule, output="argmax")
+    spec = NetworkSpec.dense((784, 101, 101, 10), rule=rule, output="argmax")
     discrete, bayesian, polarization = summary(spec, (0, 1, 2, 3), pixels, rho=[1.0, 1.0, 0.9])
     assert abs(discrete - 17.9) < 1.1
     assert abs(bayesian - 17.0) < 1.3
@@ -76,7 +76,7 @@ def test_fashion_mnist_101_101(rule, pixels):
 
 def test_fashion_mnist_501_501_mean_field(pixels):
     """The NumPy implementation and the published curve both give 18.1; polarizations 0.424, 0.441, 0.079."""
-    spec = NetworkSpec((784, 501, 501, 10), rule="mean_field", output="argmax")
+    spec = NetworkSpec.dense((784, 501, 501, 10), rule="mean_field", output="argmax")
     discrete, _, polarization = summary(spec, (0, 1), pixels, rho=[1.0001, 1.0001, 0.9])
     assert abs(discrete - 18.1) < 1.0
     np.testing.assert_allclose(polarization, [0.424, 0.441, 0.079], atol=0.004)

@@ -73,8 +73,8 @@ def main():
 
 
 SPECS = {
-    "anchored": NetworkSpec((6, 5, 3), weights="ternary", output="argmax", anchored=True, bias=True),
-    "focused": NetworkSpec((6, 5, 1), focusing=True, density=0.5, sweeps_per_batch=2),
+    "anchored": NetworkSpec.dense((6, 5, 3), weights="ternary", output="argmax", anchored=True, bias=True),
+    "focused": NetworkSpec.dense((6, 5, 1), focusing=True, density=0.5, sweeps_per_batch=2),
 }
 
 

@@ -40,18 +40,18 @@ def cases():
     yield {"rule": "mean_field", "output": "argmax", "argmax_draws": 5, "bias": True}
 
 
-SWEEPS = {
-    "-".join(f"{key}={value}" for key, value in options.items()): options for options in cases()
-}
+SWEEPS = {"-".join(f"{key}={value}" for key, value in options.items()): options for options in cases()}
 
 
 def swept(options):
     """Leaves of the state and of the Info after all sweeps over one batch, float64."""
     outputs = 3 if options.get("output") == "argmax" else 1
-    spec = NetworkSpec((12, 7, 5, outputs), **options)
+    spec = NetworkSpec.dense((12, 7, 5, outputs), **options)
     generator = np.random.default_rng(0)
     inputs = generator.normal(size=(NUM_SAMPLES, 12))
-    labels = generator.integers(0, 3, NUM_SAMPLES) if outputs == 3 else generator.choice([-1.0, 1.0], NUM_SAMPLES)
+    labels = (
+        generator.integers(0, 3, NUM_SAMPLES) if outputs == 3 else generator.choice([-1.0, 1.0], NUM_SAMPLES)
+    )
     mask = np.ones(NUM_SAMPLES)
     mask[-2:] = 0.0
     batch = Batch(jnp.asarray(inputs), jnp.asarray(labels), jnp.asarray(mask))

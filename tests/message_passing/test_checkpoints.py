@@ -18,7 +18,7 @@ from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import train
 
-SPEC = NetworkSpec((20, 5, 1), weights="ternary")
+SPEC = NetworkSpec.dense((20, 5, 1), weights="ternary")
 NUM_EPOCHS = 6
 SCHEDULES = Schedules(damping=0.5)
 
@@ -104,7 +104,7 @@ def test_keeps_the_newest_and_all_that_was_given(tmp_path):
 
 
 def test_a_stack_of_networks_with_masks_and_focusing(tmp_path):
-    spec = NetworkSpec((6, 3, 1), density=0.5, focusing=True)
+    spec = NetworkSpec.dense((6, 3, 1), density=0.5, focusing=True)
     keys = jax.random.split(KEY, 3)
     state = jax.jit(jax.vmap(lambda key: network.init(key, spec, numbers())))(keys)
     save_state(tmp_path, state, epoch=1, key=keys, spec=spec)
@@ -119,8 +119,8 @@ def test_a_stack_of_networks_with_masks_and_focusing(tmp_path):
 
 def test_another_network_is_refused(tmp_path):
     save(tmp_path, 1)
-    other = NetworkSpec((20, 7, 1), weights="ternary")
-    sentence = r"another network \(widths=\[20, 5, 1\], not \[20, 7, 1\]\): use another folder"
+    other = NetworkSpec.dense((20, 7, 1), weights="ternary")
+    sentence = r"another network \(layers\[0\].units=5, not 7\): use another folder"
     with pytest.raises(CheckpointError, match=sentence):
         restore_state(tmp_path, other)
     with pytest.raises(CheckpointError, match=sentence):

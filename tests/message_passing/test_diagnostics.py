@@ -30,7 +30,7 @@ def log_evidence(outputs, assignments, fields, labels):
 
 def found_by_bethe(widths, fields, inputs, labels, **numbers):
     """The Bethe free energy under the posterior that AMP finds from prior ``fields``."""
-    spec = NetworkSpec(widths, rule="amp", sweeps_per_batch=40)
+    spec = NetworkSpec.dense(widths, rule="amp", sweeps_per_batch=40)
     prior = start(spec, **numbers)
     layers = [
         layer._replace(
@@ -77,7 +77,7 @@ def test_bethe_free_energy_of_two_layers():
 
 
 def test_polarization_and_overlaps_in_plain_loops():
-    state = start(NetworkSpec((6, 3, 1)), seed=1)
+    state = start(NetworkSpec.dense((6, 3, 1)), seed=1)
     first, second = (np.asarray(layer.mean) for layer in state.layers)
     np.testing.assert_allclose(
         diagnostics.polarization(state), [np.mean(first**2), np.mean(second**2)], rtol=1e-6
@@ -98,7 +98,7 @@ def test_local_energy_of_no_flips_and_of_all():
     labels[:10] *= -1.0
     batch = Batch(jnp.float32(inputs), jnp.float32(labels))
     added, spread = diagnostics.local_energy(
-        jax.random.key(0), NetworkSpec((9, 1)), [weights], batch, [0.0, 0.5, 1.0], num_draws=3
+        jax.random.key(0), NetworkSpec.dense((9, 1)), [weights], batch, [0.0, 0.5, 1.0], num_draws=3
     )
     np.testing.assert_allclose(added[[0, 2]], [0.0, 0.75 - 0.25], atol=1e-6)
     np.testing.assert_allclose(spread[[0, 2]], 0.0, atol=1e-6)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
+from mpnn.linear_maps.base import Moments
 from mpnn.message_passing import fields
 from mpnn.message_passing.fields import LayerState, Natural, damped_moments, mix
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Schedules
-from mpnn.message_passing.weights import Binary, Integer, Moments, Ternary
+from mpnn.message_passing.weights import Binary, Integer, Ternary
 from tests.oracles.helpers import compiled_batch, numbers_for, random_batch, start
 
 begin_batch = jax.jit(fields.begin_batch)
@@ -119,7 +120,7 @@ def test_reinforcement_repeats_the_batch_but_not_the_prior():
 
 def test_reinforcement_with_mini_batches_stays_bounded():
     """r = 0.9 and rho = 0.9 over 60 batches: reinforcing the prior too would multiply fields by 1.8 each."""
-    spec = NetworkSpec((20, 7, 1), rule="amp", sweeps_per_batch=3)
+    spec = NetworkSpec.dense((20, 7, 1), rule="amp", sweeps_per_batch=3)
     numbers = {"reinforcement": 0.9, "rho": 0.9, "damping": 0.5}
     state, hyper = start(spec, **numbers), numbers_for(spec, **numbers)
     for seed in range(60):
@@ -131,7 +132,7 @@ def test_reinforcement_with_mini_batches_stays_bounded():
 
 def test_reinforcement_with_one_sweep_does_nothing():
     """There is no earlier evidence from the same batch to repeat."""
-    spec = NetworkSpec((20, 1), rule="amp")
+    spec = NetworkSpec.dense((20, 1), rule="amp")
     batch = random_batch(spec, 0, 10)
     plain, _ = compiled_batch(spec, start(spec), batch, numbers_for(spec))
     reinforced, _ = compiled_batch(spec, start(spec), batch, numbers_for(spec, reinforcement=0.9))
@@ -200,8 +201,8 @@ def test_focusing_is_off_with_one_replica_or_no_coupling():
     for numbers in ({"replicas": 1.0, "coupling": 2.0}, {"replicas": 5.0, "coupling": 0.0}):
         sent = focusing_message(Ternary(), cavity, layer_numbers(**numbers))
         np.testing.assert_allclose(sent.field, 0.0, atol=1e-6)
-    with_focus = NetworkSpec((9, 5, 1), rule="amp", focusing=True)
-    without = NetworkSpec((9, 5, 1), rule="amp")
+    with_focus = NetworkSpec.dense((9, 5, 1), rule="amp", focusing=True)
+    without = NetworkSpec.dense((9, 5, 1), rule="amp")
     batch = random_batch(without, 0, 6)
     one, _ = compiled_batch(with_focus, start(with_focus), batch, numbers_for(with_focus, coupling=1.0))
     other, _ = compiled_batch(without, start(without), batch, numbers_for(without))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.prediction import (
     argmax_probabilities,
     discrete_outputs,
@@ -13,7 +14,6 @@ from mpnn.message_passing.prediction import (
     moment_units,
 )
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.weights import Moments
 
 
 def by_quadrature(mean, variance):
@@ -49,7 +49,7 @@ def test_two_outputs_are_one_difference():
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_units_of_certain_weights_are_their_signs(bias):
-    spec = NetworkSpec((6, 5, 4, 3), output="argmax", bias=bias)
+    spec = NetworkSpec.dense((6, 5, 4, 3), output="argmax", bias=bias)
     keys = jax.random.split(jax.random.key(0), 4)
     inputs = jax.random.normal(keys[0], (20, 6))
     shapes = [

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from mpnn.linear_maps.dense import Dense
+from mpnn.linear_maps import products
 from mpnn.message_passing import training
 from mpnn.message_passing.network import Batch, anchor_at_posterior, init
 from mpnn.message_passing.prediction import decode, discrete_outputs
@@ -17,7 +17,7 @@ from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import Schedules, train
 from tests.oracles.helpers import assert_states_close, first_numbers, random_batch, start
 
-SPEC = NetworkSpec((6, 5, 1), rule="amp")
+SPEC = NetworkSpec.dense((6, 5, 1), rule="amp")
 
 
 def train_small(state, num_epochs=1, spec=SPEC, schedules=None, batch_size=4, **options):
@@ -44,7 +44,7 @@ def traces(monkeypatch):
 
 def test_ten_values_of_every_number_compile_once(traces):
     """Constants, values per layer and schedules alike; and epoch after epoch."""
-    spec = NetworkSpec((6, 5, 1), rule="amp", weights="ternary", focusing=True, sweeps_per_batch=2)
+    spec = NetworkSpec.dense((6, 5, 1), rule="amp", weights="ternary", focusing=True, sweeps_per_batch=2)
     for trial in range(10):
         damping = [0.5, [0.1, 0.2], optax.linear_schedule(0.9, 0.1, 20)][trial % 3]
         schedules = Schedules(
@@ -99,7 +99,7 @@ def test_a_resumed_run_is_the_uninterrupted_one():
 
 
 def test_same_key_same_weights():
-    spec = NetworkSpec((6, 5, 1), rule="bp_inspired", weights="ternary")
+    spec = NetworkSpec.dense((6, 5, 1), rule="bp_inspired", weights="ternary")
     hyper = first_numbers(spec)
 
     def weights(seed):
@@ -119,7 +119,7 @@ def test_the_state_is_donated():
 
 
 def test_info_has_one_row_per_sweep_of_whole_mini_batches():
-    spec = NetworkSpec((6, 5, 1), rule="amp", sweeps_per_batch=3)
+    spec = NetworkSpec.dense((6, 5, 1), rule="amp", sweeps_per_batch=3)
     _, (info,) = train_small(start(spec), spec=spec)
     assert isinstance(info, Info)
     assert info.change.shape == info.polarization.shape == (4, 3, 2)
@@ -187,11 +187,11 @@ def test_batch_size_out_of_range(batch_size):
 )
 def test_specification_errors(options, sentence):
     with pytest.raises(ValueError, match=sentence):
-        NetworkSpec(**{"widths": (5, 1), **options})
+        NetworkSpec.dense(**{"widths": (5, 1), **options})
 
 
 def test_gaussian_initial_state_is_the_stated_prior():
-    spec = NetworkSpec((400, 30, 1), weights="gaussian")
+    spec = NetworkSpec.dense((400, 30, 1), weights="gaussian")
     hyper = first_numbers(spec)
     first = init(jax.random.key(0), spec, hyper, 0.5).layers[0]
     np.testing.assert_allclose(first.variance, 0.25 / 400, rtol=1e-5)
@@ -242,14 +242,14 @@ def test_every_rule_tells_odd_digits_from_even_ones(rule, bound, digits):
     """64-31-1; measured 0.884, 0.941, 0.935, 0.936, 0.935."""
     inputs, classes = digits
     labels = np.where(classes % 2 == 1, 1.0, -1.0).astype(np.float32)
-    assert digits_accuracy(NetworkSpec((64, 31, 1), rule=rule), inputs, labels) > bound
+    assert digits_accuracy(NetworkSpec.dense((64, 31, 1), rule=rule), inputs, labels) > bound
 
 
 @pytest.mark.parametrize("weights", ["binary", "ternary"])
 def test_ten_classes_of_digits(weights, digits):
     """64-31-10, AMP; measured 0.886 with binary weights."""
     inputs, classes = digits
-    spec = NetworkSpec((64, 31, 10), rule="amp", weights=weights, output="argmax")
+    spec = NetworkSpec.dense((64, 31, 10), rule="amp", weights=weights, output="argmax")
     assert digits_accuracy(spec, inputs, classes) > 0.86
 
 
@@ -265,9 +265,9 @@ def test_products_of_reduced_precision_train_as_well(rule, mantissa_bits, digits
         )
 
     for name in ("contract", "pull_inputs", "pull_weights"):
-        monkeypatch.setattr(Dense, name, staticmethod(rounded(getattr(Dense, name))))
+        monkeypatch.setattr(products, name, rounded(getattr(products, name)))
     jax.clear_caches()  # programs that were compiled with other products
-    spec = NetworkSpec((64, 31, 10), rule=rule, output="argmax")
+    spec = NetworkSpec.dense((64, 31, 10), rule=rule, output="argmax")
     accuracy = digits_accuracy(spec, *digits)
     jax.clear_caches()
     assert accuracy > 0.86
@@ -275,7 +275,7 @@ def test_products_of_reduced_precision_train_as_well(rule, mantissa_bits, digits
 
 def test_samples_count_once_where_layers_have_an_anchor():
     """At rest a field is its anchor plus one message of all samples, however many epochs there were."""
-    spec = NetworkSpec((6, 1), rule="mean_field", weights="ternary", anchored=True)
+    spec = NetworkSpec.dense((6, 1), rule="mean_field", weights="ternary", anchored=True)
     schedules = Schedules.counting_once(0.1, num_batches=1, confidence=1.0, noise=1.0)
 
     def trained(state, schedules=schedules, num_epochs=200):

@@ -66,7 +66,7 @@ def digits_as_network_inputs():
 
 
 NUMBERS = {"rho": [1.0, 0.9], "damping": 0.8}
-SPEC = NetworkSpec((64, 41, 10), rule="mean_field", output="argmax")
+SPEC = NetworkSpec.dense((64, 41, 10), rule="mean_field", output="argmax")
 
 
 def wrong_when_shifted(augment):

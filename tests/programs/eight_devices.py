@@ -16,7 +16,7 @@ from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
 
-SPEC = NetworkSpec((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
+SPEC = NetworkSpec.dense((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
 SCHEDULES = Schedules(damping=0.3)
 HYPER = SCHEDULES.at_sweep(0, SPEC.num_layers)
 GENERATOR = np.random.default_rng(0)

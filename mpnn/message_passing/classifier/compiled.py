@@ -11,6 +11,7 @@ from jax import Array
 from mpnn import sharding as meshes
 from mpnn.message_passing import network, prediction, training
 from mpnn.message_passing.classifier.defaults import Settings
+from mpnn.message_passing.exact.prediction import exact_probabilities
 from mpnn.message_passing.fields import Hyper, damped_moments
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.rounding import round_first_layer
@@ -127,7 +128,7 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
     """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at."""
     weights = prediction.decode(spec, state, hyper)
     if rounding == "feedback":
-        weights[0] = round_first_layer(spec, state.layers[0], hyper, inputs)
+        weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs)
     return weights
 
 
@@ -145,20 +146,20 @@ def _decide(
         # one spread for all outputs, so that the largest output is the most probable class
         spread = jnp.broadcast_to(jnp.mean(variance, axis=-1, keepdims=True), outputs.shape)
         scores = outputs / jnp.sqrt(spread)
-        if spec.widths[-1] == 1:
+        if spec.num_outputs == 1:
             scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
         return scores, prediction.class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
     if how == "bayes":
-        beliefs = [damped_moments(layer) for layer in model.state.layers]
-        if spec.small_fan_in:
-            probabilities = prediction.small_fan_in_probabilities(spec, beliefs, inputs, model.hyper.noise)
+        beliefs = [damped_moments(layer) for layer in model.state.weighted]
+        if spec.exact:
+            probabilities = exact_probabilities(beliefs, inputs, model.hyper.noise)
         else:
             moments = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
             probabilities = prediction.class_probabilities(moments)
     else:
         probabilities = _vote_shares(spec, num_samples, model, inputs)
     logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))
-    return logits[:, 1:] - logits[:, :1] if spec.widths[-1] == 1 else logits, probabilities
+    return logits[:, 1:] - logits[:, :1] if spec.num_outputs == 1 else logits, probabilities
 
 
 def _vote_shares(spec: NetworkSpec, num_samples: int, model: Model, inputs: Array) -> Array:
@@ -167,7 +168,7 @@ def _vote_shares(spec: NetworkSpec, num_samples: int, model: Model, inputs: Arra
     def vote(key: Array) -> Array:
         weights = prediction.sample_weights(key, spec, model.state, model.hyper)
         chosen = prediction.winner(prediction.discrete_outputs(spec, weights, inputs))
-        return jax.nn.one_hot(chosen, max(spec.widths[-1], 2))
+        return jax.nn.one_hot(chosen, max(spec.num_outputs, 2))
 
     keys = jax.random.split(jax.random.key(model.seed), num_samples)
     return jnp.mean(jax.lax.map(vote, keys), axis=0)

@@ -93,8 +93,8 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
         return {**COMMON, **defaults}[name] if given is None else given
 
     replicas = value("replicas")
-    spec = NetworkSpec(
-        widths=widths,
+    spec = NetworkSpec.dense(
+        widths,
         weights=parameters["weights"],
         rule=_rule(parameters["rule"], parameters["cavity"]),
         activation=parameters["activation"],
@@ -107,7 +107,7 @@ def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: in
     )
     if few_units := small.chosen(parameters, spec, full_batch):
         defaults = dict(small.DEFAULTS)
-        spec = dataclasses.replace(spec, small_fan_in=True, sweeps_per_batch=int(value("num_sweeps")))
+        spec = _with_exact_messages(dataclasses.replace(spec, sweeps_per_batch=int(value("num_sweeps"))))
     num_epochs = whole("num_epochs", value("num_epochs"))
     num_steps = num_epochs * (num_samples // batch_size) * spec.sweeps_per_batch
     if forgets:
@@ -200,13 +200,25 @@ def in_units_of_inputs(settings: Settings, inputs: NDArray) -> Settings:
     """
     spec = settings.spec
     norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
-    norms = (norm, *(spec.fan_in(layer) ** 0.5 for layer in range(1, spec.num_layers)))
+    norms = (norm, *(_fan_in(spec, layer) ** 0.5 for layer in range(1, spec.num_layers)))
     schedules = dataclasses.replace(
         settings.schedules,
         noise=_per_layer("noise", settings.schedules.noise, norms),
         margin=_per_layer("margin", settings.schedules.margin, norms),
     )
     return dataclasses.replace(settings, schedules=schedules)
+
+
+def _fan_in(spec: NetworkSpec, layer: int) -> int:
+    place = spec.places[layer]
+    return spec.weighted[layer].fan_in(place.in_shape)
+
+
+def _with_exact_messages(spec: NetworkSpec) -> NetworkSpec:
+    """The same network with exact messages above its first layer."""
+    first, *others = spec.layers
+    exact = (dataclasses.replace(layer, messages="exact") for layer in others)  # type: ignore[type-var]
+    return dataclasses.replace(spec, layers=(first, *exact))
 
 
 def _per_layer(name: str, value: Schedule, factors: tuple[float, ...]) -> Schedule:
@@ -228,7 +240,7 @@ def _rule(rule: str, cavity: str) -> str:
 def _rounding(rounding: str, spec: NetworkSpec) -> str:
     if rounding not in ROUNDINGS:
         raise ValueError(f"rounding must be one of {ROUNDINGS}, got {rounding!r}")
-    if rounding == "feedback" and not can_round(spec.family.levels or ()):
+    if rounding == "feedback" and not can_round(spec.weighted[0].family.levels or ()):
         raise ValueError("rounding='feedback' needs weights that are signs or whole numbers, use 'mode'")
     return rounding
 

@@ -265,8 +265,9 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
     def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: list[NDArray]) -> None:
         """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
         self.spec_, self.state_, self.hyper_ = spec, state, hyper
-        self.weights_ = [layer[: spec.widths[index]] for index, layer in enumerate(weights)]
-        self.biases_ = [layer[-1] for layer in weights] if spec.bias else None
+        biased = spec.weighted[0].bias
+        self.weights_ = [layer[:-1] for layer in weights] if biased else list(weights)
+        self.biases_ = [layer[-1] for layer in weights] if biased else None
 
     def _remember(self, history: dict[str, NDArray], seed: int) -> None:
         """Store what happened on the way."""

@@ -7,9 +7,10 @@ import numpy as np
 
 from mpnn.message_passing.exact import annealing
 from mpnn.message_passing.exact.annealing import Fit
+from mpnn.message_passing.exact.requirements import unmet_requirement
 from mpnn.message_passing.exact.sweep import Annealing
 from mpnn.message_passing.network import Batch
-from mpnn.message_passing.spec import NetworkSpec, hinders_small_fan_in
+from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def chosen(parameters: dict[str, Any], spec: NetworkSpec, full_batch: bool) -> b
     """Whether a network is trained with exact messages above its first layer.
 
     ``"exact"`` demands it, ``"gaussian"`` refuses it, ``"auto"`` does it wherever it can be done: where
-    :func:`mpnn.message_passing.spec.hinders_small_fan_in` finds nothing, every sweep sees all samples, and
-    no number is set
+    :func:`mpnn.message_passing.exact.requirements.unmet_requirement` finds
+    nothing, every sweep sees all samples, and no number is set
     that only the Gaussian messages have.
     """
     choice = parameters["small_fan_in"]
@@ -61,7 +62,7 @@ def chosen(parameters: dict[str, Any], spec: NetworkSpec, full_batch: bool) -> b
         raise ValueError(f"small_fan_in must be one of {SMALL_FAN_INS}, got {choice!r}")
     if choice == "gaussian":
         return False
-    hindrance = _hindrance(parameters, full_batch) or hinders_small_fan_in(spec)
+    hindrance = _hindrance(parameters, full_batch) or unmet_requirement(spec)
     if choice == "exact" and hindrance:
         raise ValueError(f"small_fan_in='exact' needs {hindrance}")
     return hindrance is None

@@ -72,7 +72,8 @@ def _fit_one_layer(
     labels = np.zeros((num_samples, num_problems), np.float32)
     for column, (rows, target) in enumerate(zip(rows_of, targets, strict=True)):
         labels[rows, column] = target
-    spec = dataclasses.replace(settings.spec, widths=(settings.spec.widths[0], num_problems))
+    layer = dataclasses.replace(settings.spec.weighted[0], units=num_problems)  # type: ignore[call-arg]
+    spec = dataclasses.replace(settings.spec, layers=(layer,))
     together = dataclasses.replace(settings, spec=spec, batch_size=num_samples)
     data = Batch(inputs, jnp.asarray(labels))
     state, history = compiled.fit(key, together, data)

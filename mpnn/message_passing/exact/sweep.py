@@ -146,7 +146,7 @@ def init(key: Array, spec: NetworkSpec, numbers: Annealing, data: Data) -> tuple
 
 
 def _moments(spec: NetworkSpec, field: Array, live: Array) -> tuple[Array, Array]:
-    mean, variance = spec.family.moments(field, jnp.zeros(()))
+    mean, variance = spec.weighted[0].family.moments(field, jnp.zeros(()))
     return mean * live, variance * live
 
 

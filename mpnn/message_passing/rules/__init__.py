@@ -4,19 +4,18 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mpnn.message_passing.rules import amp, belief_propagation, bp_inspired, max_sum, mean_field
-from mpnn.message_passing.rules.base import Layer
+from mpnn.message_passing.rules.base import GaussianMessages, Layer
 
 __all__ = ["RULES", "RuleEntry", "find_rule"]
 
 
 class RuleEntry(NamedTuple):
-    """A rule's functions (see :class:`mpnn.message_passing.rules.base.Rule`) and how the network treats it.
+    """A rule's functions (see :class:`mpnn.message_passing.rules.base.Rule`) and the messages that it passes.
 
-    ``refresh`` updates what is remembered after the fields have moved; None: nothing to do.
+    ``refresh`` updates the memory after the fields have moved; None: nothing to do.
     ``with_one_sweep`` is the cheaper rule that is equal when a batch gets a single sweep: no memory.
-    ``works_on_fields``: ``forward`` returns the field that each unit sends up in place of its mean, and
-    ``backward`` takes a :class:`mpnn.message_passing.rules.base.Held` in place of ``derive`` and damps its
-    own messages.
+    ``messages`` turns pre-activations, labels and messages from above into what ``forward`` and
+    ``backward`` take: at zero temperature, fields and :class:`~mpnn.message_passing.rules.base.Clamp`.
     """
 
     init: Callable[..., Any]
@@ -24,7 +23,7 @@ class RuleEntry(NamedTuple):
     backward: Callable[..., Any]
     refresh: Callable[[Layer, Any], Any] | None = None
     with_one_sweep: "RuleEntry | None" = None
-    works_on_fields: bool = False
+    messages: Any = GaussianMessages
 
 
 def _no_memory(*_: Any) -> None:
@@ -59,8 +58,10 @@ RULES: dict[str, RuleEntry] = {
         max_sum.init,
         max_sum.forward,
         max_sum.backward,
-        with_one_sweep=RuleEntry(_no_memory, max_sum.forward, max_sum.backward, works_on_fields=True),
-        works_on_fields=True,
+        with_one_sweep=RuleEntry(
+            _no_memory, max_sum.forward, max_sum.backward, messages=max_sum.FieldMessages
+        ),
+        messages=max_sum.FieldMessages,
     ),
 }
 

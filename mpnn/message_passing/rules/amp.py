@@ -10,14 +10,14 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.linear_maps.dense import Dense
+from mpnn.linear_maps import products
 from mpnn.message_passing.rules.base import (
     Derive,
     Inputs,
     Layer,
     Messages,
     Preactivation,
-    Wants,
+    RequiredMessages,
     gaussian_preactivation,
     precision_messages,
 )
@@ -42,16 +42,16 @@ def init(layer: Layer, inputs: Inputs) -> Memory:
 def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivation:
     """Gaussian pre-activation less the units' reaction to their own last message.
 
-    ``omega = m x - g' (sigma x x') - g' (m m' Delta) + g'^2 (sigma m' x' Delta)``. With ``memory`` None the
-    caller says that there is one sweep a batch, and pays for no reaction term.
+    ``omega = m x - g' (sigma x x') - g' (m m' Delta) + g'^2 (sigma m' x' Delta)``. ``memory`` None: one
+    sweep a batch, and no reaction.
     """
     mean, variance = gaussian_preactivation(layer, inputs)
     if memory is None:
         return Preactivation(mean, variance)
-    reaction = Dense.contract(layer.variance, inputs.mean * memory.inputs)
+    reaction = products.contract(layer.variance, inputs.mean * memory.inputs)
     if inputs.variance is not None:
-        reaction = reaction + Dense.contract(layer.mean * memory.weights, inputs.variance)
-        mixed = Dense.contract(layer.variance * memory.weights, memory.inputs * inputs.variance)
+        reaction = reaction + products.contract(layer.mean * memory.weights, inputs.variance)
+        mixed = products.contract(layer.variance * memory.weights, memory.inputs * inputs.variance)
         mean = mean + jnp.square(memory.gradient) * mixed
     return Preactivation(mean - memory.gradient * reaction, variance)
 
@@ -60,12 +60,12 @@ def first_order(
     layer: Layer, inputs: Inputs, gradient: Array, curvature: Array, down: bool
 ) -> tuple[Array, Array | None]:
     """Fields ``x^T g + m (x^2)^T Gamma`` to the weights and ``g m^T + x Gamma (m^2)^T`` down."""
-    field = Dense.pull_weights(inputs.mean, gradient)
-    field = field + layer.mean * Dense.pull_weights(jnp.square(inputs.mean), curvature)
+    field = products.pull_weights(inputs.mean, gradient)
+    field = field + layer.mean * products.pull_weights(jnp.square(inputs.mean), curvature)
     if not down:
         return field, None
-    down_field = Dense.pull_inputs(layer.mean, gradient)
-    return field, down_field + inputs.mean * Dense.pull_inputs(jnp.square(layer.mean), curvature)
+    down_field = products.pull_inputs(layer.mean, gradient)
+    return field, down_field + inputs.mean * products.pull_inputs(jnp.square(layer.mean), curvature)
 
 
 def backward(
@@ -74,23 +74,23 @@ def backward(
     preactivation: Preactivation,
     derive: Derive,
     memory: Memory | None,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Memory | None]:
     """Messages to first order in the cavity, less the reaction to the previous sweep's messages."""
     derivatives = derive(*preactivation)
     gradient, curvature = derivatives.gradient, derivatives.curvature
-    field, down = first_order(layer, inputs, gradient, curvature, wants.down)
-    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
+    field, down = first_order(layer, inputs, gradient, curvature, required.down)
+    precision, down_precision = precision_messages(layer, inputs, derivatives, required)
     if memory is None:
         return Messages(field, precision, down, down_precision), None
     square, cross = gradient * memory.gradient, memory.gradient * curvature
     if inputs.variance is not None:
-        field = field - memory.weights * Dense.pull_weights(inputs.variance, square)
-        mixed = Dense.pull_weights(inputs.variance * inputs.mean, cross)
+        field = field - memory.weights * products.pull_weights(inputs.variance, square)
+        mixed = products.pull_weights(inputs.variance * inputs.mean, cross)
         field = field - layer.mean * memory.weights * mixed
     if down is not None:
-        down = down - memory.inputs * Dense.pull_inputs(layer.variance, square)
-        mixed = Dense.pull_inputs(layer.variance * layer.mean, cross)
+        down = down - memory.inputs * products.pull_inputs(layer.variance, square)
+        mixed = products.pull_inputs(layer.variance * layer.mean, cross)
         down = down - inputs.mean * memory.inputs * mixed
     kept = Memory(gradient, inputs.mean, layer.mean)
     return Messages(field, precision, down, down_precision), kept

@@ -1,42 +1,48 @@
-"""What every rule shares: the shapes of its inputs and outputs, and the two contractions of a layer.
+"""Interfaces of rules, and the two contractions that they share.
 
-A rule is three functions on one layer. ``init`` makes what the rule remembers between the sweeps over
+A rule is three functions on one layer. ``init`` makes the memory between the sweeps over
 one batch (usually nothing), ``forward`` turns beliefs about weights and inputs into a Gaussian
 pre-activation, ``backward`` turns the channel's derivatives into messages to the weights and to the
-units below. Shapes: batch B, inputs N, outputs K.
+units below. Shapes: rows B (samples, or samples x positions), inputs N, outputs K.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from mpnn.linear_maps.dense import Dense
-from mpnn.message_passing.channels import VARIANCE_FLOOR, Derivatives
-from mpnn.message_passing.weights import Moments
+from mpnn import numerics
+from mpnn.linear_maps import products
+from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.channels.base import VARIANCE_FLOOR, Derivatives, Derive
+from mpnn.message_passing.channels.hidden import HiddenChannel
+from mpnn.message_passing.channels.outputs import OutputChannel
+from mpnn.message_passing.fields import Natural
 
 __all__ = [
-    "Derive",
-    "Held",
+    "Clamp",
+    "GaussianMessages",
     "Inputs",
     "Layer",
     "Messages",
     "Preactivation",
     "Rule",
-    "Wants",
+    "RequiredMessages",
     "gaussian_preactivation",
     "precision_messages",
 ]
 
 
 class Inputs(NamedTuple):
-    """A layer's inputs, ``[B, N]`` each.
+    """A layer's inputs, ``[B, N]`` or ``[B, *shape]`` each.
 
     ``variance`` None: known exactly (data). ``second_moment`` None: every input squares to one (signs).
     ``respond`` gives the moments under another field from above (None for data, which do not respond).
-    ``field`` is what the units below say of themselves, for rules that work on fields (None for data).
+    ``field`` is the field of each input without any message from above: of zero-temperature rules, and of
+    inputs of pools; None for data.
     """
 
     mean: Array
@@ -71,7 +77,7 @@ class Preactivation(NamedTuple):
 
 
 class Messages(NamedTuple):
-    """What a layer tells its weights ``[N, K]`` and the units below ``[B, N]``; None where not wanted."""
+    """Messages to the weights ``[N, K]`` and to the units below ``[B, N]``; None where not required."""
 
     field: Array
     precision: Array | None
@@ -79,16 +85,16 @@ class Messages(NamedTuple):
     down_precision: Array | None
 
 
-class Wants(NamedTuple):
-    """Which messages the network needs: static, so that nothing is computed in vain."""
+class RequiredMessages(NamedTuple):
+    """Which messages the network requires; static, so that the others are never computed."""
 
     precision: bool
     down: bool
     down_precision: bool
 
 
-class Held(NamedTuple):
-    """What a layer's sign outputs are held to, for rules that work on fields: field and margin ``[B, K]``.
+class Clamp(NamedTuple):
+    """Clamping of a layer's sign outputs, for zero-temperature rules: field and margin ``[B, K]``.
 
     It takes the place of ``derive``; ``margin`` may be any shape that broadcasts.
     """
@@ -97,15 +103,57 @@ class Held(NamedTuple):
     margin: Array
 
 
-# Pre-activation mean and variance (noise added) -> derivatives of the channel, given what is above.
-Derive = Callable[[Array, Array], Derivatives]
+class GaussianMessages:
+    """Messages of rules that pass moments upward and derivatives of the channels downward."""
+
+    zero_temperature = False
+
+    @staticmethod
+    def units(
+        channel: HiddenChannel, preactivation: Preactivation, above: Natural | None, keep_field: bool
+    ) -> Inputs:
+        """Moments ``[B, K]`` of a layer's units under the message from above.
+
+        ``keep_field``: of signs, their fields without that message, too.
+        """
+        omega, variance = preactivation
+
+        def respond(field: Array | None, precision: Array | None) -> Moments:
+            return channel.activation(omega, variance, field, precision)
+
+        field, precision = (None, None) if above is None else above
+        moments = respond(field, precision)
+        second = None
+        if not channel.values_square_to_one:
+            second = moments.variance + jnp.square(moments.mean)
+        own = numerics.atanh_erf(omega * jax.lax.rsqrt(variance)) if keep_field else None
+        return Inputs(*moments, second, lambda cavity: respond(cavity, precision), own)
+
+    @staticmethod
+    def from_labels(output: OutputChannel, labels: Array, numbers: Any) -> Derive:
+        """The derivatives of the output's channel."""
+        return output.derive(labels, numbers)
+
+    @staticmethod
+    def from_above(channel: HiddenChannel, above: Natural) -> Derive:
+        """The derivatives of the units' channel under the message from above."""
+        return lambda omega, variance: channel.derivatives(*above, omega, variance)
+
+    @staticmethod
+    def mask_padding(derive: Derive, real: Array) -> Derive:
+        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them."""
+
+        def masked(omega: Array, variance: Array) -> Derivatives:
+            return Derivatives(*(leaf * real for leaf in derive(omega, variance)))
+
+        return masked
 
 
 class Rule(Protocol):
     """The three functions of a rule; modules in this package provide them."""
 
     def init(self, layer: Layer, inputs: Inputs) -> Any:
-        """What the rule remembers between the sweeps over a batch, before the first."""
+        """The memory between the sweeps over a batch, before the first."""
 
     def forward(self, layer: Layer, inputs: Inputs, memory: Any) -> Preactivation:
         """The layer's Gaussian pre-activation."""
@@ -117,9 +165,9 @@ class Rule(Protocol):
         preactivation: Preactivation,
         derive: Derive,
         memory: Any,
-        wants: Wants,
+        required: RequiredMessages,
     ) -> tuple[Messages, Any]:
-        """The messages, and what to remember."""
+        """The messages, and the memory for the next sweep."""
 
 
 def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivation:
@@ -129,21 +177,21 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
     squares to one, the first term is a sum over the inputs and costs no matrix product. Where every weight
     does, too, so does every product, and ``N - m^2 x^2`` is left.
     """
-    mean = Dense.contract(layer.mean, inputs.mean)
+    mean = products.contract(layer.mean, inputs.mean)
     if inputs.second_moment is None and isinstance(layer, Layer) and layer.signs:
-        certain = Dense.contract(jnp.square(layer.mean), jnp.square(inputs.mean))
+        certain = products.contract(jnp.square(layer.mean), jnp.square(inputs.mean))
         return Preactivation(mean, jnp.maximum(layer.mean.shape[0] - certain, 0.0) + VARIANCE_FLOOR)
     if inputs.second_moment is None:
         variance = jnp.broadcast_to(jnp.sum(layer.variance, axis=0), mean.shape)
     else:
-        variance = Dense.contract(layer.variance, inputs.second_moment)
+        variance = products.contract(layer.variance, inputs.second_moment)
     if inputs.variance is not None:
-        variance = variance + Dense.contract(jnp.square(layer.mean), inputs.variance)
+        variance = variance + products.contract(jnp.square(layer.mean), inputs.variance)
     return Preactivation(mean, variance + VARIANCE_FLOOR)
 
 
 def precision_messages(
-    layer: Layer, inputs: Inputs, derivatives: Derivatives, wants: Wants
+    layer: Layer, inputs: Inputs, derivatives: Derivatives, required: RequiredMessages
 ) -> tuple[Array | None, Array | None]:
     """Quadratic parts of the messages, to the weights ``[N, K]`` and down ``[B, N]``.
 
@@ -152,14 +200,14 @@ def precision_messages(
     gradient, curvature = derivatives.gradient, derivatives.curvature
     square = jnp.square(gradient)
     precision = down = None
-    if wants.precision:
+    if required.precision:
         if inputs.second_moment is None:
             precision = jnp.broadcast_to(jnp.sum(curvature, axis=0), layer.mean.shape)
         else:
-            precision = Dense.pull_weights(inputs.second_moment, curvature)
+            precision = products.pull_weights(inputs.second_moment, curvature)
         if inputs.variance is not None:
-            precision = precision - Dense.pull_weights(inputs.variance, square)
-    if wants.down_precision:
+            precision = precision - products.pull_weights(inputs.variance, square)
+    if required.down_precision:
         second = jnp.square(layer.mean) + layer.variance
-        down = Dense.pull_inputs(second, curvature) - Dense.pull_inputs(layer.variance, square)
+        down = products.pull_inputs(second, curvature) - products.pull_inputs(layer.variance, square)
     return precision, down

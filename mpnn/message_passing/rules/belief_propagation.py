@@ -17,7 +17,7 @@ from mpnn.message_passing.rules.base import (
     Layer,
     Messages,
     Preactivation,
-    Wants,
+    RequiredMessages,
     gaussian_preactivation,
     precision_messages,
 )
@@ -76,7 +76,7 @@ def backward(
     preactivation: Preactivation,
     derive: Derive,
     memory: Memory,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Memory]:
     """Messages on every edge; their sums go to the weights and down."""
     omega, variance = preactivation
@@ -86,6 +86,8 @@ def backward(
     to_weight, to_input = gradient * values, memory.cavity_mean * gradient
     down = jnp.sum(to_input, axis=2)
     derivatives = derive(omega, variance)
-    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
-    messages = Messages(jnp.sum(to_weight, axis=1), precision, down.T if wants.down else None, down_precision)
+    precision, down_precision = precision_messages(layer, inputs, derivatives, required)
+    messages = Messages(
+        jnp.sum(to_weight, axis=1), precision, down.T if required.down else None, down_precision
+    )
     return messages, Memory(memory.cavity_mean, to_weight, down[:, :, None] - to_input)

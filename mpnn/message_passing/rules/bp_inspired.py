@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from mpnn.linear_maps.dense import Dense
+from mpnn.linear_maps import products
 from mpnn.message_passing.rules.amp import first_order
 from mpnn.message_passing.rules.base import (
     Derive,
@@ -26,7 +26,7 @@ from mpnn.message_passing.rules.base import (
     Layer,
     Messages,
     Preactivation,
-    Wants,
+    RequiredMessages,
     precision_messages,
 )
 from mpnn.message_passing.rules.mean_field import forward, init
@@ -55,7 +55,7 @@ def backward(
     preactivation: Preactivation,
     derive: Derive,
     memory: None,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Any]:
     """Messages from the exact cavity gradients."""
     omega, variance = preactivation
@@ -73,8 +73,8 @@ def backward(
         batch_size=min(chunk, num_inputs),
     )
     derivatives = derive(omega, variance)
-    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
-    return Messages(field, precision, down.T if wants.down else None, down_precision), None
+    precision, down_precision = precision_messages(layer, inputs, derivatives, required)
+    return Messages(field, precision, down.T if required.down else None, down_precision), None
 
 
 def backward_second_order(
@@ -83,17 +83,17 @@ def backward_second_order(
     preactivation: Preactivation,
     derive: Derive,
     memory: None,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Any]:
     """Messages from the cavity gradient expanded to second order."""
     derivatives = derive(*preactivation)
-    field, down = first_order(layer, inputs, derivatives.gradient, derivatives.curvature, wants.down)
+    field, down = first_order(layer, inputs, derivatives.gradient, derivatives.curvature, required.down)
     half = 0.5 * derivatives.second
     square, values = jnp.square(layer.mean), jnp.square(inputs.mean)
-    field = field + square * Dense.pull_weights(values * inputs.mean, half)
+    field = field + square * products.pull_weights(values * inputs.mean, half)
     if down is not None:
-        down = down + values * Dense.pull_inputs(square * layer.mean, half)
-    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
+        down = down + values * products.pull_inputs(square * layer.mean, half)
+    precision, down_precision = precision_messages(layer, inputs, derivatives, required)
     return Messages(field, precision, down, down_precision), None
 
 
@@ -109,7 +109,7 @@ def backward_interpolated(
     preactivation: Preactivation,
     derive: Derive,
     memory: None,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Any]:
     """Messages from the polynomial through the cavity gradients at a few cavities.
 
@@ -127,9 +127,9 @@ def backward_interpolated(
     field, down = jnp.zeros_like(layer.mean), jnp.zeros_like(inputs.mean)
     for degree in reversed(range(len(nodes))):
         weighted = inputs.mean * scaled**degree
-        field = field * layer.mean + Dense.pull_weights(weighted, coefficients[degree])
-        if wants.down:
-            down = down * scaled + Dense.pull_inputs(layer.mean ** (degree + 1), coefficients[degree])
+        field = field * layer.mean + products.pull_weights(weighted, coefficients[degree])
+        if required.down:
+            down = down * scaled + products.pull_inputs(layer.mean ** (degree + 1), coefficients[degree])
     derivatives = derive(omega, variance)
-    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
-    return Messages(field, precision, down if wants.down else None, down_precision), None
+    precision, down_precision = precision_messages(layer, inputs, derivatives, required)
+    return Messages(field, precision, down if required.down else None, down_precision), None

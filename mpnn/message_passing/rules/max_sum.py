@@ -12,7 +12,7 @@ O(N log N).
 * Equal magnitudes (units below, data of -1, 0 and +1): R is rounded up to what signs can reach, no item is
   taken in part, and the max-marginals are exact, ``sign(0) = +1`` and margins included.
 * Real magnitudes: every cost is too low by less than the cost of one input, hence a message is off by at
-  most ``max_i |phi_i|``; the mean error falls as 1 / N. A sum of exactly 0 is not told from a negative one.
+  most ``max_i |phi_i|``; the mean error falls as 1 / N. A sum of exactly 0 counts as negative.
 
 Cavities are kept per edge, as in :mod:`mpnn.message_passing.rules.belief_propagation`; damping is an average
 of the messages
@@ -27,15 +27,48 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.rules.base import Derive, Held, Inputs, Layer, Messages, Preactivation, Wants
+from mpnn.message_passing.channels.hidden import HiddenChannel
+from mpnn.message_passing.channels.outputs import OutputChannel
+from mpnn.message_passing.fields import Natural
+from mpnn.message_passing.rules.base import Clamp, Inputs, Layer, Messages, Preactivation, RequiredMessages
 
-__all__ = ["FORCED_FIELD", "Memory", "backward", "forward", "init", "node_messages"]
+__all__ = ["FORCED_FIELD", "FieldMessages", "Memory", "backward", "forward", "init", "node_messages"]
 
 # Message to a sign that the output cannot do without: above any sum of ordinary fields, and small enough for
 # float32 to keep three decimals beside it.
 FORCED_FIELD = 1e4
 # Relative error of a sum of magnitudes in float32: what is beyond reach by less than this is within it.
 ROUNDING = 1e-6
+
+
+class FieldMessages:
+    """Messages at zero temperature: fields upward, clamping fields and margins downward."""
+
+    zero_temperature = True
+
+    @staticmethod
+    def units(
+        channel: HiddenChannel, preactivation: Preactivation, above: Natural | None, keep_field: bool
+    ) -> Inputs:
+        """The field that each unit sends up, ``[B, K]``; :func:`forward` puts it in the place of the mean."""
+        field = preactivation.mean
+        return Inputs(jnp.tanh(field), None, None, field=field)
+
+    @staticmethod
+    def from_labels(output: OutputChannel, labels: Array, numbers: Any) -> Clamp:
+        """Labels -1 and +1 clamp the outputs, with a margin."""
+        label = labels[:, None] if labels.ndim == 1 else labels
+        return Clamp(label * numbers.confidence, numbers.margin * jnp.ones_like(label))
+
+    @staticmethod
+    def from_above(channel: HiddenChannel, above: Natural) -> Clamp:
+        """The message from above clamps the units."""
+        return Clamp(above.field, jnp.zeros_like(above.field))
+
+    @staticmethod
+    def mask_padding(clamp: Clamp, real: Array) -> Clamp:
+        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them."""
+        return Clamp(jnp.where(real > 0, clamp.field, 0.0), clamp.margin * real)
 
 
 class Memory(NamedTuple):
@@ -106,7 +139,7 @@ def _side(fields: Array, sizes: Array, needed: Array, full: Array) -> Side:
     """Costs of the output that ``fields`` are aligned with, given in the order of ``fields / sizes``.
 
     With ``D(r)`` the least cost of a total magnitude r, the cost without input i is ``D(r)`` where r is
-    reached before i, and ``D(r + a_i) - cost_i`` beyond. Held towards the output, input i leaves
+    reached before i, and ``D(r + a_i) - cost_i`` beyond. Clamp towards the output, input i leaves
     ``needed - a_i`` to the others; held away from it, all of ``needed``.
     """
     cost = jnp.maximum(-fields, 0.0)
@@ -165,10 +198,10 @@ _nodes = jax.vmap(node_messages)
 def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivation:
     """Upgoing field of every unit in place of its mean, one unit at a time."""
     field, sizes = _input_fields(inputs, memory)
-    silent = jnp.zeros(field.shape[0], field.dtype)
+    uniform = jnp.zeros(field.shape[0], field.dtype)
 
     def unit(own: tuple[Array, Memory | None]) -> Array:
-        return _nodes(_weaker(*_cavities(own[0], field, own[1])), sizes, silent, silent).up
+        return _nodes(_weaker(*_cavities(own[0], field, own[1])), sizes, uniform, uniform).up
 
     up = jax.lax.map(unit, (layer.field.T, memory)).T
     return Preactivation(up, jnp.zeros_like(up))
@@ -178,16 +211,14 @@ def backward(
     layer: Layer,
     inputs: Inputs,
     preactivation: Preactivation,
-    told: Derive | Held,
+    clamp: Clamp,
     memory: Memory | None,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Memory | None]:
     """Messages on every edge, one unit at a time; their sums go to the weights and down."""
-    if not isinstance(told, Held):
-        raise TypeError("max-sum needs the field that its outputs are held to")
     field, sizes = _input_fields(inputs, memory)
-    margin = told.margin / _largest(inputs)
-    margins = jnp.broadcast_to(margin, told.field.shape)
+    margin = clamp.margin / _largest(inputs)
+    margins = jnp.broadcast_to(margin, clamp.field.shape)
 
     def damped(fresh: Array, old: Array | None) -> Array:
         moved = jnp.asarray((1.0 - layer.damping) * fresh)
@@ -204,7 +235,7 @@ def backward(
             down = down + to_input
         return down, (jnp.sum(to_weight, axis=0), None if old is None else Memory(to_weight, to_input))
 
-    start = jnp.zeros_like(field) if wants.down else None
-    outputs = (layer.field.T, told.field.T, margins.T, memory)
+    start = jnp.zeros_like(field) if required.down else None
+    outputs = (layer.field.T, clamp.field.T, margins.T, memory)
     down, (to_weights, kept) = jax.lax.scan(unit, start, outputs)
     return Messages(to_weights.T, None, down, None), kept

@@ -6,14 +6,14 @@ products a layer. The joint argmax output always uses this rule.
 
 from typing import Any
 
-from mpnn.linear_maps.dense import Dense
+from mpnn.linear_maps import products
 from mpnn.message_passing.rules.base import (
     Derive,
     Inputs,
     Layer,
     Messages,
     Preactivation,
-    Wants,
+    RequiredMessages,
     gaussian_preactivation,
     precision_messages,
 )
@@ -37,11 +37,11 @@ def backward(
     preactivation: Preactivation,
     derive: Derive,
     memory: None,
-    wants: Wants,
+    required: RequiredMessages,
 ) -> tuple[Messages, Any]:
     """Messages from the derivatives at the full pre-activation."""
     derivatives = derive(*preactivation)
-    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
-    field = Dense.pull_weights(inputs.mean, derivatives.gradient)
-    down = Dense.pull_inputs(layer.mean, derivatives.gradient) if wants.down else None
+    precision, down_precision = precision_messages(layer, inputs, derivatives, required)
+    field = products.pull_weights(inputs.mean, derivatives.gradient)
+    down = products.pull_inputs(layer.mean, derivatives.gradient) if required.down else None
     return Messages(field, precision, down, down_precision), None

@@ -43,7 +43,7 @@ def outputs_by_hand(classifier, X):
 
 
 def test_weights_are_int8_among_the_declared_levels(fitted):
-    levels = set(fitted.spec_.family.levels) | ({0} if fitted.density < 1.0 else set())
+    levels = set(fitted.spec_.weighted[0].family.levels) | ({0} if fitted.density < 1.0 else set())
     for index, layer in enumerate(fitted.weights_):
         assert layer.dtype == np.int8
         assert layer.shape == fitted.spec_.widths[index : index + 2]

@@ -1,7 +1,6 @@
 """Networks with few hidden units: exact messages above the first layer, annealed to discrete weights."""
 
 import itertools
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,12 +10,13 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.message_passing import prediction
+from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.exact import annealing
+from mpnn.message_passing.exact.prediction import exact_probabilities
+from mpnn.message_passing.exact.requirements import unmet_requirement
 from mpnn.message_passing.network import Batch
-from mpnn.message_passing.spec import NetworkSpec, hinders_small_fan_in
+from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
-from mpnn.message_passing.weights import Moments
 
 DRAW = 20
 
@@ -51,7 +51,7 @@ def test_fits_every_training_sample_and_votes_well(digits, training, ensemble):
     X, y = digits
     assert ensemble.training_errors_.sum() == 0
     assert ensemble.score(X, y) > 0.85
-    assert all(member.spec_.small_fan_in for member in ensemble.estimators_)
+    assert all(member.spec_.exact for member in ensemble.estimators_)
 
 
 def test_bayes_and_samples_predict(digits, ensemble):
@@ -84,7 +84,7 @@ def test_history_tells_the_error_of_every_sweep(ensemble):
 
 def test_beliefs_are_moments_of_their_natural_parameters(ensemble):
     member = ensemble.estimators_[0]
-    family = member.spec_.family
+    family = member.spec_.weighted[0].family
     for index, layer in enumerate(member.state_.layers):
         mean, variance = family.moments(*layer.posterior)
         if index > 0:  # the first layer's moments are damped
@@ -110,7 +110,7 @@ def problems(training):
     )
 
 
-SPEC = NetworkSpec((64, 3, 1), "ternary", sweeps_per_batch=40, small_fan_in=True)
+SPEC = NetworkSpec.dense((64, 3, 1), "ternary", sweeps_per_batch=40, messages="exact")
 
 
 def test_side_by_side_is_as_alone_with_padding_or_without(problems):
@@ -147,14 +147,13 @@ def test_one_program_serves_all_numbers_and_restarts(problems):
 def test_bayesian_prediction_averages_the_upper_layers_exactly():
     """Against the sum over all signs and weights of a hidden layer of 3."""
     generator = np.random.default_rng(0)
-    spec = NetworkSpec((5, 3, 1), "ternary", small_fan_in=True)
     inputs = generator.normal(size=(4, 5)).astype(np.float32)
     below = Moments(jnp.asarray(generator.uniform(-0.5, 0.5, (5, 3))), jnp.full((5, 3), 0.4))
     levels = generator.dirichlet([1.0, 1.0, 1.0], size=3)
     mean = levels[:, 2] - levels[:, 0]
     variance = levels[:, 2] + levels[:, 0] - mean**2
     above = Moments(jnp.asarray(mean)[:, None], jnp.asarray(variance)[:, None])
-    average = jax.jit(partial(prediction.small_fan_in_probabilities, spec))
+    average = jax.jit(exact_probabilities)
     found = average([below, above], inputs, jnp.zeros(2))
     scaled = (inputs @ below.mean) / np.sqrt(np.square(inputs) @ below.variance)
     positive = np.asarray(jax.scipy.stats.norm.cdf(scaled))
@@ -197,11 +196,11 @@ def test_says_what_hinders_exact_messages(changed, message):
 def test_more_classes_and_other_choices_take_gaussian_messages():
     classifier = MessagePassingClassifier(hidden=(4, 4))
     classifier.classes_ = np.arange(2)
-    assert classifier._settings(64, 40).spec.small_fan_in
-    assert not classifier.set_params(small_fan_in="gaussian")._settings(64, 40).spec.small_fan_in
+    assert classifier._settings(64, 40).spec.exact
+    assert not classifier.set_params(small_fan_in="gaussian")._settings(64, 40).spec.exact
     with pytest.raises(ValueError, match="small_fan_in must be one of"):
         classifier.set_params(small_fan_in="sometimes")._settings(64, 40)
     classifier.set_params(small_fan_in="auto").classes_ = np.arange(3)
     spec = classifier._settings(64, 40).spec
-    assert not spec.small_fan_in
-    assert "output='binary_label'" in hinders_small_fan_in(spec)
+    assert not spec.exact
+    assert "output='binary_label'" in unmet_requirement(spec)

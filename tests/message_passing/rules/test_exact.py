@@ -16,7 +16,7 @@ from mpnn.message_passing.channels import Identity
 from mpnn.message_passing.fields import Natural
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.rules import RULES
-from mpnn.message_passing.rules.base import Inputs, Layer, Wants
+from mpnn.message_passing.rules.base import Inputs, Layer, RequiredMessages
 from mpnn.message_passing.spec import NetworkSpec
 from tests.oracles.exact_posterior import (
     enumerate_weights,
@@ -37,7 +37,9 @@ def learned_means(spec, fields, inputs, labels, **numbers):
     layers = []
     for layer, field in zip(state.layers, fields, strict=True):
         prior = Natural(jnp.float32(field), jax.tree.map(jnp.zeros_like, layer.posterior.precision))
-        moments = spec.family.moments(prior.field, jnp.zeros(field.shape), numbers.get("sparsity", 0.0))
+        moments = spec.weighted[0].family.moments(
+            prior.field, jnp.zeros(field.shape), numbers.get("sparsity", 0.0)
+        )
         layers.append(layer._replace(posterior=prior, mean=moments.mean, variance=moments.variance))
     batch = Batch(jnp.float32(inputs), jnp.float32(labels))
     after, _ = compiled_batch(spec, state._replace(layers=tuple(layers)), batch, numbers_for(spec, **numbers))
@@ -84,7 +86,7 @@ def test_one_sample_is_a_tree(rule):
     for seed in range(6):
         inputs, fields, labels = perceptron_problem(seed, 13, 1)
         before, exact = exact_perceptron("binary", inputs, fields, labels, noise=0.0)
-        learned = learned_means(NetworkSpec((13, 1), rule=rule), [fields], inputs, labels)
+        learned = learned_means(NetworkSpec.dense((13, 1), rule=rule), [fields], inputs, labels)
         errors.append(np.abs(learned - exact).max())
         limits.append(np.abs(central_limit_means(inputs, fields) - exact).max())
         shifts.append(np.abs(before - exact).max())
@@ -100,7 +102,7 @@ def test_one_sample_is_a_tree(rule):
 def test_error_on_a_tree_falls_with_the_number_of_inputs(weights, sizes):
     errors = []
     for size in sizes:
-        spec = NetworkSpec((size, 1), rule="bp_inspired", weights=weights)
+        spec = NetworkSpec.dense((size, 1), rule="bp_inspired", weights=weights)
         worst = []
         for seed in range(6):
             inputs, fields, labels = perceptron_problem(seed, size, 1)
@@ -135,7 +137,7 @@ def test_several_samples_make_loops(weights, size, bounds):
         before, exact = exact_perceptron(weights, inputs, fields, labels, noise=1.0, sparsity=0.3)
         assert np.abs(before - exact).mean() > 0.25
         for rule in bounds:
-            spec = NetworkSpec((size, 1), rule=rule, weights=weights, sweeps_per_batch=40)
+            spec = NetworkSpec.dense((size, 1), rule=rule, weights=weights, sweeps_per_batch=40)
             numbers = {"noise": 1.0, "sparsity": 0.3, "damping": 0.5}
             learned = learned_means(spec, [fields], inputs, labels, **numbers)
             errors[rule].append(np.abs(learned - exact).mean())
@@ -162,7 +164,7 @@ def test_two_layers():
         exact = exact_means(assignments, prior + log_likelihood_of_labels(outputs, labels, noise=1.0))
         shifts.append(np.abs(exact - exact_means(assignments, prior)).mean())
         for rule in bounds:
-            spec = NetworkSpec((4, 3, 1), rule=rule, sweeps_per_batch=60)
+            spec = NetworkSpec.dense((4, 3, 1), rule=rule, sweeps_per_batch=60)
             learned = learned_means(spec, fields, inputs, labels, noise=[0.0, 1.0], damping=0.7)
             errors[rule].append(np.abs(learned - exact).mean())
     for rule, bound in bounds.items():
@@ -194,7 +196,7 @@ def test_gaussian_weights_and_linear_output():
             forward,
             derive,
             None,
-            Wants(precision=True, down=False, down_precision=False),
+            RequiredMessages(precision=True, down=False, down_precision=False),
         )
         learned = (prior_precision * mean + told.field) / (prior_precision + told.precision)
         gain = x.T / prior_precision / (x @ x.T / prior_precision + 1 / accuracy)

@@ -5,17 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mpnn.linear_maps.base import Moments
 from mpnn.message_passing import rules
 from mpnn.message_passing.channels import Derivatives, Sign
-from mpnn.message_passing.rules import RULES, bp_inspired
-from mpnn.message_passing.rules.base import Inputs, Layer, Preactivation, Wants, precision_messages
+from mpnn.message_passing.rules import RULES, bp_inspired, find_rule
+from mpnn.message_passing.rules.base import Inputs, Layer, Preactivation, RequiredMessages, precision_messages
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import begin
 from mpnn.message_passing.training import run_batch
-from mpnn.message_passing.weights import Binary, Moments
+from mpnn.message_passing.weights import Binary
 from tests.oracles.helpers import assert_states_close, compiled_batch, numbers_for, random_batch, start
 
-FIELDS_ONLY = Wants(precision=False, down=True, down_precision=False)
+FIELDS_ONLY = RequiredMessages(precision=False, down=True, down_precision=False)
 
 
 def random_layer(seed, num_inputs=14, num_outputs=5, batch_size=6):
@@ -111,16 +112,16 @@ def test_rules_agree_as_magnetizations_vanish(x64):
 @pytest.mark.parametrize("weights", ["binary", "ternary"])
 def test_belief_propagation_with_one_sweep_is_bp_inspired(weights, monkeypatch):
     """The full rule, with its cavity tensors, against the cheap one that the network puts in its place."""
-    spec = NetworkSpec((8, 6, 5, 1), rule="belief_propagation", weights=weights, bias=True)
+    spec = NetworkSpec.dense((8, 6, 5, 1), rule="belief_propagation", weights=weights, bias=True)
     numbers = {"damping": 0.5, "rho": 0.9}
     batch, hyper = random_batch(spec, 0, batch_size=7), numbers_for(spec, **numbers)
-    assert spec.layer_rule(0) is RULES["bp_inspired"]
+    assert find_rule(spec.weighted[0].rule, one_sweep=True) is RULES["bp_inspired"]
     cheap, _ = jax.jit(lambda state: run_batch(spec, state, batch, hyper))(start(spec, **numbers))
     monkeypatch.setattr(
-        "mpnn.message_passing.spec.find_rule", lambda name, one_sweep: rules.find_rule(name, False)
+        "mpnn.message_passing.layers.linear.find_rule", lambda name, one_sweep: rules.find_rule(name, False)
     )
     memory = begin(spec, start(spec, **numbers), 7, jax.tree.map(lambda leaf: leaf[0], hyper)).memories
-    assert memory[0].cavity_mean.shape == (9, 7, 6)
+    assert memory[0].rule.cavity_mean.shape == (9, 7, 6)
     full, _ = jax.jit(lambda state: run_batch(spec, state, batch, hyper))(start(spec, **numbers))
     assert_states_close(full, cheap, 2e-6)
 
@@ -146,7 +147,7 @@ def test_precision_messages_are_the_sums_of_the_paper():
     layer = Layer(jnp.asarray(m), jnp.asarray(sigma), jnp.asarray(m), None, None, 0.0)
     inputs = Inputs(jnp.asarray(x), jnp.asarray(delta), jnp.asarray(x**2 + delta))
     derivatives = Derivatives(jnp.asarray(g), jnp.asarray(gamma), jnp.asarray(0 * g))
-    to_weights, down = precision_messages(layer, inputs, derivatives, Wants(True, True, True))
+    to_weights, down = precision_messages(layer, inputs, derivatives, RequiredMessages(True, True, True))
     for i in range(4):
         for k in range(3):
             expected = np.sum((x[:, i] ** 2 + delta[:, i]) * gamma[:, k] - delta[:, i] * g[:, k] ** 2)
@@ -159,8 +160,8 @@ def test_precision_messages_are_the_sums_of_the_paper():
 @pytest.mark.parametrize("rule", ["amp", "belief_propagation", "bp_inspired"])
 def test_converged_sweeps_are_a_fixed_point(rule):
     """Once the messages over a batch have converged, more sweeps change nothing."""
-    spec = NetworkSpec((20, 1), rule=rule, sweeps_per_batch=60)
-    longer = NetworkSpec((20, 1), rule=rule, sweeps_per_batch=70)
+    spec = NetworkSpec.dense((20, 1), rule=rule, sweeps_per_batch=60)
+    longer = NetworkSpec.dense((20, 1), rule=rule, sweeps_per_batch=70)
     batch = random_batch(spec, 5, batch_size=5)
     results = [
         compiled_batch(each, start(each, damping=0.5), batch, numbers_for(each, damping=0.5))[0]

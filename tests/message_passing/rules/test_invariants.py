@@ -13,12 +13,16 @@ from tests.oracles.helpers import assert_states_close, compiled_batch, numbers_f
 NUMBERS = {"rho": 0.95, "damping": 0.4, "noise": 0.1}
 # every rule over two sweeps, which use all that the rule remembers; second order has no memory
 SPECS = {
-    "mean_field": NetworkSpec((8, 5, 1), rule="mean_field", density=0.7),
-    "amp": NetworkSpec((8, 5, 1), rule="amp", weights="ternary", density=0.7, sweeps_per_batch=2),
-    "bp_inspired": NetworkSpec((8, 5, 3), rule="bp_inspired", output="argmax", density=0.7),
-    "second_order": NetworkSpec((8, 5, 1), rule="bp_inspired_second_order", weights=2, density=0.7),
-    "belief_propagation": NetworkSpec((8, 5, 1), rule="belief_propagation", density=0.7, sweeps_per_batch=2),
-    "relu": NetworkSpec((8, 5, 1), rule="amp", weights="gaussian", activation="relu", sweeps_per_batch=2),
+    "mean_field": NetworkSpec.dense((8, 5, 1), rule="mean_field", density=0.7),
+    "amp": NetworkSpec.dense((8, 5, 1), rule="amp", weights="ternary", density=0.7, sweeps_per_batch=2),
+    "bp_inspired": NetworkSpec.dense((8, 5, 3), rule="bp_inspired", output="argmax", density=0.7),
+    "second_order": NetworkSpec.dense((8, 5, 1), rule="bp_inspired_second_order", weights=2, density=0.7),
+    "belief_propagation": NetworkSpec.dense(
+        (8, 5, 1), rule="belief_propagation", density=0.7, sweeps_per_batch=2
+    ),
+    "relu": NetworkSpec.dense(
+        (8, 5, 1), rule="amp", weights="gaussian", activation="relu", sweeps_per_batch=2
+    ),
 }
 each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 TOLERANCE = 5e-6
@@ -77,7 +81,7 @@ def test_padding_changes_nothing(spec):
     np.testing.assert_allclose(padded_info.error, info.error, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.density < 1])
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.weighted[0].density < 1])
 def test_masked_weights_stay_zero_and_out_of_the_variance(name):
     """Whatever the field of a weight that does not exist, nobody hears of it."""
     spec = SPECS[name]
@@ -115,7 +119,10 @@ def test_a_masked_input_may_take_any_value():
 
 def test_bias_is_one_more_input_of_value_one():
     """For the first layer; a hidden layer's constant unit is certain as well."""
-    with_bias, without = NetworkSpec((4, 1), bias=True, rule="amp"), NetworkSpec((5, 1), rule="amp")
+    with_bias, without = (
+        NetworkSpec.dense((4, 1), bias=True, rule="amp"),
+        NetworkSpec.dense((5, 1), rule="amp"),
+    )
     batch = random_batch(with_bias, 6, 7)
     extended = batch._replace(inputs=jnp.pad(batch.inputs, ((0, 0), (0, 1)), constant_values=1.0))
     state = start(with_bias, **NUMBERS)

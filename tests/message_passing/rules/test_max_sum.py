@@ -145,7 +145,7 @@ def tree_max_marginals(first, second, inputs, label, bias):
 def test_max_marginals_of_a_tree(bias, damping, sweeps):
     """One sample makes the network a tree: the fields converge to the exact max-marginals, damped or not."""
     inputs = np.array([1.0, -1.0])
-    spec = NetworkSpec((2, 3, 1), bias=bias, sweeps_per_batch=sweeps, rule="max_sum")
+    spec = NetworkSpec.dense((2, 3, 1), bias=bias, sweeps_per_batch=sweeps, rule="max_sum")
     for seed, label in ((0, 1.0), (1, -1.0), (2, -1.0)):
         state = start(spec, seed)
         after = after_one_batch(spec, state, inputs[None], [label], damping=damping)
@@ -161,14 +161,14 @@ def test_max_marginals_of_a_tree(bias, damping, sweeps):
 def test_one_sweep_needs_no_memory_and_says_the_same():
     rng = np.random.default_rng(5)
     inputs, labels = rng.normal(size=(6, 7)), rng.choice([-1.0, 1.0], size=6)
-    one_sweep = NetworkSpec((7, 5, 1), rule="max_sum")
-    two_sweeps = NetworkSpec((7, 5, 1), rule="max_sum", sweeps_per_batch=2)
+    one_sweep = NetworkSpec.dense((7, 5, 1), rule="max_sum")
+    two_sweeps = NetworkSpec.dense((7, 5, 1), rule="max_sum", sweeps_per_batch=2)
     state = start(one_sweep)
     first = first_numbers(one_sweep, damping=0.2)
-    assert begin(one_sweep, state, 6, first).memories == (None, None)
+    assert [memory.rule for memory in begin(one_sweep, state, 6, first).memories] == [None, None]
     progress = begin(two_sweeps, state, 6, first)
-    assert progress.memories[0].to_weight.shape == (5, 6, 7)
-    assert progress.memories[0].to_input is None
+    assert progress.memories[0].rule.to_weight.shape == (5, 6, 7)
+    assert progress.memories[0].rule.to_input is None
     without = after_one_batch(one_sweep, state, inputs, labels, damping=0.2)
     batch = Batch(jnp.asarray(inputs), jnp.asarray(labels))
     kept, _, _ = jax.jit(sweeps.sweep, static_argnums=0)(two_sweeps, state, batch, progress, first)
@@ -180,7 +180,7 @@ def test_padding_samples_are_silent():
     rng = np.random.default_rng(6)
     fields, magnitudes = rng.normal(size=9), rng.uniform(0.1, 1.0, size=9)
     np.testing.assert_array_equal(messages(fields, magnitudes, 0.0).to_signs, 0.0)
-    spec = NetworkSpec((7, 1), rule="max_sum", sweeps_per_batch=2)
+    spec = NetworkSpec.dense((7, 1), rule="max_sum", sweeps_per_batch=2)
     state = start(spec)
     batch = Batch(jnp.asarray(rng.normal(size=(4, 7))), jnp.zeros(4), jnp.zeros(4))
     after, _ = compiled_batch(spec, state, batch, numbers_for(spec, margin=0.5))
@@ -193,7 +193,7 @@ def test_learns_a_perceptron_from_a_teacher(seed):
     rng = np.random.default_rng(seed)
     inputs, teacher = rng.choice([-1.0, 1.0], size=(30, 101)), rng.choice([-1.0, 1.0], size=101)
     labels = np.where(inputs @ teacher >= 0, 1.0, -1.0)
-    spec = NetworkSpec((101, 1), sweeps_per_batch=30, rule="max_sum")
+    spec = NetworkSpec.dense((101, 1), sweeps_per_batch=30, rule="max_sum")
     after = after_one_batch(spec, start(spec, seed), inputs, labels, reinforcement=1.0)
     weights = np.asarray(after.layers[0].posterior.field)[:, 0]
     np.testing.assert_array_equal(np.where(inputs @ np.sign(weights) >= 0, 1.0, -1.0), labels)
@@ -205,7 +205,7 @@ def test_learns_two_digits():
     chosen = np.isin(digits, (3, 5))
     images, labels = images[chosen], np.where(digits[chosen] == 3, 1.0, -1.0)
     images = (images - images[:100].mean(axis=0)) / images[:100].std()
-    spec = NetworkSpec((64, 1), sweeps_per_batch=5, rule="max_sum")
+    spec = NetworkSpec.dense((64, 1), sweeps_per_batch=5, rule="max_sum")
     schedules = Schedules(reinforcement=0.9)
     state, first = start(spec), first_numbers(spec)
     data = Batch(jnp.asarray(images[:100]), jnp.asarray(labels[:100]))
@@ -224,9 +224,9 @@ def test_learns_two_digits():
 )
 def test_refuses_what_it_cannot_do(option, value):
     with pytest.raises(ValueError, match=f"rule 'max_sum' needs {option}=.*, got {value!r}"):
-        NetworkSpec((4, 3, 1), rule="max_sum", **{option: value})
+        NetworkSpec.dense((4, 3, 1), rule="max_sum", **{option: value})
 
 
 def test_refuses_several_outputs():
     with pytest.raises(ValueError, match="needs output='binary_label', got 'argmax'"):
-        NetworkSpec((4, 3), rule="max_sum", output="argmax")
+        NetworkSpec.dense((4, 3), rule="max_sum", output="argmax")

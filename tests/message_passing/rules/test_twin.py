@@ -30,7 +30,7 @@ def twin_of(spec, state, sparsity=0.0):
                 mean=np.array(layer.mean),
                 variance=np.array(damped_moments(layer).variance),
                 mask=np.ones(shape) if layer.mask is None else np.array(layer.mask),
-                ternary=spec.weights == "ternary",
+                ternary=spec.weighted[0].weights == "ternary",
                 sparsity=sparsity,
             )
         )
@@ -63,7 +63,7 @@ def assert_agree(state, twin):
 )
 def test_mini_batches_match_the_twin(rule, widths, output, weights, density):
     """Posterior as prior, damped magnetizations, and the damped field of the argmax output."""
-    spec = NetworkSpec(widths, rule=rule, output=output, weights=weights, density=density)
+    spec = NetworkSpec.dense(widths, rule=rule, output=output, weights=weights, density=density)
     rho = [0.99, 1.01, 0.9][: spec.num_layers - 1] + [0.9]
     damping = [0.8, 0.5, 0.7][: spec.num_layers - 1] + [0.7]
     numbers = {"rho": rho, "damping": damping, "sparsity": 0.4}
@@ -80,7 +80,7 @@ def test_mini_batches_match_the_twin(rule, widths, output, weights, density):
 @SEVERAL_SWEEPS
 def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths, weights):
     """Five sweeps on each of three mini-batches, reaction terms of every kind, with reinforcement."""
-    spec = NetworkSpec(widths, rule="amp", weights=weights, sweeps_per_batch=5)
+    spec = NetworkSpec.dense(widths, rule="amp", weights=weights, sweeps_per_batch=5)
     numbers = {"rho": 0.95, "damping": 0.3, "sparsity": -0.2, "reinforcement": 0.2}
     state, hyper = start(spec, seed=3, **numbers), numbers_for(spec, **numbers)
     twin = twin_of(spec, state, sparsity=-0.2)
@@ -94,7 +94,9 @@ def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths,
 @SEVERAL_SWEEPS
 def test_belief_propagation_over_several_sweeps_matches_the_twin(widths, weights):
     """Four sweeps on each of two mini-batches, with every cavity on its edge."""
-    spec = NetworkSpec(widths, rule="belief_propagation", weights=weights, density=0.7, sweeps_per_batch=4)
+    spec = NetworkSpec.dense(
+        widths, rule="belief_propagation", weights=weights, density=0.7, sweeps_per_batch=4
+    )
     numbers = {"rho": 0.95, "damping": 0.4, "sparsity": 0.3}
     state, hyper = start(spec, seed=4, **numbers), numbers_for(spec, **numbers)
     twin = twin_of(spec, state, sparsity=0.3)

@@ -1,0 +1,104 @@
+"""Convolutions as rows of patches."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn.validation import whole
+
+__all__ = ["PADDINGS", "ConvMap"]
+
+PADDINGS = ("valid", "same")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvMap:
+    """Images ``[height, width, channels]`` to images ``[height', width', units]``.
+
+    Parameters
+    ----------
+    units : int
+        Output channels, at least 1.
+    size : int
+        Height and width of the window, at least 1.
+    stride : int, default=1
+        Step between windows, at least 1.
+    padding : {"valid", "same"}, default="valid"
+        ``"valid"``: windows lie inside the image. ``"same"``: zeros around the image, so that a stride of 1
+        keeps its size; where their number is odd, the one more is below and to the right.
+
+    Notes
+    -----
+    The fan-in runs over rows, columns and channels of the window, the channel fastest.
+    """
+
+    units: int
+    size: int
+    stride: int = 1
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        for name in ("units", "size", "stride"):
+            whole(name, getattr(self, name))
+        if self.padding not in PADDINGS:
+            raise ValueError(f"padding must be one of {PADDINGS}, got {self.padding!r}")
+
+    def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """``(height', width', units)``."""
+        if len(in_shape) != 3:
+            raise ValueError(
+                f"a convolution needs inputs [height, width, channels], got the shape {in_shape}"
+            )
+        if self.padding == "same":
+            spatial = tuple(-(-side // self.stride) for side in in_shape[:2])
+        else:
+            spatial = tuple((side - self.size) // self.stride + 1 for side in in_shape[:2])
+        if min(spatial) < 1:
+            raise ValueError(
+                f"a window of {self.size} x {self.size} does not fit into {in_shape[0]} x {in_shape[1]} "
+                "inputs: take a smaller size, or padding='same'"
+            )
+        return (*spatial, self.units)
+
+    def fan_in(self, in_shape: tuple[int, ...]) -> int:
+        """``size^2 channels``."""
+        return self.size**2 * in_shape[2]
+
+    def pads(self, in_shape: tuple[int, ...]) -> bool:
+        """Whether zeros stand around the image."""
+        return any(before or after for before, after in self._margins(in_shape))
+
+    def unfold(self, inputs: Array) -> Array:
+        """Patches ``[B height' width', fan in]``."""
+        in_shape = inputs.shape[1:]
+        height, width, _ = self.out_shape(in_shape)
+        margins = self._margins(in_shape)
+        if self.pads(in_shape):
+            inputs = jnp.pad(inputs, ((0, 0), *margins, (0, 0)))
+        rows, columns = (self.stride * (count - 1) + 1 for count in (height, width))
+        shifted = [
+            inputs[:, top : top + rows : self.stride, left : left + columns : self.stride]
+            for top in range(self.size)
+            for left in range(self.size)
+        ]
+        return jnp.concatenate(shifted, axis=-1).reshape(-1, self.fan_in(in_shape))
+
+    def fold(self, rows: Array, in_shape: tuple[int, ...]) -> Array:
+        """Sum patches ``[B height' width', fan in]`` back to ``[B, *in_shape]``."""
+        height, width, _ = self.out_shape(in_shape)
+        samples = rows.shape[0] // (height * width)
+        like = jax.ShapeDtypeStruct((samples, *in_shape), rows.dtype)
+        (inputs,) = jax.linear_transpose(self.unfold, like)(rows)
+        return inputs
+
+    def _margins(self, in_shape: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """Zeros before and after, of both axes."""
+        if self.padding == "valid":
+            return ((0, 0), (0, 0))
+        margins = []
+        for side in in_shape[:2]:
+            total = max((-(-side // self.stride) - 1) * self.stride + self.size - side, 0)
+            margins.append((total // 2, total - total // 2))
+        return tuple(margins)

@@ -1,0 +1,132 @@
+"""What a layer is: shapes, beliefs, messages up and down, and the discrete pass, in one object.
+
+Layers are static: frozen, hashable, without arrays. Two messages run between them. Up: moments of a layer's
+outputs ``[B, *shape]`` (:class:`~mpnn.message_passing.rules.base.Inputs` of the next). Down: natural
+parameters on the same outputs (:class:`~mpnn.message_passing.fields.Natural`). Pre-activations stay inside a
+layer. Its numbers are one :class:`~mpnn.message_passing.hyper.Hyper` of scalars for each of its weight
+layers, most layers having one or none.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from jax import Array
+
+from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.channels.outputs import OutputChannel
+from mpnn.message_passing.fields import Hyper, Natural
+from mpnn.message_passing.rules.base import Inputs
+
+__all__ = ["Labels", "Layer", "Numbers", "Place", "Shape", "reshaped"]
+
+Shape: TypeAlias = tuple[int, ...]
+Numbers: TypeAlias = Sequence[Hyper]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a layer stands in a network.
+
+    Parameters
+    ----------
+    in_shape : tuple of int
+        Shape of one sample of its inputs.
+    known_inputs : bool
+        Whether the inputs are data, which take no messages.
+    sign_inputs : bool
+        Whether every input is -1 or +1, so that precisions have no effect on them.
+    output : OutputChannel or None
+        The channel of the labels, for the last layer.
+    feeds_pool : bool
+        Whether a pool follows, which asks for fields of the units.
+    one_sweep : bool
+        Whether a batch gets one sweep, so that nothing needs to be kept between sweeps.
+    focusing, anchored : bool
+        What is kept of each weight layer, see :class:`mpnn.message_passing.fields.LayerState`.
+    """
+
+    in_shape: Shape
+    known_inputs: bool = True
+    sign_inputs: bool = False
+    output: OutputChannel | None = None
+    feeds_pool: bool = False
+    one_sweep: bool = True
+    focusing: bool = False
+    anchored: bool = False
+
+
+class Labels(NamedTuple):
+    """What stands above the last layer: labels ``[B]`` or ``[B, K]``, and which samples are real ``[B]``."""
+
+    values: Array
+    channel: OutputChannel
+
+
+class Layer(Protocol):
+    """A layer of a network. ``weights`` and ``beliefs`` are those of its weight layers, in order."""
+
+    @property
+    def num_weighted(self) -> int:
+        """Weight layers inside: 1, 0 for pools and the like, more for a residual branch."""
+
+    @property
+    def needs_fields(self) -> bool:
+        """Whether it asks for the fields of the units below."""
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        """Shape of one sample of the outputs; a ValueError says what does not fit."""
+
+    def gives_signs(self, sign_inputs: bool) -> bool:
+        """Whether every output is -1 or +1."""
+
+    def check(self, place: Place) -> None:
+        """Refuse a place where the layer cannot stand, with a ValueError."""
+
+    def init(
+        self, keys: Sequence[Array], place: Place, numbers: Numbers, initial_field: Array | float
+    ) -> Any:
+        """Initial beliefs, one key for each weight layer; None without weights."""
+
+    def begin(self, place: Place, state: Any, batch_size: int, dtype: Any, numbers: Numbers) -> Any:
+        """Memory of the sweeps over a batch, before the first: all messages are zero."""
+
+    def forward(
+        self, place: Place, state: Any, below: Inputs, memory: Any, numbers: Numbers
+    ) -> tuple[Inputs, Any]:
+        """Moments of the outputs under the last message from above, and what ``backward`` needs."""
+
+    def backward(
+        self,
+        place: Place,
+        state: Any,
+        cache: Any,
+        above: Natural | Labels,
+        memory: Any,
+        numbers: Numbers,
+        sample_mask: Array | None,
+    ) -> tuple[Any, Any, Natural | None]:
+        """New state, new memory, and the message down (None to data)."""
+
+    def moments(
+        self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
+    ) -> Inputs:
+        """Moments of the outputs with nothing above, weights averaged over their beliefs."""
+
+    def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
+        """Outputs ``[B, *out_shape]`` of the discrete network for ``[B, *in_shape]``."""
+
+
+def reshaped(inputs: Inputs, onward: Callable[[Array], Array], back: Callable[[Array], Array]) -> Inputs:
+    """Every array of ``inputs`` through ``onward``; fields of cavities come ``back`` first."""
+    leaves = (inputs.mean, inputs.variance, inputs.second_moment, inputs.field)
+    _, variance, second, field = (None if leaf is None else onward(leaf) for leaf in leaves)
+    mean, respond = onward(inputs.mean), inputs.respond
+    if respond is None:
+        return Inputs(mean, variance, second, None, field)
+
+    def respond_to(cavity: Array) -> Moments:
+        own_mean, own_variance = respond(back(cavity))
+        return Moments(onward(own_mean), onward(own_variance))
+
+    return Inputs(mean, variance, second, respond_to, field)

@@ -1,0 +1,445 @@
+"""Layers with weights: a linear map, a rule that passes messages through it, and the units' channel."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn.linear_maps.base import LinearMap, Moments
+from mpnn.linear_maps.conv import ConvMap
+from mpnn.linear_maps.dense import DenseMap
+from mpnn.message_passing.channels.hidden import ACTIVATIONS, HiddenChannel
+from mpnn.message_passing.fields import (
+    Evidence,
+    Hyper,
+    LayerState,
+    Natural,
+    begin_batch,
+    damped_moments,
+    masked_moments,
+    update,
+)
+from mpnn.message_passing.layers.base import Labels, Numbers, Place, Shape, reshaped
+from mpnn.message_passing.rules import RuleEntry, find_rule
+from mpnn.message_passing.rules import base as rules
+from mpnn.message_passing.rules.base import Inputs, Preactivation, RequiredMessages, gaussian_preactivation
+from mpnn.message_passing.weights import WeightFamily, weight_family
+
+__all__ = ["Conv2D", "Dense", "Linear", "LinearMemory"]
+
+# What a layer has where neither it nor its network chooses.
+OPTIONS: dict[str, Any] = {
+    "weights": "binary",
+    "rule": "bp_inspired",
+    "activation": "sign",
+    "bias": False,
+    "density": 1.0,
+    "messages": "gaussian",
+}
+MESSAGES = ("gaussian", "exact")
+
+
+class LinearMemory(NamedTuple):
+    """Between the sweeps over a batch: its evidence, the rule's memory, the last message from above."""
+
+    evidence: Evidence
+    rule: Any
+    above: Natural | None
+
+
+class Cache(NamedTuple):
+    """Between the passes of a sweep: the layer as the rule takes it, its input rows and pre-activation."""
+
+    view: rules.Layer
+    rows: Inputs
+    preactivation: Preactivation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Linear:
+    """A layer with weights. What is left at None is the network's choice.
+
+    Parameters
+    ----------
+    weights : str or int or None
+        ``"binary"``, ``"ternary"``, ``"gaussian"`` or an int P for the levels -P..P.
+    rule : str or None
+        A name in :data:`mpnn.message_passing.rules.RULES`.
+    activation : str or None
+        Of the units: ``"sign"``, ``"relu"`` or ``"identity"``; the last layer has that of its output.
+    bias : bool or None
+        Adds a constant input 1 to every unit; its weight is the last row of the weights.
+    density : float or None
+        Share of the weights that exist, in (0, 1]; the others are fixed to 0 at random.
+    messages : {"gaussian", "exact"} or None
+        Of a unit with few inputs, ``"exact"`` sums over all its terms
+        (:mod:`mpnn.message_passing.exact`); else its pre-activation counts as Gaussian.
+    """
+
+    weights: str | int | None = None
+    rule: str | None = None
+    activation: str | None = None
+    bias: bool | None = None
+    density: float | None = None
+    messages: str | None = None
+
+    num_weighted = 1
+    needs_fields = False
+
+    def __post_init__(self) -> None:
+        if self.weights is not None:
+            weight_family(self.weights)
+        if self.rule is not None:
+            find_rule(self.rule, one_sweep=False)
+        for name, allowed in (("activation", sorted(ACTIVATIONS)), ("messages", list(MESSAGES))):
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+        if self.density is not None and not 0.0 < self.density <= 1.0:
+            raise ValueError(f"density must be in (0, 1], got {self.density}")
+
+    @property
+    def linear_map(self) -> LinearMap:
+        """Which inputs each unit sums."""
+        raise NotImplementedError
+
+    @property
+    def family(self) -> WeightFamily:
+        """The weight family."""
+        return weight_family(self._chosen("weights"))
+
+    @property
+    def channel(self) -> HiddenChannel:
+        """The channel of the units."""
+        return ACTIVATIONS[self._chosen("activation")]
+
+    def _chosen(self, name: str) -> Any:
+        value = getattr(self, name)
+        return OPTIONS[name] if value is None else value
+
+    def complete(self, **options: Any) -> "Linear":
+        """The same layer with what it leaves open as given here, or as :data:`OPTIONS` has it."""
+        chosen = {**OPTIONS, **options}
+        return dataclasses.replace(
+            self, **{name: value for name, value in chosen.items() if getattr(self, name) is None}
+        )
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        """Shape of one sample of the outputs."""
+        return self.linear_map.out_shape(in_shape)
+
+    def gives_signs(self, sign_inputs: bool) -> bool:
+        """Whether the units are signs."""
+        return self.channel.values_square_to_one
+
+    def fan_in(self, in_shape: Shape) -> int:
+        """Inputs of one unit, the constant one included."""
+        return self.linear_map.fan_in(in_shape) + int(bool(self.bias))
+
+    def check(self, place: Place) -> None:
+        """Refuse what the layer's rule cannot do at its place."""
+        if self._entry(place).messages.zero_temperature:
+            self._check_zero_temperature(place)
+            if self._num_positions(place) > 1:
+                raise ValueError(f"rule {self.rule!r} passes messages through dense layers only")
+        elif self.rule == "belief_propagation" and not place.one_sweep and self._num_positions(place) > 1:
+            raise ValueError(
+                "rule 'belief_propagation' keeps cavities of dense layers only: take 'bp_inspired' for "
+                "convolutions, or one sweep a batch"
+            )
+
+    def _check_zero_temperature(self, place: Place) -> None:
+        """Max-sum knows signs alone; anything else would need max-marginals of its own."""
+        needed = {"weights": "binary", "activation": "sign", "density": 1.0}
+        given = {name: self._chosen(name) for name in needed}
+        given |= {"output": "argmax" if place.output is not None and place.output.joint else "binary_label"}
+        given |= {"focusing": place.focusing, "anchored": place.anchored}
+        needed |= {"output": "binary_label", "focusing": False, "anchored": False}
+        for name, value in needed.items():
+            if given[name] != value:
+                raise ValueError(f"rule {self.rule!r} needs {name}={value!r}, got {given[name]!r}")
+
+    def _entry(self, place: Place) -> RuleEntry:
+        """The rule: a joint output has no cavity and always uses mean field."""
+        name = self._chosen("rule")
+        zero_temperature = find_rule(name, False).messages.zero_temperature
+        if place.output is not None and place.output.joint and not zero_temperature:
+            name = "mean_field"
+        return find_rule(name, place.one_sweep)
+
+    def _num_positions(self, place: Place) -> int:
+        return math.prod(self.out_shape(place.in_shape)[:-1])
+
+    def init(
+        self, keys: Sequence[Array], place: Place, numbers: Numbers, initial_field: Array | float
+    ) -> LayerState:
+        """Fields ``initial_field * N(0, 1)``, or a Gaussian prior of that scale."""
+        field_key, mask_key = jax.random.split(keys[0])
+        shape = (self.fan_in(place.in_shape), self.linear_map.units)
+        noise = initial_field * jax.random.normal(field_key, shape)
+        precision = jnp.zeros(shape) if self.family.uses_precision else None
+        natural = Natural(noise, precision)
+        if self.family.levels is None:
+            precision = shape[0] / jnp.square(initial_field) * jnp.ones(shape)
+            natural = Natural(precision * noise / jnp.sqrt(shape[0]), precision)
+        # copied: training donates the state, which must not hold an array twice
+        anchor = jax.tree.map(jnp.copy, Natural(jnp.zeros(shape), precision)) if place.anchored else None
+        mask = None
+        if (density := self._chosen("density")) < 1.0:
+            mask = jax.random.bernoulli(mask_key, density, shape).astype(noise.dtype)
+        moments = masked_moments(self.family, natural, numbers[0].sparsity, mask)
+        variance = None if self.family.levels == (-1, 1) else moments.variance
+        focus = natural.scaled(jnp.zeros(())) if place.focusing else None
+        return LayerState(natural, moments.mean, variance, focus, mask, anchor)
+
+    def begin(
+        self, place: Place, state: LayerState, batch_size: int, dtype: Any, numbers: Numbers
+    ) -> LinearMemory:
+        """The posterior becomes the prior; all messages are zero."""
+        num_rows = batch_size * self._num_positions(place)
+        blank = jnp.zeros((num_rows, state.mean.shape[0]), dtype)
+        inputs = Inputs(blank, None, None, field=None if place.known_inputs else blank)
+        memory = self._entry(place).init(self._view(state, numbers[0]), inputs)
+        above = None
+        if not place.one_sweep and place.output is None:  # a scan needs arrays from the first sweep on
+            zero = jnp.zeros((batch_size, *self.out_shape(place.in_shape)), dtype)
+            above = Natural(zero, None if self.channel.values_square_to_one else zero)
+        return LinearMemory(begin_batch(state, numbers[0].rho), memory, above)
+
+    def _view(self, state: LayerState, own: Hyper) -> rules.Layer:
+        """The layer as a rule takes it; ``own`` holds the layer's own numbers."""
+
+        def moments(field: Array, precision: Array | None) -> Moments:
+            mask = None if state.mask is None else jnp.expand_dims(state.mask, range(1, field.ndim - 1))
+            return masked_moments(self.family, Natural(field, precision), own.sparsity, mask)
+
+        field, precision = state.posterior
+        signs = self.family.levels == (-1, 1) and state.mask is None
+        return rules.Layer(*damped_moments(state), field, precision, moments, own.damping, signs)
+
+    def rows(self, place: Place, below: Inputs) -> Inputs:
+        """Inputs of the weights, one row for every sample and position, the constant input last."""
+        second = below.second_moment
+        if second is None and self.linear_map.pads(place.in_shape):  # zeros do not square to one
+            second = jnp.ones_like(below.mean)
+        field = None if place.known_inputs else below.field
+        respond = below.respond
+        if self.bias and respond is not None:
+            respond = _respond_with_constant(respond)
+        return Inputs(
+            self._row(below.mean, 1.0),
+            None if below.variance is None else self._row(below.variance, 0.0),
+            None if second is None else self._row(second, 1.0),
+            respond,
+            None if field is None else self._row(field, jnp.inf),
+        )
+
+    def _row(self, inputs: Array, constant: float) -> Array:
+        """Rows of inputs, and the value of the constant input."""
+        rows = self.linear_map.unfold(inputs)
+        return _append(rows, constant) if self.bias else rows
+
+    def preactivate(
+        self, place: Place, state: LayerState, below: Inputs, memory: LinearMemory, numbers: Numbers
+    ) -> Cache:
+        """Mean and variance of the pre-activations, noise included."""
+        view, rows = self._view(state, numbers[0]), self.rows(place, below)
+        mean, variance = self._entry(place).forward(view, rows, memory.rule)
+        return Cache(view, rows, Preactivation(mean, variance + jnp.square(numbers[0].noise)))
+
+    def activate(self, place: Place, preactivation: Preactivation, above: Natural | None) -> Inputs:
+        """Moments of the units ``[B, *out_shape]``; of the last layer, its pre-activations themselves."""
+        if place.output is not None:
+            return Inputs(preactivation.mean, preactivation.variance, None)
+        messages = self._entry(place).messages
+        above = None if above is None else self._as_rows(place, above)
+        units = messages.units(self.channel, preactivation, above, place.feeds_pool)
+        if self._num_positions(place) == 1 and len(self.out_shape(place.in_shape)) == 1:
+            return units
+        return self._as_images(place, units)
+
+    def _as_rows(self, place: Place, message: Natural) -> Natural:
+        """A message on the outputs, one row for every sample and position."""
+        return message.mapped(_flat_rows)
+
+    def _as_images(self, place: Place, units: Inputs) -> Inputs:
+        """Units ``[B positions, K]`` as ``[B, *out_shape]``."""
+        shape = (-1, *self.out_shape(place.in_shape))
+        return reshaped(units, lambda leaf: leaf.reshape(shape), _flat_rows)
+
+    def forward(
+        self, place: Place, state: LayerState, below: Inputs, memory: LinearMemory, numbers: Numbers
+    ) -> tuple[Inputs, Cache]:
+        """Moments of the units under the last message from above."""
+        cache = self.preactivate(place, state, below, memory, numbers)
+        return self.activate(place, cache.preactivation, memory.above), cache
+
+    def backward(
+        self,
+        place: Place,
+        state: LayerState,
+        cache: Cache,
+        above: Natural | Labels,
+        memory: LinearMemory,
+        numbers: Numbers,
+        sample_mask: Array | None,
+    ) -> tuple[LayerState, LinearMemory, Natural | None]:
+        """Messages to the weights, which are updated, and down."""
+        entry, own = self._entry(place), numbers[0]
+        signal = self.signal(place, above, own, sample_mask)
+        messages, rule_memory = entry.backward(
+            cache.view, cache.rows, cache.preactivation, signal, memory.rule, self._required(place)
+        )
+        if entry.messages.zero_temperature:  # the rule damps its messages
+            own = own._replace(damping=jnp.zeros_like(own.damping))
+        state, evidence = update(
+            state,
+            memory.evidence,
+            Natural(messages.field, messages.precision),
+            self.family,
+            own,
+            damp_field=place.output is not None and place.output.joint,
+        )
+        if entry.refresh is not None:
+            rule_memory = entry.refresh(self._view(state, numbers[0]), rule_memory)
+        kept = above if isinstance(above, Natural) else None
+        down = None if place.known_inputs else self._fold(place, messages)
+        return state, LinearMemory(evidence, rule_memory, kept), down
+
+    def signal(self, place: Place, above: Natural | Labels, own: Hyper, sample_mask: Array | None) -> Any:
+        """The message from above in the form that the rule takes."""
+        messages = self._entry(place).messages
+        if isinstance(above, Labels):
+            signal = messages.from_labels(above.channel, above.values, own)
+        else:
+            signal = messages.from_above(self.channel, self._as_rows(place, above))
+        if sample_mask is None:
+            return signal
+        return messages.mask_padding(signal, jnp.repeat(sample_mask, self._num_positions(place))[:, None])
+
+    def _required(self, place: Place) -> RequiredMessages:
+        down = not place.known_inputs
+        return RequiredMessages(
+            precision=self.family.uses_precision, down=down, down_precision=down and not place.sign_inputs
+        )
+
+    def _fold(self, place: Place, messages: rules.Messages) -> Natural:
+        """The messages down, less that to the constant input, summed over positions."""
+        fan_in = self.linear_map.fan_in(place.in_shape)
+        if messages.down_field is None:
+            raise AssertionError("units below get a message")
+        down = Natural(messages.down_field, messages.down_precision)
+        return down.mapped(lambda leaf: self.linear_map.fold(leaf[:, :fan_in], place.in_shape))
+
+    def moments(
+        self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
+    ) -> Inputs:
+        """Moments of the units with nothing above; of the last layer, of its pre-activations."""
+        preactivation = self.moments_of_preactivation(place, beliefs[0], below, noise[0])
+        if place.output is not None:
+            return Inputs(*preactivation, None)
+        return self.unit_moments(place, preactivation)
+
+    def moments_of_preactivation(
+        self, place: Place, belief: Moments, below: Inputs, noise: Array
+    ) -> Preactivation:
+        """Mean and variance, noise included, weights averaged over their beliefs."""
+        mean, variance = gaussian_preactivation(belief, self.rows(place, below))
+        return Preactivation(mean, variance + jnp.square(noise))
+
+    def unit_moments(self, place: Place, preactivation: Preactivation) -> Inputs:
+        """Moments of the units ``[B, *out_shape]`` with nothing above."""
+        units = self.channel.activation(*preactivation, None, None)
+        shape = (-1, *self.out_shape(place.in_shape))
+        mean, variance = (leaf.reshape(shape) for leaf in units)
+        return Inputs(mean, variance, variance + jnp.square(mean))
+
+    def preactivation_of(self, weights: Array, inputs: Array) -> Array:
+        """Pre-activations ``[B, *out_shape]`` of discrete weights."""
+        rows = self.discrete_rows(inputs)
+        return jnp.matmul(rows, weights.astype(inputs.dtype)).reshape(-1, *self.out_shape(inputs.shape[1:]))
+
+    def discrete_rows(self, inputs: Array) -> Array:
+        """Known inputs ``[B, *in_shape]`` as rows, the constant input last."""
+        return self._row(inputs, 1.0)
+
+    def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
+        """Units of the discrete network."""
+        return self.channel.decide(self.preactivation_of(weights[0], inputs))
+
+
+def _append(rows: Array, value: float) -> Array:
+    """One more column of a constant."""
+    return jnp.pad(rows, ((0, 0), (0, 1)), constant_values=value)
+
+
+def _flat_rows(outputs: Array) -> Array:
+    return outputs.reshape(-1, outputs.shape[-1])
+
+
+def _respond_with_constant(respond: Any) -> Any:
+    """Moments under a cavity field that has a column for the constant input, which does not move."""
+
+    def respond_to(cavity: Array) -> Moments:
+        mean, variance = respond(cavity[:, :-1])
+        return Moments(_append(mean, 1.0), jnp.zeros(()) if variance is None else _append(variance, 0.0))
+
+    return respond_to
+
+
+@dataclasses.dataclass(frozen=True)
+class Dense(Linear):
+    """All inputs to all units: ``[N]`` to ``[units]``.
+
+    Parameters
+    ----------
+    units : int
+        Number of units, at least 1.
+    **options
+        See :class:`Linear`.
+    """
+
+    units: int
+
+    @property
+    def linear_map(self) -> DenseMap:
+        """All to all."""
+        return DenseMap(self.units)
+
+
+@dataclasses.dataclass(frozen=True)
+class Conv2D(Linear):
+    """A convolution: images ``[height, width, channels]`` to ``[height', width', channels']``.
+
+    Parameters
+    ----------
+    channels : int
+        Output channels, at least 1. Weights and biases are those of one position; their beliefs take the
+        messages of all positions.
+    size : int
+        Height and width of the window, at least 1.
+    stride : int, default=1
+        Step between windows, at least 1.
+    padding : {"valid", "same"}, default="valid"
+        Windows inside the image, or zeros around it.
+    **options
+        See :class:`Linear`.
+    """
+
+    channels: int
+    size: int
+    stride: int = 1
+    padding: str = "valid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.linear_map  # refuses sizes
+
+    @property
+    def linear_map(self) -> ConvMap:
+        """Patches as rows."""
+        return ConvMap(self.channels, self.size, self.stride, self.padding)
