@@ -151,7 +151,7 @@ class Method:
 
         Parameters
         ----------
-        outputs : Array [B, K] or Moments
+        outputs : Array [B, K] or moments
             The training module's outputs.
         """
         return outputs

@@ -34,7 +34,7 @@ def dense_moments(
         Means of x.
     variance : Array [B, N] or None
         Variances of x; None: x is known.
-    weight : Moments [N, K]
+    weight : moments [N, K]
         Moments of w.
     scale : float
         The factor.
@@ -59,7 +59,7 @@ def sign_moments(state: Moments) -> Moments:
 
     Parameters
     ----------
-    state : Moments
+    state : moments
         Moments of the Gaussian pre-activation.
     """
     mean = 2.0 * norm.cdf(state.mean / jnp.sqrt(state.variance)) - 1.0
@@ -73,7 +73,7 @@ def unit_sample(key: Array, state: Moments, activate: Callable[[Array], Array]) 
     ----------
     key : Array
         Random key.
-    state : Moments
+    state : moments
         Moments of the Gaussian pre-activation.
     activate : callable
         The unit, a function of the pre-activation.
@@ -89,7 +89,7 @@ def sign_sample(key: Array, state: Moments, temperature: float) -> Array:
     ----------
     key : Array
         Random key.
-    state : Moments
+    state : moments
         Moments of the Gaussian pre-activation.
     temperature : float > 0
         Temperature of the Concrete distribution.
@@ -109,7 +109,7 @@ def expected_logits(state: Moments) -> Array:
 
     Parameters
     ----------
-    state : Moments
+    state : moments
         Moments of the outputs.
     """
     return state.mean / jnp.sqrt(1.0 + jnp.pi / 8.0 * state.variance)
@@ -147,7 +147,7 @@ class MomentNorm(nnx.BatchNorm):
 
         Parameters
         ----------
-        state : Moments [..., features]
+        state : moments [..., features]
             Moments of what is normalized.
         train : bool
             Whether to use the batch's statistics and update the running ones, rather than use the latter.
