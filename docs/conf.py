@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # MathJax from the site itself: it is read without a network
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build"]
