@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test slow coverage lint hooks docs clean
 
 demo: $(VENV)/.installed  ## Few-shot digits: message passing against scikit-learn, with a report
-	$(BIN)/mpnn compare configs/few_shot_digits.toml
+	$(BIN)/mpnn compare configs/compare/few_shot_digits.toml
 
 test: $(VENV)/.installed-dev lint  ## What CI runs
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -13,11 +13,19 @@ __version__ = "0.1.0"
 
 # Imported on first use: scikit-learn alone takes longer to import than JAX.
 _LAZY = {
-    "MessagePassingClassifier": "mpnn.estimators",
-    "PairwiseVoteClassifier": "mpnn.estimators",
+    "MessagePassingClassifier": "mpnn.message_passing.classifier.estimator",
+    "PairwiseVoteClassifier": "mpnn.ensemble.pairwise",
+    "load_model": "mpnn.ensemble.model_files",
+    "save_model": "mpnn.ensemble.model_files",
 }
 
-__all__ = ["MessagePassingClassifier", "PairwiseVoteClassifier", "__version__"]
+__all__ = [
+    "MessagePassingClassifier",
+    "PairwiseVoteClassifier",
+    "__version__",
+    "load_model",
+    "save_model",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,8 @@ import jaxlib
 import matplotlib
 import pytest
 
+from tests.oracles.problems import blobs
+
 matplotlib.use("Agg")
 # Most of the suite's time is compiling tiny programs. Splitting each among threads costs the processor more
 # than it saves, and XLA's older code generator for the CPU takes half as long. Whoever sets XLA_FLAGS, to
@@ -33,6 +35,16 @@ def x64():
     """Float64 inside JAX for the length of a test."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="session")
+def two_blobs():
+    return blobs(2)
+
+
+@pytest.fixture(scope="session")
+def three_blobs():
+    return blobs(3)
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,12 @@ MODULES = [
 ]
 # What a newcomer calls first shows how.
 SHOWN = {
-    "mpnn.estimators.message_passing.MessagePassingClassifier",
-    "mpnn.estimators.ensemble.PairwiseVoteClassifier",
+    "mpnn.message_passing.classifier.estimator.MessagePassingClassifier",
+    "mpnn.ensemble.pairwise.PairwiseVoteClassifier",
     "mpnn.data.datasets.load_dataset",
     "mpnn.data.sampling.sample_few_shot",
-    "mpnn.network.init",
-    "mpnn.training.train",
+    "mpnn.message_passing.network.init",
+    "mpnn.message_passing.training.train",
 }
 
 

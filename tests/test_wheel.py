@@ -26,7 +26,7 @@ def test_the_wheel_imports_elsewhere(tmp_path):
     assert shipped == present
     code = (
         f"import sys; sys.path.insert(0, {str(target)!r}); import mpnn; "
-        "mpnn.MessagePassingClassifier; import mpnn.cli; print(mpnn.__file__)"
+        "mpnn.MessagePassingClassifier; import mpnn.cli.main; print(mpnn.__file__)"
     )
     # isolated: neither the current folder nor PYTHONPATH nor the tree installed for development
     assert Path(run("-I", "-c", code, cwd=tmp_path)) == target / "mpnn" / "__init__.py"

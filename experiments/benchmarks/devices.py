@@ -21,10 +21,11 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from mpnn import meshes, network
-from mpnn.schedules import Schedules
-from mpnn.spec import NetworkSpec
-from mpnn.training import Problems, train_many
+from mpnn import sharding as meshes
+from mpnn.message_passing import network
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.training import Problems, train_many
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from mpnn import network, prediction
-from mpnn.estimators import compiled
-from mpnn.schedules import Schedules
-from mpnn.spec import NetworkSpec
+from mpnn.message_passing import network, prediction
+from mpnn.message_passing.classifier import compiled
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec
 
 
 @dataclass(frozen=True)

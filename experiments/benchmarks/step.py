@@ -24,11 +24,11 @@ from jax import Array
 from rich.console import Console
 from rich.table import Table
 
-from mpnn import network
-from mpnn.network import Batch
-from mpnn.schedules import Schedules
-from mpnn.spec import NetworkSpec
-from mpnn.training import run_epoch
+from mpnn.message_passing import network
+from mpnn.message_passing.network import Batch
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.training import run_epoch
 
 # Matrix products of a layer that has a layer below, and of the first: forward, to weights, down.
 PRODUCTS = {"straight-through": (3, 2), "mean_field": (4, 3), "amp": (6, 4)}
@@ -40,7 +40,7 @@ class Step:
     """What is timed.
 
     widths: of all layers, at least 3; signs between, classes last. batch_size, num_batches: of an epoch.
-    rounds: timed epochs of each method, >= 1. rules: names of the rules, see mpnn.rules.
+    rounds: timed epochs of each method, >= 1. rules: names of the rules, see mpnn.message_passing.rules.
     """
 
     widths: tuple[int, ...] = (784, 501, 501, 10)

@@ -7,20 +7,21 @@ one row per fitted model, `write_report` turns the rows into a page. `METHODS` i
 from importlib import import_module
 from typing import Any
 
-from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig
+from mpnn.compare.config import CompareConfig, MethodConfig
 from mpnn.compare.config_files import load_config
+from mpnn.runs.toml import ConfigError
 
 # Imported on first use, so that a config can be checked without scikit-learn and matplotlib.
 _LAZY = {
-    "Cluster": "mpnn.compare.cluster",
-    "METHODS": "mpnn.compare.methods",
-    "Evaluation": "mpnn.compare.contract",
-    "Method": "mpnn.compare.contract",
-    "Task": "mpnn.compare.contract",
-    "pairwise_method": "mpnn.compare.pairwise",
-    "run_comparison": "mpnn.compare.engine",
-    "sklearn_method": "mpnn.compare.baselines",
-    "write_report": "mpnn.compare.report",
+    "Cluster": "mpnn.compare.run.cluster",
+    "METHODS": "mpnn.compare.methods.registry",
+    "Evaluation": "mpnn.compare.methods.contract",
+    "Method": "mpnn.compare.methods.contract",
+    "Task": "mpnn.compare.methods.contract",
+    "pairwise_method": "mpnn.compare.methods.pairwise",
+    "run_comparison": "mpnn.compare.run.engine",
+    "sklearn_method": "mpnn.compare.methods.scikit_learn",
+    "write_report": "mpnn.compare.report.page",
 }
 
 __all__ = [

@@ -3,26 +3,15 @@
 Only the standard library is imported here, so that the command line can check a file at once.
 """
 
-import dataclasses
-import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = [
-    "CompareConfig",
-    "ConfigError",
-    "MethodConfig",
-    "Robustness",
-    "to_jsonable",
-    "unknown_name",
-]
+from mpnn.runs.toml import ConfigError
 
-
-class ConfigError(ValueError):
-    """A mistake in a config, a file or a command that its user can repair; the message says how."""
+__all__ = ["CompareConfig", "MethodConfig", "Robustness"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +69,8 @@ class Robustness:
     flips: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("noise", "flips"):  # whole numbers are sizes, too
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
         example = "robustness = { noise = [0.1, 0.5], flips = [0.05] }"
         _require(bool(self.noise or self.flips), "robustness must hold noise, flips or both", example)
         for name, sizes, most in (("noise", self.noise, math.inf), ("flips", self.flips, 1.0)):
@@ -149,27 +140,6 @@ class CompareConfig:
             _require_unique(self.classes, "classes")
         _require(bool(self.methods), "methods must hold at least one method", 'a table "[[methods]]"')
         _require_unique([method.name for method in self.methods], "names of methods")
-
-
-def to_jsonable(config: Any) -> Any:
-    """Return dataclasses, tuples and mappings as dicts and lists that JSON can hold; NaN as None."""
-    if dataclasses.is_dataclass(config) and not isinstance(config, type):
-        config = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
-    if isinstance(config, Mapping):
-        return {str(key): to_jsonable(value) for key, value in config.items()}
-    if isinstance(config, list | tuple):
-        return [to_jsonable(value) for value in config]
-    if isinstance(config, float) and not math.isfinite(config):
-        return None
-    return config
-
-
-def unknown_name(kind: str, name: str, known: Iterable[str], where: str) -> str:
-    """Return the sentence that refuses an unknown name and suggests the nearest known one."""
-    names = {option.lower(): option for option in sorted(known)}
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    advice = f"did you mean {names[near[0]]!r}?" if near else f"choose from {', '.join(names.values())}"
-    return f"{where}: unknown {kind} {name!r}; {advice}"
 
 
 def _require(condition: bool, problem: str, fix: str) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mpnn.checks import whole
+from mpnn.validation import whole
 
 
 class ValidationDraw(NamedTuple):

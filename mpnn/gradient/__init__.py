@@ -3,7 +3,7 @@
 from mpnn.gradient.bayesbinn import BayesBiNNClassifier
 from mpnn.gradient.bop import BopClassifier
 from mpnn.gradient.conntra import CoNNTrAClassifier
-from mpnn.gradient.convolutional import BinaryConvClassifier
+from mpnn.gradient.conv_network import BinaryConvClassifier
 from mpnn.gradient.local_reparameterization import LocalReparameterizationClassifier
 from mpnn.gradient.moment_propagation import MomentPropagationClassifier
 from mpnn.gradient.quantization import AdaSTEClassifier, ProxQuantClassifier

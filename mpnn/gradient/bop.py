@@ -7,12 +7,12 @@ from typing import Any
 import optax
 from jax import Array
 
-from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import bop
+from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["BopClassifier", "Flips"]
 
@@ -73,7 +73,7 @@ class BopClassifier(GradientClassifier):
     bias : bool, default=False
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
-        How inputs are scaled, see :func:`mpnn.inputs.fit_transform_of`.
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     random_state : int, RandomState or None, default=None

@@ -12,10 +12,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpnn.checks import above_zero, hidden_widths, whole
-from mpnn.gradient import deciding, many, training
-from mpnn.gradient.methods import Method, Plan
-from mpnn.inputs import InputTransform, fit_transform_of
+from mpnn.gradient import many, training
+from mpnn.gradient import prediction as deciding
+from mpnn.gradient.method import Method, Plan
+from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.validation import above_zero, hidden_widths, whole
 
 __all__ = ["GradientClassifier"]
 

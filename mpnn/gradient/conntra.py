@@ -18,8 +18,8 @@ from mpnn.gradient import surrogates
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentTernary
 from mpnn.gradient.losses import LOSSES, errors
-from mpnn.gradient.methods import Leaves, Method, Parameters, Plan
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.method import Leaves, Method, Parameters, Plan
+from mpnn.gradient.perceptron import NetworkSpec
 from mpnn.gradient.training import Data, History, TrainState
 
 __all__ = ["CoNNTrAClassifier", "Coordinates", "Discretes"]
@@ -156,7 +156,7 @@ class CoNNTrAClassifier(GradientClassifier):
     bias : bool, default=False
         Whether to add a constant input of 1 to every layer; its weights are ternary too.
     input_scaling : str or None, default="auto"
-        How inputs are scaled, see :func:`mpnn.inputs.fit_transform_of`.
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     random_state : int, RandomState or None, default=None

@@ -9,13 +9,13 @@ import optax
 from flax import nnx
 from jax import Array
 
-from mpnn.checks import above_zero, at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Moments, TernaryBelief
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned, stacked_moments
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moment_propagation import BELIEFS
 from mpnn.gradient.moments import expected_logits
-from mpnn.gradient.networks import MomentPerceptron, NetworkSpec
+from mpnn.gradient.perceptron import MomentPerceptron, NetworkSpec
+from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["LocalReparameterization", "LocalReparameterizationClassifier"]
 
@@ -106,7 +106,7 @@ class LocalReparameterizationClassifier(GradientClassifier):
     bias : bool, default=False
         Whether to add a constant input of 1 to every layer.
     input_scaling : str or None, default="auto"
-        How inputs are scaled, see :func:`mpnn.inputs.fit_transform_of`.
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Networks drawn by sampled predictions.
     random_state : int, RandomState or None, default=None

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.gradient import deciding, training
+from mpnn.gradient import prediction as deciding
+from mpnn.gradient import training
 
 if TYPE_CHECKING:
     from mpnn.gradient.classifier import GradientClassifier

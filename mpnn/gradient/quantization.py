@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from mpnn.checks import at_least_zero
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentBinary
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import adaste_weights, proxquant, scale_by_adaste
+from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.validation import at_least_zero
 
 __all__ = ["AdaSTEClassifier", "ProxQuantClassifier"]
 
@@ -105,7 +105,7 @@ class ProxQuantClassifier(_QuantizingClassifier):
     bias : bool, default=False
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
-        How inputs are scaled, see :func:`mpnn.inputs.fit_transform_of`.
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     random_state : int, RandomState or None, default=None
@@ -182,7 +182,7 @@ class AdaSTEClassifier(_QuantizingClassifier):
     bias : bool, default=False
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
-        How inputs are scaled, see :func:`mpnn.inputs.fit_transform_of`.
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     random_state : int, RandomState or None, default=None

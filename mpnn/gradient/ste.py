@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from mpnn.checks import above_zero
 from mpnn.gradient import surrogates
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Family, LatentBinary, LatentTernary
-from mpnn.gradient.methods import Leaves, Method, Plan, cosine, partitioned
-from mpnn.gradient.networks import NetworkSpec
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import keep_in_box
+from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.validation import above_zero
 
 __all__ = ["STEClassifier", "StraightThrough"]
 
@@ -92,7 +92,7 @@ class STEClassifier(GradientClassifier):
     bias : bool, default=False
         Whether to add a constant input of 1 to every layer; its weights are discrete too.
     input_scaling : str or None, default="auto"
-        How inputs are scaled, see :func:`mpnn.inputs.fit_transform_of`.
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Networks drawn by sampled predictions.
     random_state : int, RandomState or None, default=None

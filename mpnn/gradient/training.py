@@ -13,7 +13,7 @@ import optax
 from jax import Array
 
 from mpnn.gradient.losses import LOSSES, errors
-from mpnn.gradient.methods import Leaves, Method, Parameters, Plan, RealWeights, apply, initial_leaves
+from mpnn.gradient.method import Leaves, Method, Parameters, Plan, RealWeights, apply, initial_leaves
 
 __all__ = ["Data", "FitProblem", "History", "TrainState", "fit", "fit_many", "fit_problem", "init", "train"]
 

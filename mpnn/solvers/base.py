@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.solvers.formulation import Weights, forward
-from mpnn.solvers.inputs import IntegerInputs
+from mpnn.solvers.integer_inputs import IntegerInputs
 
 __all__ = [
     "BinaryNetworkMixin",

@@ -24,7 +24,7 @@ from mpnn.solvers.base import (
 )
 from mpnn.solvers.engines import Limits, check_engine
 from mpnn.solvers.formulation import Weights, forward
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import one_against_rest
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram, check_layers

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     BinaryNetworkMixin,
     NoNetworkError,
@@ -28,10 +27,11 @@ from mpnn.solvers.bemi_models import (
 )
 from mpnn.solvers.engines import Limits, Solution, check_engine, solve
 from mpnn.solvers.formulation import Weights
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.warm_starts import by_linear_programming, given_layers
+from mpnn.validation import hidden_widths
 
 __all__ = ["BeMiClassifier", "Stage"]
 
@@ -117,7 +117,7 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         ``"implications"`` where the engine has them; ``"point"``: the least valid number for each sample;
         ``"paper"``: one number for each layer, as published.
     input_scaling : str, default="raw"
-        ``"raw"`` or ``"unit"``, see :func:`mpnn.solvers.inputs.integer_inputs`.
+        ``"raw"`` or ``"unit"``, see :func:`mpnn.solvers.integer_inputs.integer_inputs`.
     threads : int, default=1
         Threads of the engine; with one, the search is the same every time, but for where the clock ends it.
     work_limit : float > 0 or None, default=None

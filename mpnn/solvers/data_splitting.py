@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans
 
-from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     MulticlassNetworkMixin,
     check_time_limit,
@@ -28,6 +27,7 @@ from mpnn.solvers.engines import Limits, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
 from mpnn.solvers.step_network import StepProgram, StepWeights, silent_network
+from mpnn.validation import hidden_widths
 
 __all__ = ["DataSplittingClassifier", "Split"]
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     BinaryNetworkMixin,
     SolverClassifier,
@@ -16,8 +15,9 @@ from mpnn.solvers.base import (
 )
 from mpnn.solvers.engines import Incumbent, Listener
 from mpnn.solvers.formulation import Weights, forward
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.progress import shown_progress
+from mpnn.validation import hidden_widths
 
 __all__ = ["LocalSearchClassifier"]
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_levels
 from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
 from mpnn.solvers.formulation import Weights, add_nonzeros
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import rounded_neuron
 from mpnn.solvers.progress import shown_progress
 

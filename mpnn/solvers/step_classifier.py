@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.solvers.base import SolverClassifier
 from mpnn.solvers.engines import check_engine
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.step_network import StepNeurons, StepWeights
 
 __all__ = ["StepClassifier"]

@@ -20,7 +20,7 @@ from mpnn.solvers.base import (
     seconds_until,
 )
 from mpnn.solvers.engines import Limits, Solution, check_engine
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.progress import shown_progress
 from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram, check_layers
 from mpnn.solvers.warm_starts import starting_network

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.checks import hidden_widths
 from mpnn.solvers.engines import Expression, Limits, Listener, Model, Solution, solve
 from mpnn.solvers.formulation import Network, Weights, add_network, add_signs
+from mpnn.validation import hidden_widths
 
 __all__ = ["LOSSES", "Loss", "LossProgram", "check_layers"]
 

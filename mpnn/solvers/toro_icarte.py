@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mpnn.checks import hidden_widths
 from mpnn.solvers.base import (
     MulticlassNetworkMixin,
     NoNetworkError,
@@ -21,10 +20,11 @@ from mpnn.solvers.base import (
 )
 from mpnn.solvers.engines import Limits, Solution, check_engine
 from mpnn.solvers.formulation import Weights, forward
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.toro_icarte_models import OBJECTIVES, FitProgram, Samples, network_objective
 from mpnn.solvers.warm_starts import starting_network
+from mpnn.validation import hidden_widths
 
 __all__ = ["ToroIcarteClassifier"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from mpnn.solvers.formulation import Weights
-from mpnn.solvers.inputs import IntegerInputs
+from mpnn.solvers.integer_inputs import IntegerInputs
 from mpnn.solvers.linear_start import one_against_rest
 
 __all__ = ["by_linear_programming", "given_layers", "starting_network"]

@@ -2,13 +2,13 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import TINY_COMPARISON
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from mpnn.compare import CompareConfig, MethodConfig, load_config, run_comparison, write_report
 from mpnn.compare.config import Robustness
-from mpnn.compare.contract import Evaluation, Method
-from mpnn.compare.methods import METHODS
+from mpnn.compare.methods.contract import Evaluation, Method
+from mpnn.compare.methods.registry import METHODS
+from tests.oracles.helpers import TINY_COMPARISON
 
 AWKWARD_NAME = "<script>alert('x')</script> | a & b"
 
@@ -105,8 +105,8 @@ def fake_estimators(monkeypatch):
 
 
 def replace_estimators(monkeypatch):
-    monkeypatch.setattr("mpnn.estimators.MessagePassingClassifier", MeanClassifier, raising=False)
-    monkeypatch.setattr("mpnn.estimators.PairwiseVoteClassifier", FakeEnsemble, raising=False)
+    monkeypatch.setattr("mpnn.MessagePassingClassifier", MeanClassifier, raising=False)
+    monkeypatch.setattr("mpnn.PairwiseVoteClassifier", FakeEnsemble, raising=False)
 
 
 @pytest.fixture(scope="module")

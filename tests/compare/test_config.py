@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mpnn.compare.config import CompareConfig, ConfigError, MethodConfig, Robustness, to_jsonable
-from mpnn.compare.config_files import load_config, override_params, read_toml_value
+from mpnn.compare.config import CompareConfig, MethodConfig, Robustness
+from mpnn.compare.config_files import load_config, override_params
+from mpnn.runs.toml import ConfigError, read_toml_value, to_jsonable
 
 CONFIGS = [
     path
@@ -118,7 +119,7 @@ def test_resolved_config_is_json(tiny):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configs_are_sound(path):
-    from mpnn.compare.methods import check_methods
+    from mpnn.compare.methods.registry import check_methods
 
     config = load_config(path)
     check_methods(config)

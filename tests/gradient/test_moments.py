@@ -9,12 +9,13 @@ import pytest
 from flax import nnx
 from scipy.stats import norm
 
-from mpnn.gradient import deciding, moments
+from mpnn.gradient import moments
+from mpnn.gradient import prediction as deciding
 from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli, LatentBinary, LatentTernary, Moments, TernaryBelief
-from mpnn.gradient.methods import initial_leaves
+from mpnn.gradient.method import initial_leaves
 from mpnn.gradient.moment_propagation import MomentPropagation
-from mpnn.gradient.networks import NetworkSpec, Perceptron
+from mpnn.gradient.perceptron import NetworkSpec, Perceptron
 
 FAMILIES = [Bernoulli(1.0), TernaryBelief(1.0)]
 

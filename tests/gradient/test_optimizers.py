@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from mpnn.gradient.methods import Parameters, partitioned
+from mpnn.gradient.method import Parameters, partitioned
 from mpnn.gradient.optimizers import (
     FISHER_FLOOR,
     PriorState,

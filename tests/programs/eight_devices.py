@@ -1,4 +1,4 @@
-"""Run by tests/test_meshes.py on eight devices of the host: every mesh must train the same networks."""
+"""Run by tests/test_sharding.py on eight devices of the host: every mesh must train the same networks."""
 
 import sys
 from functools import partial
@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mpnn import meshes, network, training
-from mpnn.network import Batch
-from mpnn.prediction import decode
-from mpnn.schedules import Schedules
-from mpnn.spec import NetworkSpec
-from mpnn.training import Problems
+from mpnn import sharding as meshes
+from mpnn.message_passing import network, training
+from mpnn.message_passing.network import Batch
+from mpnn.message_passing.prediction import decode
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.training import Problems
 
 SPEC = NetworkSpec((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
 SCHEDULES = Schedules(damping=0.3)
@@ -58,7 +59,7 @@ def assert_same(mesh, train, compiled):
 def ensemble_weights(base):
     from sklearn.datasets import load_digits
 
-    from mpnn.estimators import PairwiseVoteClassifier
+    from mpnn import PairwiseVoteClassifier
 
     inputs, labels = load_digits(n_class=4, return_X_y=True)
     ensemble = PairwiseVoteClassifier(base, random_state=0).fit(inputs[:40], labels[:40])
@@ -83,7 +84,7 @@ def check_one_network():
 
 
 def check_ensembles():
-    from mpnn.estimators import MessagePassingClassifier
+    from mpnn import MessagePassingClassifier
 
     assert_same_ensemble(MessagePassingClassifier(hidden=(3,)))
     assert_same_ensemble(MessagePassingClassifier(hidden=(20,), num_epochs=2, batch_size=8))

@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mpnn.solvers import LocalSearchClassifier, SingleNeuronClassifier
-from mpnn.solvers.inputs import integer_inputs
+from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import copied_neuron, one_against_rest, widest_margin
 
 

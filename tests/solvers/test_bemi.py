@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from enumeration import all_networks, pre_activations
 from sklearn.datasets import load_digits
 from sklearn.utils.estimator_checks import check_estimator
 
 from mpnn.solvers import BeMiClassifier, NoNetworkError, SingleNeuronClassifier, bemi
 from mpnn.solvers.engines import Solution
+from tests.oracles.enumeration import all_networks, pre_activations
 
 
 def toy(seed, samples=5, features=2):

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from enumeration import all_networks
 from sklearn.datasets import load_iris
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -13,6 +12,7 @@ from mpnn.solvers.base import expected_accuracy, hold_out
 from mpnn.solvers.data_splitting import fewest_wrong, split_worst
 from mpnn.solvers.engines import Limits, installed_engines
 from mpnn.solvers.step_network import StepNeurons, StepProgram
+from tests.oracles.enumeration import all_networks
 
 INPUTS = np.array([[4, 0], [5, 1], [0, 4], [1, 6], [6, 2], [2, 2]])
 LABELS = np.array([0, 0, 1, 1, 1, 0])

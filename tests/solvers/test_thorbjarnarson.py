@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
-from enumeration import all_networks, pre_activations
 
 from mpnn.solvers import IntegerNetworkClassifier, NoNetworkError
+from tests.oracles.enumeration import all_networks, pre_activations
 
 # Two features, one hidden neuron, two classes, of which no such network gets all right.
 INPUTS = np.array([[4, 0], [5, 1], [0, 4], [1, 6], [6, 1]])

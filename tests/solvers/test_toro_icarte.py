@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from enumeration import all_networks, pre_activations
 from sklearn.datasets import load_digits
 
 from mpnn.solvers import NoNetworkError, ToroIcarteClassifier
 from mpnn.solvers.toro_icarte import STRATEGIES
+from tests.oracles.enumeration import all_networks, pre_activations
 
 TOYS = {
     # no hidden layer: two inputs, three classes

@@ -1,0 +1,206 @@
+"""The figures of a comparison. Colour and marker of a method are the same in all of them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from mpnn.compare.report.figure_style import (
+    FIGURE_INCHES,
+    GRID,
+    INK,
+    draw_lines,
+    line_style,
+    log_ticks,
+    new_figure,
+    round_ticks,
+    shorten,
+)
+from mpnn.compare.report.series import Series, removed_share, summarize
+from mpnn.compare.report.significance import Ranking
+
+__all__ = [
+    "accuracy_figure",
+    "links_figure",
+    "ranks_figure",
+    "reliability_figure",
+    "robustness_figure",
+    "seconds_figure",
+]
+
+# Bins of fewer examples than this say nothing about calibration.
+LEAST_IN_BIN = 20
+
+
+def accuracy_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
+    """Draw test accuracy against shots, with 95% intervals of the mean as bands."""
+    figure, axes = new_figure("training examples per class")
+    log_ticks(axes, sorted({count for series in lines for count in series.rows}))
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        counts = sorted(series.rows)
+        return _draw_band(axes, counts, [series.values(count) for count in counts], style)
+
+    draw_lines(axes, names, lines, draw, leaders=True)
+    return figure
+
+
+def seconds_figure(names: Sequence[str], lines: Sequence[Series], field: str = "train_seconds") -> Figure:
+    """Draw test accuracy against training seconds; one point a number of shots, joined in order."""
+    whose = "training seconds" if field == "train_seconds" else "processor's seconds of training"
+    figure, axes = new_figure(f"{whose} (median of warm fits)")
+
+    def seconds(series: Series, count: int) -> float:
+        return max(series.train_seconds(count, field) or 0.0, 1e-4)
+
+    log_ticks(axes, round_ticks([seconds(series, count) for series in lines for count in series.rows]))
+    draw_lines(axes, names, lines, _path(axes, seconds), leaders=False)
+    return figure
+
+
+def links_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure | None:
+    """Draw test accuracy against the share of weights that are 0; None if no method has such weights.
+
+    Predictions from marginals are left out: they do not come from the discrete weights.
+    """
+    sparse = [series for series in lines if series.prediction != "bayes" and _removes_links(series)]
+    if not sparse:
+        return None
+    figure, axes = new_figure("links removed, % (median)")
+    draw_lines(
+        axes,
+        names,
+        sparse,
+        _path(axes, lambda series, count: series.median_fact(count, removed_share) or 0.0),
+        leaders=False,
+    )
+    return figure
+
+
+def robustness_figure(names: Sequence[str], lines: Sequence[Series], kind: str) -> Figure | None:
+    """Draw test accuracy against the size of "noise" or of "flips"; None if none was measured."""
+    shots = max(count for series in lines for count in series.rows)
+    measured = [series for series in lines if len(_sizes(series, shots, kind)) > 1]
+    if not measured:
+        return None
+    words = {"noise": "noise, share of each feature's range", "flips": "share of features mirrored"}
+    figure, axes = new_figure(words[kind])
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        sizes = _sizes(series, shots, kind)
+        return _draw_band(axes, list(sizes), list(sizes.values()), style)
+
+    draw_lines(axes, names, measured, draw, leaders=True)
+    return figure
+
+
+def reliability_figure(names: Sequence[str], bins: Sequence[tuple[Series, NDArray]]) -> Figure | None:
+    """Draw accuracy against confidence, bin by bin, of predictions with probabilities; None without any.
+
+    Each comes with its bins [bins, 3]: examples, sum of confidences, number right. On the diagonal a
+    prediction is right as often as it says.
+    """
+    if not bins:
+        return None
+    figure, axes = new_figure("confidence, %", "examples right, %")
+    axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
+    counts_of = {series.label: counts for series, counts in bins}
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        counts = counts_of[series.label]
+        kept = counts[counts[:, 0] >= LEAST_IN_BIN]
+        if len(kept) == 0:
+            return 100.0, 100.0
+        confidence, right = 100 * kept[:, 1] / kept[:, 0], 100 * kept[:, 2] / kept[:, 0]
+        axes.plot(confidence, right, **style)
+        return confidence[-1], right[-1]
+
+    draw_lines(axes, names, [series for series, _ in bins], draw, leaders=True)
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, 102)
+    return figure
+
+
+def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
+    """Draw average ranks, best on top; bars join methods that Nemenyi's test does not tell apart."""
+    count = len(ranking.labels)
+    width, height = FIGURE_INCHES[0], 0.8 + 0.24 * count
+    figure, axes = new_figure(
+        "average rank", "", bounds=(0.44, 0.5 / height, 0.53, 1 - 0.6 / height), grid="x"
+    )
+    figure.set_size_inches(width, height)
+    axes.spines["left"].set_visible(False)
+    left, gap = 1 - 0.03 * count, 0.03 * count
+    axes.set_xlim(left, count + 2 * gap)
+    axes.set_ylim(count - 0.5, -0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    axes.set_yticks([])
+    for place, (name, label, rank) in enumerate(
+        zip(ranking.names, ranking.labels, ranking.ranks, strict=True)
+    ):
+        style = line_style(names, name)
+        axes.plot([left, rank], [place, place], color=GRID, linewidth=0.8, zorder=1)
+        axes.plot([rank], [place], color=style["color"], marker=style["marker"], markersize=6)
+        axes.annotate(
+            shorten(label, 36),  # there is more room left of these axes
+            (0, place),
+            xytext=(-6, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            color=style["color"],
+            ha="right",
+            va="center",
+            annotation_clip=False,
+        )
+    for first, last in ranking.groups:
+        # right of the dots that it joins
+        axes.plot([ranking.ranks[last] + gap] * 2, [first - 0.2, last + 0.2], color=INK, linewidth=2.2)
+    return figure
+
+
+def _draw_band(
+    axes: Axes, places: Sequence[float], values: Sequence[Sequence[float]], style: dict[str, Any]
+) -> tuple[float, float]:
+    """Draw means of accuracies in % with 95% bands; return the last point."""
+    summaries = [summary for found in values if (summary := summarize(found))]
+    means = [100 * summary.mean for summary in summaries]
+    halves = [100 * (summary.half_width or 0.0) for summary in summaries]
+    axes.plot(places, means, **style)
+    low = [max(mean - half, 0.0) for mean, half in zip(means, halves, strict=True)]
+    high = [min(mean + half, 100.0) for mean, half in zip(means, halves, strict=True)]
+    axes.fill_between(places, low, high, color=style["color"], alpha=0.13, linewidth=0)
+    return places[-1], means[-1]
+
+
+def _path(
+    axes: Axes, measure: Callable[[Series, int], float]
+) -> Callable[[Series, dict[str, Any]], tuple[float, float]]:
+    """Return what draws mean accuracy against a measure, one point a number of shots, joined in order."""
+
+    def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
+        counts = sorted(series.rows)
+        places = [measure(series, count) for count in counts]
+        means = [100 * summary.mean for count in counts if (summary := series.summary(count))]
+        axes.plot(places, means, **style)
+        return places[-1], means[-1]
+
+    return draw
+
+
+def _removes_links(series: Series) -> bool:
+    return any(series.median_fact(count, removed_share) for count in series.rows)
+
+
+def _sizes(series: Series, shots: int, kind: str) -> dict[float, list[float]]:
+    """Return accuracies over draws by the size of the disturbance, from 0, the inputs as they are."""
+    scores = [row["scores"][series.prediction] for row in series.rows.get(shots, [])]
+    sizes = {0.0: [score["accuracy"] for score in scores]}
+    for score in scores:
+        for name, accuracy in score.get("robustness", {}).items():
+            found, size = name.split()
+            if found == kind and float(size) > 0:
+                sizes.setdefault(float(size), []).append(accuracy)
+    return dict(sorted(sizes.items()))

@@ -1,0 +1,134 @@
+"""From rows to numbers: means over draws, intervals, and the lines of tables and plots."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean, median, stdev
+from typing import NamedTuple
+
+from mpnn.runs.rows import Row
+
+__all__ = [
+    "Series",
+    "Summary",
+    "list_series",
+    "list_shots",
+    "mean_over_shots",
+    "paired_differences",
+    "removed_share",
+    "summarize",
+]
+
+_PREDICTION_WORDS = {"vote": "vote", "bayes": "Bayes", "all_good": "all good"}
+
+
+class Summary(NamedTuple):
+    """Mean and standard deviation over draws, with half the width of the 95% interval of the mean."""
+
+    mean: float
+    deviation: float | None
+    half_width: float | None
+    num_draws: int
+
+
+class Series(NamedTuple):
+    """One line of tables and plots: a prediction of a method on a data set, its rows by shots."""
+
+    label: str
+    name: str
+    prediction: str
+    dataset: str
+    rows: dict[int, list[Row]]
+
+    def summary(self, shots: int, field: str = "accuracy") -> Summary | None:
+        """Summarize a score over the draws; None where no row has it."""
+        return summarize(self.values(shots, field))
+
+    def values(self, shots: int, field: str = "accuracy") -> list[float]:
+        """Return a score of each draw that has it."""
+        values = [row["scores"][self.prediction].get(field) for row in self.rows.get(shots, [])]
+        return [value for value in values if value is not None]
+
+    def train_seconds(self, shots: int, field: str = "train_seconds") -> float | None:
+        """Return the median training time of warm fits; of the cold ones if there are no others.
+
+        The field "train_cpu_seconds" is the processor's time; rows of older versions have none.
+        """
+        rows = [row for row in self.rows.get(shots, []) if field in row]
+        warm = [row[field] for row in rows if not row["cold"]]
+        return median(warm or [row[field] for row in rows]) if rows else None
+
+    def compile_seconds(self, shots: int) -> float | None:
+        """Return how much longer cold fits took than warm ones, in the median; None without both."""
+        rows = self.rows.get(shots, [])
+        cold, warm = (
+            [row["train_seconds"] for row in rows if row["cold"] == which] for which in (True, False)
+        )
+        return max(median(cold) - median(warm), 0.0) if cold and warm else None
+
+    def most(self, shots: int, read: Callable[[Row], float | None]) -> float | None:
+        """Return the largest of what `read` finds in the draws; None where it finds nothing."""
+        return max(
+            (value for row in self.rows.get(shots, []) if (value := read(row)) is not None), default=None
+        )
+
+    def median_fact(self, shots: int, read: Callable[[Row], float | None]) -> float | None:
+        """Return the median over draws of what `read` finds in a row; None where it finds nothing."""
+        values = [value for row in self.rows.get(shots, []) if (value := read(row)) is not None]
+        return median(values) if values else None
+
+
+def summarize(values: Sequence[float]) -> Summary | None:
+    """Return mean, standard deviation (n - 1) and half of Student's 95% interval; None of no values."""
+    if not values:
+        return None
+    if len(values) == 1:
+        return Summary(values[0], None, None, 1)
+    from scipy.stats import t
+
+    deviation = stdev(values)
+    quantile = float(t.ppf(0.975, len(values) - 1))
+    return Summary(fmean(values), deviation, quantile * deviation / math.sqrt(len(values)), len(values))
+
+
+def list_series(rows: Iterable[Row], dataset: str) -> list[Series]:
+    """Group the rows of a data set by method and prediction, in their order."""
+    found: dict[tuple[str, str], Series] = {}
+    for row in rows:
+        for prediction in row.get("scores", {}) if row["dataset"] == dataset else ():
+            key = (row["name"], prediction)
+            if key not in found:
+                word = _PREDICTION_WORDS.get(prediction)
+                label = f"{row['name']} ({word})" if word else row["name"]
+                found[key] = Series(label, row["name"], prediction, dataset, {})
+            found[key].rows.setdefault(row["shots"], []).append(row)
+    return list(found.values())
+
+
+def paired_differences(series: Series, reference: Series, shots: int) -> list[float]:
+    """Return accuracy minus the reference's, in points, of each draw that both have."""
+    ours, theirs = (
+        {row["draw"]: row["scores"][line.prediction]["accuracy"] for row in line.rows.get(shots, [])}
+        for line in (series, reference)
+    )
+    return [100 * (ours[draw] - theirs[draw]) for draw in sorted(ours.keys() & theirs.keys())]
+
+
+def mean_over_shots(series: Series, shots: Iterable[int]) -> dict[int, float]:
+    """Return the mean accuracy over these numbers of shots, of each draw that has them all."""
+    found = [
+        {row["draw"]: row["scores"][series.prediction]["accuracy"] for row in series.rows.get(count, [])}
+        for count in shots
+    ]
+    draws = set.intersection(*map(set, found)) if found else set()
+    return {draw: fmean(accuracies[draw] for accuracies in found) for draw in sorted(draws)}
+
+
+def removed_share(row: Row) -> float | None:
+    """Return the weights of a row's model that are 0, in % of all; None if that is not known."""
+    removed = row.get("links_removed") or {}
+    return 100 * removed["all"] if "all" in removed else None
+
+
+def list_shots(rows: Iterable[Row], dataset: str) -> list[int]:
+    """Return the numbers of shots that a data set has rows for."""
+    return sorted({row["shots"] for row in rows if row["dataset"] == dataset})

@@ -1,0 +1,1 @@
+"""The pairwise majority vote, and model files."""

@@ -1,0 +1,183 @@
+"""Saving fitted estimators: int8 weights and beliefs in one safetensors file, everything else as JSON.
+
+Nothing is pickled, so a file from someone else can be opened without running anything of theirs.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from mpnn.ensemble.pairwise import PairwiseVoteClassifier
+from mpnn.ensemble.votes import all_pairs
+from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_arrays
+from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
+from mpnn.message_passing.fields import Hyper, LayerState, Natural
+from mpnn.message_passing.network import State
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.scaling import InputTransform
+
+__all__ = ["load_model", "save_model"]
+
+
+def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: str | Path) -> None:
+    """Write a fitted estimator to ``path``, atomically.
+
+    An ensemble can be saved if its members are :class:`MessagePassingClassifier`. Parameters that JSON
+    cannot hold (schedules, RandomState objects) are left out; predictions do not need them.
+    """
+    check_is_fitted(model)
+    members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]
+    if not all(isinstance(member, MessagePassingClassifier) for member in members):
+        raise ValueError(
+            "only networks trained by message passing can be saved, "
+            f"got an ensemble of {type(members[0]).__name__}"
+        )
+    arrays: dict[str, NDArray] = {}
+    for index, member in enumerate(members):
+        arrays |= _member_arrays(f"{index}", member)
+    transform = members[0].input_transform_
+    for name in ("scale", "offset", "live"):
+        arrays[f"beliefs/inputs/{name}"] = np.atleast_1d(np.asarray(getattr(transform, name), np.float32))
+    first = members[0]
+    save_arrays(
+        path,
+        arrays,
+        {
+            "estimator": type(model).__name__,
+            "parameters": _plain_parameters(model),
+            "member_parameters": _plain_parameters(first),
+            "classes": _classes_as_json(model.classes_),
+            "spec": dataclasses.asdict(first.spec_),
+            "power": transform.power,
+            "num_features": int(first.n_features_in_),
+            "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
+            "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
+            "seeds": [int(member.sampling_seed_) for member in members],
+            "levels": _levels(first.spec_),
+        },
+    )
+
+
+def load_model(path: str | Path) -> MessagePassingClassifier | PairwiseVoteClassifier:
+    """Read what :func:`save_model` wrote; the estimator predicts as the saved one did."""
+    arrays, metadata = load_arrays(path)
+    try:
+        return _rebuild(arrays, metadata)
+    except (KeyError, TypeError, IndexError) as error:
+        raise CheckpointError(
+            f"{path} holds weights but not a whole estimator ({error}): write it with mpnn.save_model"
+        ) from error
+
+
+def _rebuild(
+    arrays: dict[str, NDArray], metadata: dict[str, Any]
+) -> MessagePassingClassifier | PairwiseVoteClassifier:
+    spec_fields = dict(metadata["spec"])
+    spec_fields["widths"] = tuple(spec_fields["widths"])
+    spec = NetworkSpec(**spec_fields)
+    scale, offset, live = (arrays[f"beliefs/inputs/{name}"] for name in ("scale", "offset", "live"))
+    transform = InputTransform(scale, metadata["power"], offset, live.astype(bool))
+    classes = _classes_from_json(metadata["classes"])
+    ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
+    members = []
+    for index, seed in enumerate(metadata["seeds"]):
+        member = MessagePassingClassifier(**_with_tuples(metadata["member_parameters"]))
+        member.classes_ = np.array([False, True]) if ensemble else classes
+        member.n_features_in_, member.input_transform_ = metadata["num_features"], transform
+        _restore_member(member, f"{index}", spec, arrays)
+        member.sampling_seed_ = seed
+        members.append(member)
+    if not ensemble:
+        return _with_feature_names(members[0], metadata["feature_names"])
+    template = MessagePassingClassifier(**_with_tuples(metadata["member_parameters"]))
+    model = PairwiseVoteClassifier(template, **metadata["parameters"])
+    model.classes_, model.n_features_in_ = classes, metadata["num_features"]
+    model.pairs_, model.estimators_ = all_pairs(len(classes)), members
+    model.training_errors_ = np.array(metadata["training_errors"], dtype=int)
+    return _with_feature_names(model, metadata["feature_names"])
+
+
+def _with_feature_names(model: Any, names: list[str]) -> Any:
+    """Scikit-learn knows inputs without names by the missing attribute."""
+    if names:
+        model.feature_names_in_ = np.array(names, dtype=object)
+    return model
+
+
+def _levels(spec: NetworkSpec) -> list[int] | None:
+    """The values that weights may take; links that do not exist are stored as 0."""
+    if spec.family.levels is None:
+        return None
+    return sorted({*spec.family.levels, *([0] if spec.density < 1.0 else [])})
+
+
+def _member_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDArray]:
+    model = member._model()
+    arrays = {}
+    for layer, weights in enumerate(model.weights):
+        if weights.dtype == np.int8:
+            arrays[f"weights/{name}/{layer}"] = weights
+    for layer, state in enumerate(model.state.layers):
+        prefix = f"beliefs/{name}/{layer}"
+        parts = {
+            "field": state.posterior.field,
+            "precision": state.posterior.precision,
+            "mean": state.mean,
+            "variance": state.variance,
+            "mask": state.mask,
+        }
+        arrays |= {f"{prefix}/{part}": np.asarray(leaf) for part, leaf in parts.items() if leaf is not None}
+    return arrays | {
+        f"beliefs/{name}/numbers/{field}": np.asarray(leaf)
+        for field, leaf in zip(Hyper._fields, model.hyper, strict=True)
+    }
+
+
+def _restore_member(
+    member: MessagePassingClassifier, name: str, spec: NetworkSpec, arrays: dict[str, NDArray]
+) -> None:
+    layers, weights = [], []
+    for layer in range(spec.num_layers):
+        own: dict[str, Any] = {
+            part: arrays.get(f"beliefs/{name}/{layer}/{part}")
+            for part in ("field", "precision", "mean", "variance", "mask")
+        }
+        natural = Natural(own["field"], own["precision"])
+        layers.append(LayerState(natural, own["mean"], own["variance"], None, own["mask"]))
+        # real weights are their own beliefs
+        weights.append(arrays[f"weights/{name}/{layer}"] if spec.family.levels else own["mean"])
+    numbers: Any = Hyper._make(arrays[f"beliefs/{name}/numbers/{field}"] for field in Hyper._fields)
+    member._publish(spec, State(tuple(layers)), numbers, weights)
+
+
+def _plain_parameters(model: BaseEstimator) -> dict[str, Any]:
+    """The parameters that JSON can hold; the rest fall back to their defaults."""
+    parameters = model.get_params(deep=False)
+    return {name: value for name, value in parameters.items() if _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _with_tuples(parameters: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples; estimators take them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in parameters.items()}
+
+
+def _classes_as_json(classes: NDArray) -> dict[str, Any]:
+    kind = "object" if classes.dtype == object else classes.dtype.str
+    if not all(_is_plain(value) for value in classes.tolist()):
+        raise ValueError(f"classes must be numbers or strings to be saved, got {classes[0]!r}")
+    return {"type": kind, "values": classes.tolist()}
+
+
+def _classes_from_json(stored: dict[str, Any]) -> NDArray:
+    return np.array(stored["values"], dtype=stored["type"])

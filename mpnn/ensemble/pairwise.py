@@ -1,0 +1,267 @@
+"""One small binary classifier per pair of classes, and a majority vote."""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mpnn.ensemble import votes as voting
+from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
+from mpnn.validation import whole
+
+__all__ = ["PairwiseVoteClassifier"]
+
+TIES = ("confidence", "head_to_head")
+VOTES = ("hard", "soft")
+
+
+@runtime_checkable
+class FitsMany(Protocol):
+    """The optional capability of a member: many equally shaped problems as one program."""
+
+    fit_many: Callable[..., None]
+    decide_many: Callable[..., tuple[NDArray, NDArray]]
+
+
+def _soft(ensemble: "PairwiseVoteClassifier") -> bool:
+    return ensemble.vote == "soft"
+
+
+class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Majority vote of one binary classifier per pair of classes.
+
+    Any binary classifier can be the member; members that can fit many problems at once (such as
+    :class:`MessagePassingClassifier`) are trained as one compiled program. In the pair (i, j), i < j in
+    sorted order, a member's positive class is i, so that a sign network's ``sign(0) = +1`` votes for i.
+
+    Parameters
+    ----------
+    estimator : the member; None for ``MessagePassingClassifier()``. Its ``prediction``, where it has one, may
+        be changed after fitting: ``set_params(estimator__prediction="bayes")``.
+    ties : ``"confidence"``: among the classes with most votes, the largest coupled probability wins; every
+        sample gets a label. ``"head_to_head"``: a tie of two goes to that pair's member, and samples
+        with three or more tied classes stay unlabelled (BeMi's rule).
+    vote : ``"hard"`` counts decisions, ``"soft"`` couples pair probabilities to class probabilities. May be
+        changed after fitting.
+    pairs_per_batch : at most this many pairs are trained side by side, to bound memory; None for all.
+    unlabelled : label of samples that the head-to-head rule leaves unlabelled; must not be a class. None: -1
+        with numeric classes (or one less than the smallest, if that is negative), else ``"unlabelled"``.
+    random_state : int, RandomState or None; seeds the members that take a random state.
+
+    Attributes
+    ----------
+    classes_ : labels, sorted.
+    pairs_ : list of (i, j), class numbers, in the order of ``estimators_``.
+    estimators_ : fitted members; their classes are False (j) and True (i).
+    training_errors_ : training samples of its pair that each member gets wrong, int ``[P]``.
+
+    Examples
+    --------
+    >>> from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
+    >>> from mpnn.data import load_dataset, sample_few_shot
+    >>> digits = load_dataset("digits")
+    >>> X, y = sample_few_shot(digits.x_train, digits.y_train, per_class=10, seed=0)
+    >>> ensemble = PairwiseVoteClassifier(MessagePassingClassifier(random_state=0)).fit(X, y)
+    >>> len(ensemble.estimators_), ensemble.estimators_[0].weights_[0].dtype
+    (45, dtype('int8'))
+    >>> bool(ensemble.score(digits.x_test.reshape(-1, 64), digits.y_test) > 0.85)
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any = None,
+        ties: str = "confidence",
+        *,
+        vote: str = "hard",
+        pairs_per_batch: int | None = None,
+        unlabelled: Any = None,
+        random_state: Any = None,
+    ) -> None:
+        self.estimator = estimator
+        self.ties = ties
+        self.vote = vote
+        self.pairs_per_batch = pairs_per_batch
+        self.unlabelled = unlabelled
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "PairwiseVoteClassifier":
+        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``."""
+        inputs, labels = validate_data(self, X, y)
+        self._check_options()
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"PairwiseVoteClassifier needs at least two classes, got one class: {self.classes_.item(0)!r}"
+            )
+        self._unlabelled_label()
+        self.pairs_ = voting.all_pairs(len(self.classes_))
+        problems = []
+        for first, second in self.pairs_:
+            rows = np.flatnonzero((codes == first) | (codes == second))
+            problems.append((rows, codes[rows] == first))
+        self.estimators_ = self._unfitted_members(len(problems))
+        _fit_members(self.estimators_, inputs, problems, self.pairs_per_batch)
+        first_wins = self._wins(inputs)
+        self.training_errors_ = np.array(
+            [np.sum(first_wins[rows, p] != is_first) for p, (rows, is_first) in enumerate(problems)]
+        )
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Labels ``[n]``."""
+        inputs = self._validated(X)
+        if self.ties == "head_to_head" and self.vote == "hard":
+            first_wins = self._wins(inputs)
+            return self._labels(voting.resolve_ties(self._count(first_wins), first_wins, self.pairs_))
+        return self.classes_[self._scores(*self._decide(inputs)).argmax(axis=1)]
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Votes and, within equal votes, coupled probabilities: ``[n, C]``; ``[n]`` for two classes."""
+        scores = self._scores(*self._decide(self._validated(X)))
+        return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
+
+    @available_if(_soft)
+    def predict_proba(self, X: ArrayLike) -> NDArray:
+        """Coupled pair probabilities ``[n, C]``; only with ``vote="soft"``."""
+        return self._couple(self._decide(self._validated(X))[1])
+
+    def votes(self, X: ArrayLike) -> NDArray:
+        """Votes of each class, int ``[n, C]``; they sum to the number of pairs."""
+        return self._count(self._wins(self._validated(X)))
+
+    def label_status(self, X: ArrayLike, y: ArrayLike) -> dict[str, int]:
+        """Count the seven label statuses of the head-to-head vote, by name (:data:`LABEL_STATUSES`)."""
+        first_wins = self._wins(self._validated(X))
+        counts = self._count(first_wins)
+        labels = np.asarray(y)
+        if labels.shape != counts.shape[:1]:
+            raise ValueError(f"y must have one label a sample, {counts.shape[0]}, got shape {labels.shape}")
+        codes = np.full(len(labels), -1)
+        for code, label in enumerate(self.classes_):
+            codes[labels == label] = code
+        return voting.label_status(counts, voting.resolve_ties(counts, first_wins, self.pairs_), codes)
+
+    @property
+    def links_removed_(self) -> dict[str, float]:
+        """Shares of zero weights: of ``all`` links, and of the ``live`` ones.
+
+        A live link comes from a hidden unit, or from an input that was ever non-zero in its pair's training.
+        """
+        check_is_fitted(self)
+        zeros = links = live_zeros = live_links = 0
+        for member in self.estimators_:
+            for index, layer in enumerate(member.weights_):
+                live = layer[member.input_transform_.live] if index == 0 else layer
+                zeros, links = zeros + int(np.sum(layer == 0)), links + layer.size
+                live_zeros, live_links = live_zeros + int(np.sum(live == 0)), live_links + live.size
+        return {"all": zeros / links, "live": live_zeros / live_links}
+
+    def _unfitted_members(self, count: int) -> list[Any]:
+        template = MessagePassingClassifier() if self.estimator is None else self.estimator
+        blank = clone(template)
+        members = [blank, *(copy.deepcopy(blank) for _ in range(count - 1))]  # cloning reads signatures anew
+        takes_seed = "random_state" in template.get_params(deep=False)
+        given = self.random_state
+        if given is None and takes_seed:
+            given = template.random_state
+        if takes_seed and given is not None:
+            seeds = check_random_state(given).randint(np.iinfo(np.int32).max, size=count)
+            for member, seed in zip(members, seeds, strict=True):
+                member.random_state = int(seed)
+        return members
+
+    def _members(self) -> list[Any]:
+        """The fitted members, with the prediction that is asked for now."""
+        wanted = getattr(self.estimator, "prediction", None)
+        if wanted is not None:
+            for member in self.estimators_:
+                member.prediction = wanted
+        return self.estimators_
+
+    def _wins(self, inputs: NDArray) -> NDArray:
+        """Does the first class win, bool ``[n, P]``."""
+        members = self._members()
+        if isinstance(members[0], FitsMany):
+            return members[0].decide_many(members, inputs)[0]
+        return np.stack([np.asarray(member.predict(inputs)).astype(bool) for member in members], axis=1)
+
+    def _decide(self, inputs: NDArray) -> tuple[NDArray, NDArray]:
+        """Does the first class win, bool ``[n, P]``, and its probability ``[n, P]``."""
+        members = self._members()
+        if isinstance(members[0], FitsMany):
+            return members[0].decide_many(members, inputs)
+        first_wins = self._wins(inputs)
+        pairs = zip(members, first_wins.T, strict=True)
+        return first_wins, np.stack([_probability(member, inputs, wins) for member, wins in pairs], axis=1)
+
+    def _count(self, first_wins: NDArray) -> NDArray:
+        return voting.count_votes(first_wins, self.pairs_, len(self.classes_))
+
+    def _couple(self, probabilities: NDArray) -> NDArray:
+        return voting.couple(probabilities, self.pairs_, len(self.classes_))
+
+    def _scores(self, first_wins: NDArray, probabilities: NDArray) -> NDArray:
+        """Coupled probabilities; added to the votes they only order equal ones, being below 1."""
+        coupled = self._couple(probabilities)
+        return coupled if self.vote == "soft" else self._count(first_wins) + coupled
+
+    def _validated(self, X: ArrayLike) -> NDArray:
+        check_is_fitted(self)
+        self._check_options()
+        return validate_data(self, X, reset=False)
+
+    def _check_options(self) -> None:
+        for name, allowed in (("ties", TIES), ("vote", VOTES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        if self.pairs_per_batch is not None:
+            whole("pairs_per_batch", self.pairs_per_batch)
+
+    def _unlabelled_label(self) -> Any:
+        label = self.unlabelled
+        if label is None:
+            numeric = np.issubdtype(self.classes_.dtype, np.number)
+            label = min(-1, self.classes_[0] - 1) if numeric else "unlabelled"
+        if self.ties == "head_to_head" and label in self.classes_.tolist():
+            raise ValueError(
+                f"unlabelled must not be one of the classes, got {label!r}: choose another label"
+            )
+        return label
+
+    def _labels(self, winners: NDArray) -> NDArray:
+        if (winners >= 0).all():
+            return self.classes_[winners]
+        with_extra = np.append(self.classes_, self._unlabelled_label())
+        return with_extra[winners]
+
+
+def _fit_members(
+    members: list[Any],
+    inputs: NDArray,
+    problems: Sequence[tuple[NDArray, NDArray]],
+    pairs_per_batch: int | None,
+) -> None:
+    if isinstance(members[0], FitsMany):
+        members[0].fit_many(members, inputs, problems, problems_at_once=pairs_per_batch)
+        return
+    for member, (rows, is_first) in zip(members, problems, strict=True):
+        member.fit(inputs[rows], is_first)
+
+
+def _probability(member: Any, inputs: NDArray, wins: NDArray) -> NDArray:
+    """Probability of the first class by one member: its own, else its squashed scores, else its decision."""
+    if hasattr(member, "predict_proba"):
+        return np.asarray(member.predict_proba(inputs))[:, 1]
+    if hasattr(member, "decision_function"):
+        return expit(np.asarray(member.decision_function(inputs)))
+    return wins.astype(float)

@@ -1,0 +1,334 @@
+"""Binary convolutional networks from scratch: residual, dense and plain blocks of sign weights and sign
+units.
+
+(Bethge et al. 2019, "Back to Simplicity": real first and last layers and real 1x1 convolutions where the
+resolution changes, gradient cancellation at ``|x| > clip``, no scaling factors, many shortcuts.)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jax import Array
+
+from mpnn.gradient import surrogates
+from mpnn.gradient.classifier import GradientClassifier
+from mpnn.gradient.families import Family, LatentBinary
+from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
+from mpnn.gradient.optimizers import keep_in_box
+from mpnn.gradient.perceptron import Discrete
+from mpnn.preprocessing.augmentation import ImageAugmentation
+from mpnn.validation import above_zero
+
+__all__ = ["BinaryConvClassifier", "BinaryConvNet", "ConvSpec"]
+
+BLOCKS = ("residual", "dense", "plain")
+# Pixels that a training image is shifted by at most.
+LARGEST_SHIFT = 4
+
+
+@dataclass(frozen=True)
+class ConvSpec:
+    """A network's shape.
+
+    Parameters
+    ----------
+    image_shape : triple of int
+        Height, width, channels.
+    num_outputs : int
+        Number of outputs.
+    block : str, default="residual"
+        ``"residual"``, ``"dense"`` or ``"plain"``.
+    stages : tuple of pairs of int, default=((32, 2), (64, 2))
+        Channels and blocks of each stage; the resolution halves between stages; for dense blocks channels is
+        the growth.
+    stem : pair of int, default=(32, 2)
+        Channels and stride of the real first convolution.
+    clip : float > 0, default=1.25
+        Half-width of the sign's surrogate.
+    norm_momentum : float in [0, 1), default=0.9
+        Weight of the old running statistics.
+    """
+
+    image_shape: tuple[int, int, int]
+    num_outputs: int
+    block: str = "residual"
+    stages: tuple[tuple[int, int], ...] = ((32, 2), (64, 2))
+    stem: tuple[int, int] = (32, 2)
+    clip: float = 1.25
+    norm_momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.block not in BLOCKS:
+            raise ValueError(f"block must be one of {BLOCKS}, got {self.block!r}")
+        if not self.stages or any(channels < 1 or blocks < 1 for channels, blocks in self.stages):
+            raise ValueError(f"stages must hold (channels, blocks), each at least 1, got {self.stages}")
+
+
+def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
+    """Convolution with zero padding.
+
+    XLA's derivatives of convolutions are plain loops on a CPU, far slower than the same sums as one
+    matrix product.
+
+    Parameters
+    ----------
+    images : Array [B, height, width, in]
+        Images.
+    kernel : Array [rows, columns, in, out]
+        Weights.
+    stride : int >= 1, default=1
+        Step of the kernel, in pixels.
+    """
+    return jax.lax.platform_dependent(
+        images, kernel, cpu=partial(_convolve_by_product, stride), default=partial(_convolve, stride)
+    )
+
+
+def _convolve(stride: int, images: Array, kernel: Array) -> Array:
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(images, kernel, (stride, stride), "SAME", dimension_numbers=layout)
+
+
+def _convolve_by_product(stride: int, images: Array, kernel: Array) -> Array:
+    window, sides = kernel.shape[:2], images.shape[1:3]
+    pads = jax.lax.padtype_to_pads(sides, window, (stride, stride), "SAME")
+    padded = jnp.pad(images, ((0, 0), *pads, (0, 0)))
+    height, width = (-(-side // stride) for side in sides)
+    patches = [
+        padded[:, row : row + stride * height : stride, column : column + stride * width : stride]
+        for row in range(window[0])
+        for column in range(window[1])
+    ]
+    return jnp.concatenate(patches, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+class BinaryConv(nnx.Module):
+    """Batch norm, signs, binary 3x3 convolution."""
+
+    def __init__(self, fan_in: int, fan_out: int, spec: ConvSpec, family: Family, *, rngs: nnx.Rngs) -> None:
+        self.norm = nnx.BatchNorm(fan_in, momentum=spec.norm_momentum, rngs=rngs)
+        self.kernel = Discrete(family.init(rngs.params(), (3, 3, fan_in, fan_out)))
+        self.clip = spec.clip
+
+    def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
+        """Images ``[B, height, width, channels]``."""
+        units = surrogates.sign(self.norm(x, use_running_average=not train, mask=mask), "clip", self.clip)
+        return convolve(units, self.kernel[...])
+
+
+class BinaryConvNet(nnx.Module):
+    """Real stem, stages of binary blocks, global mean (plain: flat) and a real output layer."""
+
+    def __init__(self, spec: ConvSpec, family: Family, *, rngs: nnx.Rngs) -> None:
+        self.spec = spec
+        channels, _ = spec.stem
+        shape = (3, 3, spec.image_shape[2], channels)
+        self.stem = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), shape))
+        blocks, transitions = [], []
+        for stage, (width, count) in enumerate(spec.stages):
+            if stage > 0 and spec.block != "plain":
+                out = channels // 2 if spec.block == "dense" else width
+                transitions.append(nnx.Linear(channels, out, use_bias=False, rngs=rngs))  # a 1x1 convolution
+                channels = out
+            for _ in range(count):
+                if spec.block == "residual" and channels != width:
+                    raise ValueError(f"stem must have the first stage's channels, {width}, got {channels}")
+                blocks.append(BinaryConv(channels, width, spec, family, rngs=rngs))
+                channels = channels + width if spec.block == "dense" else width
+        self.blocks, self.transitions = nnx.List(blocks), nnx.List(transitions)
+        self.last_norm = nnx.BatchNorm(channels, momentum=spec.norm_momentum, rngs=rngs)
+        self.output = nnx.Linear(self._num_features(channels), spec.num_outputs, rngs=rngs)
+
+    def __call__(
+        self, x: Array, *, train: bool = False, key: Array | None = None, mask: Array | None = None
+    ) -> Array:
+        """Outputs ``[B, K]`` of flat images ``[B, height * width * channels]``."""
+        spec = self.spec
+        mask = None if mask is None else mask[:, :, None, None]
+        x = convolve(x.reshape(-1, *spec.image_shape), self.stem[...], spec.stem[1])
+        index = 0
+        for stage, (_, count) in enumerate(spec.stages):
+            if stage > 0:
+                x = self._halve(x, stage - 1)
+            for block in self.blocks[index : index + count]:
+                x = self._join(x, block(x, train, mask))
+            index += count
+        x = self.last_norm(x, use_running_average=not train, mask=mask)
+        if spec.block != "plain":
+            return self.output(jnp.mean(nnx.relu(x), axis=(1, 2)))
+        pooled = nnx.max_pool(x, (2, 2), strides=(2, 2))
+        return self.output(surrogates.sign(pooled, "clip", spec.clip).reshape(len(x), -1))
+
+    def _halve(self, x: Array, transition: int) -> Array:
+        if self.spec.block == "plain":
+            return nnx.max_pool(x, (2, 2), strides=(2, 2))
+        x = nnx.relu(x) if self.spec.block == "dense" else x
+        return self.transitions[transition](nnx.avg_pool(x, (2, 2), strides=(2, 2)))
+
+    def _join(self, x: Array, new: Array) -> Array:
+        if self.spec.block == "residual":
+            return x + new
+        return jnp.concatenate([x, new], axis=-1) if self.spec.block == "dense" else new
+
+    def _num_features(self, channels: int) -> int:
+        if self.spec.block != "plain":
+            return channels
+        halvings = 2 ** len(self.spec.stages)
+        height, width = (-(-side // self.spec.stem[1]) // halvings for side in self.spec.image_shape[:2])
+        return height * width * channels
+
+
+@dataclass(frozen=True)
+class ConvolutionalStraightThrough(Method):
+    """Straight-through on binary convolutions, Adam throughout.
+
+    Parameters
+    ----------
+    learning_rate : float > 0, default=0.004
+        Initial rate of Adam, a cosine to 0.
+    augmented : bool, default=False
+        Whether training images are mirrored and shifted at random.
+    """
+
+    learning_rate: float = 0.004
+    augmented: bool = False
+
+    def build(self, rngs: nnx.Rngs) -> nnx.Module:
+        """The convolutional network."""
+        return BinaryConvNet(self.network, self.family, rngs=rngs)
+
+    build_point = build
+
+    def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
+        """Signs of the latent weights."""
+        return tuple(surrogates.sign(latent, "identity") for latent in latents)
+
+    def optimizer(self, plan: Plan) -> optax.GradientTransformation:
+        """Adam, cosine; latent weights in the box."""
+        adam = optax.adam(cosine(self.learning_rate, plan))
+        return partitioned(optax.chain(adam, keep_in_box()), adam)
+
+    def augment(self, key: Array, inputs: Array) -> Array:
+        """Mirror and shift by up to four pixels, at random."""
+        if not self.augmented:
+            return inputs
+        shape = self.network.image_shape
+        return ImageAugmentation(shape, LARGEST_SHIFT, mirror=True, padding="constant")(key, inputs)
+
+
+class BinaryConvClassifier(GradientClassifier):
+    """Convolutional network with binary weights and sign units, trained from scratch by straight-through
+    estimation.
+
+    **Not binary**: the first convolution, the output layer and the 1x1 convolutions between stages; batch
+    norm's scales, shifts and running statistics; what shortcuts carry; inputs and outputs. ``weights_`` are
+    the binary kernels ``[3, 3, in, out]``.
+
+    Parameters
+    ----------
+<<<<<<< HEAD:mpnn/gradient/convolutional.py
+    image_shape : triple of int, default=(32, 32, 3)
+        Height, width and channels of the flat inputs.
+    block : str, default="residual"
+        ``"residual"`` (a shortcut around every convolution), ``"dense"`` or ``"plain"``.
+    stages : sequence of pairs of int, default=((32, 2), (64, 2))
+        Channels and blocks of each stage; the resolution halves between them; for dense blocks channels is
+        the growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; VGG-small: plain, ``((128, 1),
+        (256, 2), (512, 2))``.
+    stem : pair of int, default=(32, 2)
+        Channels and stride of the real first convolution.
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    clip : float > 0, default=1.25
+        Half-width of the sign's surrogate.
+    learning_rate : float > 0, default=0.004
+        Initial rate of Adam, a cosine to 0.
+    augment : bool, default=False
+        Whether to mirror training images and shift them by up to four pixels, at random.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    input_scaling : str or None, default="standard"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Not used; here for all methods' common interface.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
+=======
+    image_shape : height, width and channels of the flat inputs.
+    block : ``"residual"`` (a shortcut around every convolution), ``"dense"`` or ``"plain"``.
+    stages : (channels, blocks) each; the resolution halves between them; for dense blocks channels is the
+        growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; VGG-small: plain, ``((128, 1), (256,
+        2), (512, 2))``.
+    stem : (channels, stride) of the real first convolution.
+    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    clip : half-width of the sign's surrogate, > 0.
+    learning_rate : initial rate of Adam, > 0, a cosine to 0.
+    augment : mirror training images and shift them by up to four pixels, at random.
+    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
+        batches of 128 above. ``batch_size=None`` is full batch.
+    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : not used; for all methods' common interface.
+    random_state : int, RandomState or None.
+>>>>>>> 020cf1b:mpnn/gradient/conv_network.py
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (32, 32, 3),
+        block: str = "residual",
+        stages: Sequence[Sequence[int]] = ((32, 2), (64, 2)),
+        prediction: str = "mode",
+        *,
+        stem: Sequence[int] = (32, 2),
+        clip: float = 1.25,
+        learning_rate: float = 0.004,
+        augment: bool = False,
+        num_epochs: int | None = None,
+        batch_size: int | str | None = "auto",
+        input_scaling: str | None = "standard",
+        num_samples: int = 32,
+        random_state: Any = None,
+    ) -> None:
+        self.image_shape = image_shape
+        self.block = block
+        self.stages = stages
+        self.prediction = prediction
+        self.stem = stem
+        self.clip = clip
+        self.learning_rate = learning_rate
+        self.augment = augment
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.input_scaling = input_scaling
+        self.num_samples = num_samples
+        self.random_state = random_state
+
+    # The stages take the place of hidden widths.
+    hidden = ()
+
+    def _method(self, widths: tuple[int, ...], plan: Plan) -> ConvolutionalStraightThrough:
+        height, width, channels = (int(side) for side in self.image_shape)
+        if height * width * channels != widths[0]:
+            raise ValueError(f"image_shape must hold {widths[0]} numbers, got {tuple(self.image_shape)}")
+        spec = ConvSpec(
+            (height, width, channels),
+            widths[-1],
+            self.block,
+            tuple((int(width), int(count)) for width, count in self.stages),
+            (int(self.stem[0]), int(self.stem[1])),
+            above_zero("clip", self.clip),
+        )
+        return ConvolutionalStraightThrough(
+            network=spec,
+            family=LatentBinary(),
+            learning_rate=above_zero("learning_rate", self.learning_rate),
+            augmented=self.augment,
+        )

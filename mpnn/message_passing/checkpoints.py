@@ -1,0 +1,260 @@
+"""Checkpoints of a training run: everything needed to go on as if nothing had happened.
+
+A checkpoint is one step of an Orbax folder: the state's arrays, and beside them as JSON the number of
+epochs done, the run's key, the spec, the caller's own metadata and a digest of the arrays, since Orbax
+does not notice a changed bit. Orbax writes a step under another name and renames it when it is complete, so
+that a killed run leaves no half step. The arrays lie end to end in one array of bytes: where several are
+damaged, Orbax reports one and leaves the failures of the others to surface later, anywhere.
+Weights to be published are another matter (:mod:`mpnn.weight_files`); their functions are offered here too.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mpnn import sharding as meshes
+from mpnn.message_passing import network
+from mpnn.message_passing.network import State
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.sweep import Info
+from mpnn.weight_files import (
+    CheckpointError,
+    digest,
+    load_arrays,
+    load_networks,
+    load_weights,
+    save_arrays,
+    save_networks,
+    save_weights,
+)
+
+__all__ = [
+    "CheckpointError",
+    "Restored",
+    "checkpoint_callback",
+    "load_arrays",
+    "load_networks",
+    "load_weights",
+    "restore_state",
+    "save_arrays",
+    "save_networks",
+    "save_state",
+    "save_weights",
+]
+
+
+CONTENT = "content"  # the one array in a step
+FIELDS = {"epoch", "spec", "key", "digest", "shapes", "metadata"}
+
+
+class Restored(NamedTuple):
+    """What :func:`restore_state` returns; ``epoch`` is the number done, hence ``first_epoch`` of the rest."""
+
+    state: State
+    epoch: int
+    key: Array
+    metadata: dict[str, Any]
+
+
+def save_state(
+    folder: str | Path,
+    state: State,
+    *,
+    epoch: int,
+    key: Array,
+    spec: NetworkSpec,
+    metadata: Mapping[str, Any] | None = None,
+    keep: int = 3,
+) -> None:
+    """Write a checkpoint and forget all but the newest ``keep``.
+
+    Parameters
+    ----------
+    folder : of this run alone; made if missing. A checkpoint of another spec in it is an error, and so is
+        one at or after this epoch.
+    state : the network after ``epoch`` epochs, 0 for none; where several processes hold it, all of them
+        call this function, and the first writes.
+    key : the training key, typed, as given to :func:`mpnn.message_passing.training.train`.
+    metadata : anything that JSON can hold, such as the settings of the schedules.
+    """
+    if epoch < 0 or keep < 1:
+        raise ValueError(f"epoch must be at least 0 and keep at least 1, got {epoch} and {keep}")
+    import orbax.checkpoint as ocp
+
+    arrays = _named_arrays(state)
+    about = {
+        "epoch": epoch,
+        "spec": _spec_as_json(spec),
+        "key": {"impl": str(jax.random.key_impl(key)), "data": np.asarray(jax.random.key_data(key)).tolist()},
+        "digest": digest(arrays),
+        "shapes": [list(array.shape) for array in arrays.values()],
+        "metadata": dict(metadata or {}),
+    }
+    about = json.loads(json.dumps(about))  # fails here, not inside Orbax, on what JSON cannot hold
+    with _manager(folder, keep) as manager:
+        newest = manager.latest_step()
+        if newest is not None:
+            _check_spec(folder, _read_about(folder, manager, newest), spec)
+            if newest >= epoch:
+                raise CheckpointError(
+                    f"{folder} already holds epoch {newest}, at or after epoch {epoch}: resume from it, "
+                    "delete it, or use another folder"
+                )
+        content = np.concatenate([array.reshape(-1).view(np.uint8) for array in arrays.values()])
+        state_item = ocp.args.StandardSave({CONTENT: content})
+        items = ocp.args.Composite(state=state_item, about=ocp.args.JsonSave(about))
+        manager.save(epoch, args=items, force=True)
+
+
+def restore_state(
+    folder: str | Path, spec: NetworkSpec, *, epoch: int | None = None, like: State | None = None
+) -> Restored:
+    """Read the newest checkpoint, or that after ``epoch`` epochs.
+
+    ``like`` gives the shapes where they are not those of one network, as for a stack of networks.
+
+    Raises
+    ------
+    CheckpointError
+        Where there is none, it is damaged, or it belongs to another spec.
+    """
+    if not Path(folder).is_dir():
+        raise CheckpointError(f"no checkpoint in {folder}: the folder does not exist; start from epoch 0")
+    with _manager(folder, keep=None) as manager:
+        epochs = sorted(manager.all_steps())
+        if not epochs or (epoch is not None and epoch not in epochs):
+            wanted = "" if epoch is None else f" after epoch {epoch}"
+            others = f"there are those after epochs {epochs}" if epochs else "start from epoch 0"
+            raise CheckpointError(f"no checkpoint{wanted} in {folder}; {others}")
+        chosen = epochs[-1] if epoch is None else epoch
+        about = _read_about(folder, manager, chosen)
+        _check_spec(folder, about, spec)
+        like = _blank(spec) if like is None else like
+        if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
+            raise CheckpointError(
+                f"{folder} holds a state of other shapes, {about['shapes'][0]} first: give one of its shapes "
+                "as like"
+            )
+        arrays = _read_arrays(folder, manager, chosen, like)
+    if digest(arrays) != about["digest"]:
+        raise _damaged(folder, chosen, "the arrays do not match their digest")
+    state = jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(a) for a in arrays.values()])
+    data = jnp.asarray(about["key"]["data"], jnp.uint32)
+    key = jax.random.wrap_key_data(data, impl=about["key"]["impl"])
+    return Restored(state, about["epoch"], key, about["metadata"])
+
+
+def checkpoint_callback(
+    folder: str | Path,
+    key: Array,
+    spec: NetworkSpec,
+    *,
+    every: int = 1,
+    keep: int = 3,
+    metadata: Mapping[str, Any] | None = None,
+) -> Callable[[int, State, Info], None]:
+    """Return an ``on_epoch`` for :func:`mpnn.message_passing.training.train` that saves after every
+    ``every`` epochs.
+
+    To go on::
+
+        done = restore_state(folder, spec)
+        train(done.key, spec, done.state, ..., first_epoch=done.epoch,
+              on_epoch=checkpoint_callback(folder, done.key, spec))
+    """
+    if every < 1:
+        raise ValueError(f"every must be at least 1, got {every}")
+
+    def on_epoch(epoch: int, state: State, info: Info) -> None:
+        if (epoch + 1) % every == 0:
+            save_state(folder, state, epoch=epoch + 1, key=key, spec=spec, metadata=metadata, keep=keep)
+
+    return on_epoch
+
+
+def _named_arrays(state: State) -> dict[str, np.ndarray]:
+    """The leaves on the host, in the tree's order, by their place in it."""
+    leaves = jax.tree_util.tree_leaves_with_path(meshes.to_host(state))
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _blank(spec: NetworkSpec) -> State:
+    """Shapes and types of a state of this spec."""
+    hyper = Schedules().at_sweep(0, spec.num_layers)
+    return jax.eval_shape(lambda key: network.init(key, spec, hyper), jax.random.key(0))
+
+
+def _spec_as_json(spec: NetworkSpec) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(spec)))
+
+
+def _manager(folder: str | Path, keep: int | None) -> Any:
+    import orbax.checkpoint as ocp
+
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep,
+        create=keep is not None,
+        cleanup_tmp_directories=keep is not None,
+        enable_async_checkpointing=False,
+    )
+    return ocp.CheckpointManager(Path(folder).absolute(), options=options, item_names=("state", "about"))
+
+
+def _damaged(folder: str | Path, epoch: int, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"the checkpoint {Path(folder) / str(epoch)} is damaged ({reason}): delete that folder to resume "
+        "from an earlier one, or the whole run to start again"
+    )
+
+
+def _read_about(folder: str | Path, manager: Any, epoch: int) -> dict[str, Any]:
+    import orbax.checkpoint as ocp
+
+    try:
+        about = manager.restore(epoch, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
+        if FIELDS - set(about):
+            raise ValueError("fields are missing")
+    except Exception as error:  # Orbax passes on whatever its storage raises
+        raise _damaged(folder, epoch, f"its description cannot be read: {_first_line(error)}") from error
+    return about
+
+
+def _read_arrays(folder: str | Path, manager: Any, epoch: int, like: State) -> dict[str, np.ndarray]:
+    import orbax.checkpoint as ocp
+
+    leaves = [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(like)]
+    sizes = [leaf.size * leaf.dtype.itemsize for _, leaf in leaves]
+    blank = {CONTENT: np.zeros(sum(sizes), np.uint8)}
+    try:
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(blank))
+        content = np.asarray(manager.restore(epoch, args=items).state[CONTENT])
+    except Exception as error:  # Orbax passes on whatever its storage raises
+        raise _damaged(folder, epoch, f"its arrays cannot be read: {_first_line(error)}") from error
+    pieces = np.split(content, np.cumsum(sizes)[:-1])
+    return {
+        name: piece.view(leaf.dtype).reshape(leaf.shape)
+        for (name, leaf), piece in zip(leaves, pieces, strict=True)
+    }
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _check_spec(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpec) -> None:
+    """Refuse a checkpoint of another network, naming what differs."""
+    saved, own = about["spec"], _spec_as_json(spec)
+    names = sorted(name for name in {*saved, *own} if saved.get(name) != own.get(name))
+    if names:
+        differences = ", ".join(f"{name}={saved.get(name)!r}, not {own.get(name)!r}" for name in names)
+        raise CheckpointError(
+            f"{folder} holds checkpoints of another network ({differences}): use another folder"
+        )

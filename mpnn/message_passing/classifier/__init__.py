@@ -1,0 +1,1 @@
+"""The scikit-learn classifier trained by message passing: defaults, settings, compiled programs."""

@@ -1,0 +1,192 @@
+"""The compiled edge of the estimators: training and deciding, for one network or for many."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from mpnn import sharding as meshes
+from mpnn.message_passing import network, prediction, training
+from mpnn.message_passing.classifier.defaults import Settings
+from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.network import Batch, State
+from mpnn.message_passing.rounding import round_first_layer
+from mpnn.message_passing.rules.base import Preactivation
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.sweep import Info
+from mpnn.message_passing.training import Problems
+
+__all__ = [
+    "Model",
+    "decide",
+    "decide_many",
+    "decode",
+    "decode_many",
+    "fit",
+    "fit_many",
+    "join_history",
+    "last_numbers",
+    "score",
+    "train",
+]
+
+# An output of 0 chooses the positive class, sign(0) = +1; score and probability say so too.
+SCORE_OF_ZERO = 1e-6
+
+
+class Model(NamedTuple):
+    """What deciding needs: discrete weights, beliefs, the numbers they were trained with, a seed."""
+
+    weights: list[Any]
+    state: State
+    hyper: Hyper
+    seed: Any
+
+
+def last_numbers(settings: Settings, history: list[Info]) -> Hyper:
+    """The run's numbers at its last sweep."""
+    batches, sweeps = history[-1].error.shape[-2:]
+    return settings.schedules.at_sweep(len(history) * batches * sweeps - 1, settings.spec.num_layers)
+
+
+def join_history(history: list[Info]) -> dict[str, Any]:
+    """NumPy arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
+    joined = {}
+    for name, *leaves in zip(Info._fields, *meshes.to_host(history), strict=True):
+        joined[name] = np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in leaves])
+    return joined
+
+
+@partial(jax.jit, static_argnames="spec")
+def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
+    return network.init(key, spec, hyper, initial_field)
+
+
+@partial(jax.jit, static_argnames="spec")
+def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
+    return jax.vmap(lambda key: network.init(key, spec, hyper, initial_field))(keys)
+
+
+def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]:
+    """Train one network."""
+    first = settings.schedules.at_sweep(0, settings.spec.num_layers)
+    state = _init(key, settings.spec, first, settings.initial_field)
+    return training.train(
+        jax.random.fold_in(key, 1),
+        settings.spec,
+        state,
+        data,
+        settings.schedules,
+        num_epochs=settings.num_epochs,
+        batch_size=settings.batch_size,
+    )
+
+
+def train(
+    key: Array, settings: Settings, data: Batch
+) -> tuple[State, Hyper, list[np.ndarray], dict[str, Any]]:
+    """Train one network: its beliefs, their numbers, its discrete weights and its history, all NumPy."""
+    state, history = fit(key, settings, data)
+    hyper = last_numbers(settings, history)
+    weights = decode(settings.spec, settings.rounding, state, hyper, data.inputs)
+    return *meshes.to_host((state, hyper, weights)), join_history(history)
+
+
+def fit_many(
+    keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
+) -> tuple[State, list[Info]]:
+    """Train P networks side by side; every leaf has a leading axis P.
+
+    Networks are trained twice where it takes that for every device to have as many.
+    """
+    num_problems = len(data.rows)
+    filled = np.resize(np.arange(num_problems), meshes.round_up(num_problems, meshes.NETWORKS))
+    if len(filled) > num_problems:
+        keys, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, *data[1:]])
+        data = Problems(data.inputs, *samples)
+    first = settings.schedules.at_sweep(0, settings.spec.num_layers)
+    state = _init_many(keys, settings.spec, first, settings.initial_field)
+    state, history = training.train_many(
+        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
+        settings.spec,
+        state,
+        data,
+        settings.schedules,
+        num_epochs=settings.num_epochs,
+        batch_size=settings.batch_size,
+        problems_at_once=problems_at_once,
+    )
+    return jax.tree.map(lambda leaf: leaf[:num_problems], (state, history))
+
+
+@partial(jax.jit, static_argnames=("spec", "rounding"))
+def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
+    """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at."""
+    weights = prediction.decode(spec, state, hyper)
+    if rounding == "feedback":
+        weights[0] = round_first_layer(spec, state.layers[0], hyper, inputs)
+    return weights
+
+
+@partial(jax.jit, static_argnames=("spec", "rounding"))
+def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
+    """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P."""
+    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs))(state)
+
+
+def _decide(
+    spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array
+) -> tuple[Array, Array]:
+    if how == "mode":
+        outputs, variance = prediction.discrete_preactivation(spec, model.weights, inputs)
+        # one spread for all outputs, so that the largest output is the most probable class
+        spread = jnp.broadcast_to(jnp.mean(variance, axis=-1, keepdims=True), outputs.shape)
+        scores = outputs / jnp.sqrt(spread)
+        if spec.widths[-1] == 1:
+            scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
+        return scores, prediction.class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
+    if how == "bayes":
+        beliefs = [damped_moments(layer) for layer in model.state.layers]
+        if spec.small_fan_in:
+            probabilities = prediction.small_fan_in_probabilities(spec, beliefs, inputs, model.hyper.noise)
+        else:
+            moments = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
+            probabilities = prediction.class_probabilities(moments)
+    else:
+        probabilities = _vote_shares(spec, num_samples, model, inputs)
+    logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))
+    return logits[:, 1:] - logits[:, :1] if spec.widths[-1] == 1 else logits, probabilities
+
+
+def _vote_shares(spec: NetworkSpec, num_samples: int, model: Model, inputs: Array) -> Array:
+    """Share of drawn networks that choose each class ``[B, C]``."""
+
+    def vote(key: Array) -> Array:
+        weights = prediction.sample_weights(key, spec, model.state, model.hyper)
+        chosen = prediction.winner(prediction.discrete_outputs(spec, weights, inputs))
+        return jax.nn.one_hot(chosen, max(spec.widths[-1], 2))
+
+    keys = jax.random.split(jax.random.key(model.seed), num_samples)
+    return jnp.mean(jax.lax.map(vote, keys), axis=0)
+
+
+# Scores [B, K] (0 and more: the second of two classes) and probabilities [B, C] of one network.
+decide = jax.jit(_decide, static_argnums=(0, 1, 2))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array) -> Array:
+    """As :data:`decide`, the scores alone: the compiler leaves out what only probabilities need."""
+    return _decide(spec, how, num_samples, model, inputs)[0]
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def decide_many(
+    spec: NetworkSpec, how: str, num_samples: int, models: Model, inputs: Array
+) -> tuple[Array, Array]:
+    """As :data:`decide` for stacked models ``[P, ...]`` on the same inputs: ``[P, B, ...]``."""
+    own = partial(_decide, spec, how, num_samples)
+    return jax.vmap(own, in_axes=(0, None))(models, inputs)

@@ -1,0 +1,139 @@
+"""Runs of :mod:`mpnn.message_passing.exact.sweep`: a compiled scan for many problems, new starts for those
+with errors."""
+
+import itertools
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from mpnn import sharding as meshes
+from mpnn.message_passing.exact.sweep import Annealing, Beliefs, Carry, Kept, init, prepare, sweep
+from mpnn.message_passing.fields import LayerState, Natural
+from mpnn.message_passing.network import Batch, State
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.training import Problems
+
+__all__ = ["Annealing", "Fit", "fit_many", "fit_one"]
+
+# Problems trained side by side: few enough that a sweep's messages stay in a core's cache.
+AT_ONCE = 15
+# New starts for problems that keep training errors.
+RESTARTS = 4
+# Precision of the belief about a weight whose input never moved: it is 0.
+DEAD_PRECISION = 80.0
+
+
+class Fit(NamedTuple):
+    """Discrete weights (int8 ``[in, out]``), beliefs, training errors left, share of errors of each sweep."""
+
+    weights: list[Array]
+    state: State
+    errors: Array
+    history: Array
+
+
+def _as_state(beliefs: Beliefs, live: Array) -> State:
+    """The beliefs in the form that all predictions read: natural parameters and moments."""
+    field, mean, variance = beliefs.first
+    precision = jnp.broadcast_to((1.0 - live) * DEAD_PRECISION, field.shape)
+    layers = [LayerState(Natural(field, precision), mean, variance, None, None)]
+    for log_levels in beliefs.upper:
+        minus, zero, plus = log_levels
+        natural = Natural(0.5 * (plus - minus), 2.0 * zero - plus - minus)
+        below, _, above = jax.nn.softmax(log_levels, axis=0)
+        mean = above - below
+        layers.append(LayerState(natural, mean, above + below - jnp.square(mean), None, None))
+    return State(tuple(layers))
+
+
+def _run(key: Array, spec: NetworkSpec, numbers: Annealing, batch: Batch) -> Fit:
+    """Train one network from one start."""
+    data = prepare(batch)
+    beliefs, memory = init(key, spec, numbers, data)
+    nothing = tuple(jnp.zeros(shape) for shape in itertools.pairwise(spec.widths))
+    kept = Kept(jnp.full((), jnp.inf), jnp.full((), -jnp.inf), nothing)
+    done = jnp.arange(spec.sweeps_per_batch) / spec.sweeps_per_batch
+    carry = Carry(beliefs, memory, kept, beliefs)
+    carry, errors = jax.lax.scan(partial(sweep, spec, numbers, data), carry, done)
+    weights = [layer.astype(jnp.int8) for layer in carry.kept.weights]
+    error = errors / jnp.sum(data.real)
+    return Fit(weights, _as_state(carry.published, data.live), carry.kept.errors, error)
+
+
+@partial(jax.jit, static_argnames="spec")
+def _run_many(keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems) -> Fit:
+    def run_share(shared: tuple[Array, Annealing], own: tuple[Array, ...]) -> Fit:
+        inputs, numbers = shared
+
+        def one(key: Array, rows: Array, labels: Array, sample_mask: Array) -> Fit:
+            return _run(key, spec, numbers, Batch(inputs[rows], labels, sample_mask))
+
+        return jax.vmap(one)(*own)
+
+    return meshes.over_networks(run_share)((data.inputs, numbers), (keys, *data[1:]))
+
+
+def _run_chosen(
+    keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems, chosen: NDArray, at_once: int
+) -> Fit:
+    """Train the problems ``chosen``, always ``at_once`` side by side so that one program serves all."""
+    fits = []
+    for start in range(0, len(chosen), at_once):
+        own = np.resize(chosen[start : start + at_once], at_once)
+        chunk = jax.tree.map(lambda leaf, own=own: leaf[own], [keys, *data[1:]])
+        own_keys, *samples = meshes.place(chunk, meshes.NETWORKS)
+        fits.append(_run_many(own_keys, spec, numbers, Problems(data.inputs, *samples)))
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *meshes.to_host(fits))
+    return jax.tree.map(lambda leaf: leaf[: len(chosen)], joined)
+
+
+def fit_many(
+    keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems, at_once: int | None = None
+) -> Fit:
+    """Train P networks; those that keep training errors start again, up to :data:`RESTARTS` times.
+
+    Parameters
+    ----------
+    keys : one a problem ``[P]``.
+    spec : with ``small_fan_in``; ``sweeps_per_batch`` is the length of the run.
+    data : see :class:`mpnn.message_passing.training.Problems`; labels are -1 and +1.
+    at_once : problems trained side by side on each device, >= 1; None: :data:`AT_ONCE`.
+
+    Returns
+    -------
+    Fit of NumPy arrays with a leading axis P.
+    """
+    num_problems, devices = len(data.rows), meshes.axis_size(meshes.NETWORKS)
+    chunks = -(-num_problems // (devices * (AT_ONCE if at_once is None else at_once)))
+    at_once = meshes.round_up(-(-num_problems // chunks), meshes.NETWORKS)
+    data = data._replace(inputs=meshes.place(data.inputs))
+    run = partial(_run_chosen, spec=spec, numbers=meshes.place(numbers), data=data, at_once=at_once)
+    fit = run(keys, chosen=np.arange(num_problems))
+    for attempt in range(1, RESTARTS + 1):
+        failed = np.flatnonzero(fit.errors)
+        if len(failed) == 0:
+            break
+        fresh = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, attempt)
+        again = run(fresh, chosen=failed)
+        better = again.errors < fit.errors[failed]
+
+        def take(old: NDArray, new: NDArray, into: Any = failed[better], of: Any = better) -> NDArray:
+            merged = old.copy()
+            merged[into] = new[of]
+            return merged
+
+        fit = jax.tree.map(take, fit, again)
+    return fit
+
+
+def fit_one(key: Array, spec: NetworkSpec, numbers: Annealing, data: Batch) -> Fit:
+    """As :func:`fit_many` for a single problem: leaves without the leading axis."""
+    num_samples = data.inputs.shape[0]
+    mask = jnp.ones(num_samples) if data.sample_mask is None else data.sample_mask
+    problems = Problems(data.inputs, jnp.arange(num_samples)[None], data.labels[None], mask[None])
+    return jax.tree.map(lambda leaf: leaf[0], fit_many(key[None], spec, numbers, problems))

@@ -1,0 +1,285 @@
+"""Training of networks with few hidden units: central-limit messages below, exact messages above.
+
+Networks ``[N, h1, ..., hk, 1]`` with ternary weights, sign units with ``sign(0) = +1`` and no bias, for two
+classes. The first layer sums many inputs: its messages are those of the BP-inspired rule with the cavity to
+first order. Every layer above sums few signs: its messages are exact
+(:mod:`mpnn.message_passing.exact.messages`), with
+full cavities over samples and units. Fields accumulate from sweep to sweep (reinforcement 1), and random
+fields on the upper weights break the symmetry between hidden units.
+
+Annealing: between two fractions of the run every belief moves linearly to its rounding,
+
+    P <- (1 - alpha) P + alpha [argmax P],
+
+while the messages go on correcting what rounding breaks. Of the discrete networks passed on the way the one
+with fewest training errors is kept; among equals the one whose outputs are most likely right when each of its
+non-zero first-layer weights has a random sign (a smoothed margin). The beliefs as annealing found them serve
+Bayesian prediction. :mod:`mpnn.message_passing.exact.annealing` runs all this.
+
+Shapes: samples B, inputs N, units K; the arrays of the upper layers are ``[level, inputs, units, samples]``.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn import numerics
+from mpnn.message_passing.exact import messages as small_fan_in
+from mpnn.message_passing.network import Batch
+from mpnn.message_passing.spec import NetworkSpec
+
+__all__ = ["Annealing", "Beliefs", "Carry", "Data", "init", "prepare", "sweep"]
+
+VARIANCE_FLOOR = 1e-6
+LIKELIHOOD_FLOOR = 1e-9
+
+
+class Annealing(NamedTuple):
+    """Every number of the method; all are traced.
+
+    step: how far the first layer's fields move in a sweep, over the number of samples; > 0.
+    damping: weight of the old belief of the first layer and of the old messages above, in [0, 1).
+    initial_field: standard deviation of the first layer's initial fields, >= 0.
+    symmetry_breaking: standard deviation of the random prior fields of the upper weights, > 0.
+    weight_noise: relative noise assumed on the first layer's weights, >= 0; asks for a margin.
+    threshold: magnetizations below ``threshold`` times their unit's mean are rounded to 0; >= 0.
+    start, end: fractions of the run between which beliefs move to their rounding, 0 <= start < end <= 1.
+    """
+
+    step: Array | float = 20.0
+    damping: Array | float = 0.5
+    initial_field: Array | float = 0.1
+    symmetry_breaking: Array | float = 1.0
+    weight_noise: Array | float = 0.5
+    threshold: Array | float = 1.3
+    start: Array | float = 0.3
+    end: Array | float = 0.7
+
+
+class FirstLayer(NamedTuple):
+    """Fields and damped moments of the first layer, ``[N, K]`` each."""
+
+    field: Array
+    mean: Array
+    variance: Array
+
+
+class Beliefs(NamedTuple):
+    """Beliefs about all weights: the first layer, and ``log P`` of the levels ``[3, K, K']`` above."""
+
+    first: FirstLayer
+    upper: tuple[Array, ...]
+
+
+class Memory(NamedTuple):
+    """Last messages of the upper layers: to weights ``[3, K, K', B]`` and down ``[K, K', B]``."""
+
+    to_weights: tuple[Array, ...]
+    down: tuple[Array, ...]
+
+
+class Kept(NamedTuple):
+    """The best discrete network so far, its training errors and its smoothed log-likelihood."""
+
+    errors: Array
+    log_likelihood: Array
+    weights: tuple[Array, ...]
+
+
+class Seen(NamedTuple):
+    """Annealed means of the first layer ``[N, K]``; mean and variance of what its units sum ``[K, B]``."""
+
+    mean: Array
+    omega: Array
+    variance: Array
+
+
+class Carry(NamedTuple):
+    """What a sweep hands to the next; ``published`` are the beliefs before annealing began."""
+
+    beliefs: Beliefs
+    memory: Memory
+    kept: Kept
+    published: Beliefs
+
+
+class Data(NamedTuple):
+    """A problem as the sweeps read it.
+
+    Inputs and their squares ``[B, N]``, ``P(label = -1, +1)`` ``[2, 1, B]``, which samples are real ``[B]``,
+    and which inputs were ever non-zero ``[N, 1]``.
+    """
+
+    inputs: Array
+    squares: Array
+    labels: Array
+    real: Array
+    live: Array
+
+
+def prepare(batch: Batch) -> Data:
+    """The problem of a batch with labels -1 and +1."""
+    real = jnp.ones_like(batch.labels) if batch.sample_mask is None else batch.sample_mask
+    inputs = batch.inputs * real[:, None]
+    labels = 0.5 * (1.0 + jnp.stack([-batch.labels, batch.labels]) * real)[:, None]
+    live = jnp.any(inputs != 0.0, axis=0)[:, None].astype(inputs.dtype)
+    return Data(inputs, jnp.square(inputs), labels, real, live)
+
+
+def init(key: Array, spec: NetworkSpec, numbers: Annealing, data: Data) -> tuple[Beliefs, Memory]:
+    """Random fields; nothing has been said yet."""
+    first_key, *upper_keys = jax.random.split(key, spec.num_layers)
+    noise = jax.random.normal(first_key, spec.widths[:2])
+    field = numbers.initial_field * noise * data.live
+    upper, to_weights, down = [], [], []
+    for index, upper_key in enumerate(upper_keys, start=1):
+        shape = spec.widths[index : index + 2]
+        prior = numbers.symmetry_breaking * jax.random.normal(upper_key, shape)
+        upper.append(jnp.stack([-prior, jnp.zeros(shape), prior]))
+        to_weights.append(jnp.zeros((3, *shape, data.inputs.shape[0])))
+        down.append(jnp.zeros((*shape, data.inputs.shape[0])))
+    first = FirstLayer(field, *_moments(spec, field, data.live))
+    return Beliefs(first, tuple(upper)), Memory(tuple(to_weights), tuple(down))
+
+
+def _moments(spec: NetworkSpec, field: Array, live: Array) -> tuple[Array, Array]:
+    mean, variance = spec.family.moments(field, jnp.zeros(()))
+    return mean * live, variance * live
+
+
+def _round_first(mean: Array, live: Array, threshold: Array | float) -> Array:
+    """Signs of the magnetizations that stand out of their unit's ``[N, K]``, 0 for the others."""
+    magnitude = jnp.abs(mean)
+    average = jnp.sum(magnitude, axis=0) / jnp.maximum(jnp.sum(live), 1.0)
+    return jnp.sign(mean) * (magnitude > threshold * average)
+
+
+def _round_levels(log_levels: Array) -> Array:
+    """Most probable level of ``[3, ...]``."""
+    return jnp.argmax(log_levels, axis=0) - 1.0
+
+
+def _towards_rounding(log_levels: Array, alpha: Array) -> Array:
+    """Probabilities ``[3, ...]``, moved by ``alpha`` to the most probable level."""
+    chosen = jax.nn.one_hot(jnp.argmax(log_levels, axis=0), 3, axis=0)
+    return (1.0 - alpha) * jax.nn.softmax(log_levels, axis=0) + alpha * chosen
+
+
+def _upward(
+    field: Array, cavities: list[Array], heard: tuple[Array, ...]
+) -> tuple[list[Array], list[small_fan_in.Sums]]:
+    """Signs ``[2, K, K', B]`` that each upper layer hears, less its own message, and its sums."""
+    signs, sums = [], []
+    for cavity, down in zip(cavities, heard, strict=True):
+        others = jnp.sum(down, axis=1, keepdims=True) - down
+        signs.append(small_fan_in.sign_probabilities(field[:, None] + others))
+        up, own = small_fan_in.forward(signs[-1], cavity)
+        sums.append(own)
+        field = small_fan_in.log_odds(up)
+    return signs, sums
+
+
+def _downward(
+    labels: Array, signs: list[Array], cavities: list[Array], sums: list[small_fan_in.Sums]
+) -> tuple[list[Array], list[Array]]:
+    """Messages of each upper layer to its weights and down, from the labels."""
+    to_weights: list[Array] = []
+    down: list[Array] = []
+    above = labels
+    for own in reversed(list(zip(signs, cavities, sums, strict=True))):
+        field, message = small_fan_in.backward(*own, above)
+        above = small_fan_in.sign_probabilities(jnp.sum(field, axis=1))
+        to_weights.insert(0, message)
+        down.insert(0, field)
+    return to_weights, down
+
+
+def _damped(
+    old: tuple[Array, ...], new: list[Array], damping: Array | float, real: Array
+) -> tuple[Array, ...]:
+    """Mixtures of old and new messages ``[..., B]``; padding stays silent."""
+    return tuple(damping * was + (1.0 - damping) * now * real for was, now in zip(old, new, strict=True))
+
+
+def _judge(data: Data, weights: list[Array], mean: Array, variance: Array) -> Kept:
+    """Training errors and smoothed log-likelihood of discrete weights; ``mean`` is ``[K, B]``."""
+    decided = jnp.where(mean >= 0, 1.0, -1.0)
+    field = numerics.atanh_erf(mean / jnp.sqrt(variance))
+    up = small_fan_in.sign_probabilities(field)
+    for layer in weights[1:]:
+        decided = jnp.where(jnp.matmul(layer.T, decided) >= 0, 1.0, -1.0)
+        levels = jax.nn.one_hot(layer.astype(int) + 1, 3, axis=0)[..., None]
+        up = small_fan_in.forward(up[:, :, None], levels)[0]
+    wrong = jnp.where(decided[0] >= 0, data.labels[0, 0], data.labels[1, 0]) * data.real
+    right = jnp.sum(up[:, 0] * data.labels[:, 0], axis=0)
+    likelihood = jnp.sum(jnp.log(right + LIKELIHOOD_FLOOR) * data.real) / jnp.sum(data.real)
+    return Kept(jnp.sum(wrong), likelihood, tuple(weights))
+
+
+def _learn_first(
+    spec: NetworkSpec, numbers: Annealing, data: Data, first: FirstLayer, seen: Seen, heard: Array
+) -> FirstLayer:
+    """The first layer after it has heard the fields ``heard [K, B]`` from above.
+
+    ``H += step / B sum_b (x g + m x^2 Gamma)``: the BP-inspired message, its cavity to first order.
+    """
+    deviation = jnp.sqrt(seen.variance)
+    gradient = numerics.sign_gradient(heard, seen.omega / deviation) / deviation
+    curvature = gradient * (seen.omega / seen.variance + gradient)
+    message = jnp.matmul(gradient, data.inputs).T + seen.mean * jnp.matmul(curvature, data.squares).T
+    field = first.field + numbers.step / jnp.sum(data.real) * message
+    mean, variance = _moments(spec, field, data.live)
+    keep = 1.0 - numbers.damping
+    mean = numbers.damping * first.mean + keep * mean
+    return FirstLayer(field, mean, numbers.damping * first.variance + keep * variance)
+
+
+def _see(
+    numbers: Annealing, data: Data, first: FirstLayer, alpha: Array
+) -> tuple[Seen, Array, tuple[Array, Array]]:
+    """The annealed first layer's pre-activations; its rounding, and the pre-activations of that."""
+    rounded = _round_first(first.mean, data.live, numbers.threshold)
+    mean = (1.0 - alpha) * first.mean + alpha * rounded
+    second = (1.0 - alpha) * (first.variance + jnp.square(first.mean)) + alpha * jnp.abs(rounded)
+    spread = second - jnp.square(mean) + jnp.square(numbers.weight_noise) * second
+    both = jnp.concatenate([mean, rounded], axis=1), jnp.concatenate([spread, jnp.abs(rounded)], axis=1)
+    omega = jnp.matmul(data.inputs, both[0]).T
+    variance = jnp.matmul(data.squares, both[1]).T + VARIANCE_FLOOR
+    units = mean.shape[1]
+    return Seen(mean, omega[:units], variance[:units]), rounded, (omega[units:], variance[units:])
+
+
+def sweep(
+    spec: NetworkSpec, numbers: Annealing, data: Data, carry: Carry, done: Array
+) -> tuple[Carry, Array]:
+    """One sweep, the fraction ``done`` of the run behind it; returns the errors of the rounded network."""
+    beliefs, memory, kept, published = carry
+    alpha = jnp.clip((done - numbers.start) / (numbers.end - numbers.start), 0.0, 1.0)
+    published = jax.tree.map(partial(jnp.where, alpha > 0), published, beliefs)
+    seen, rounded, discrete = _see(numbers, data, beliefs.first, alpha)
+    field = numerics.atanh_erf(seen.omega / jnp.sqrt(seen.variance))
+    cavities = [
+        _towards_rounding(levels[..., None] - told, alpha)
+        for levels, told in zip(beliefs.upper, memory.to_weights, strict=True)
+    ]
+    signs, sums = _upward(field, cavities, memory.down)
+    to_weights, down = _downward(data.labels, signs, cavities, sums)
+    judged = _judge(data, [rounded, *map(_round_levels, beliefs.upper)], *discrete)
+    kept = _keep_better(kept, judged, done > numbers.start)
+    memory = Memory(
+        _damped(memory.to_weights, to_weights, numbers.damping, data.real),
+        _damped(memory.down, down, numbers.damping, data.real),
+    )
+    first = _learn_first(spec, numbers, data, beliefs.first, seen, jnp.sum(memory.down[0], axis=1))
+    told = zip(beliefs.upper, memory.to_weights, strict=True)
+    upper = tuple(levels + jnp.sum(message, axis=-1) for levels, message in told)
+    return Carry(Beliefs(first, upper), memory, kept, published), judged.errors
+
+
+def _keep_better(kept: Kept, judged: Kept, allowed: Array) -> Kept:
+    likelier = (judged.errors == kept.errors) & (judged.log_likelihood > kept.log_likelihood)
+    better = allowed & ((judged.errors < kept.errors) | likelier)
+    return jax.tree.map(partial(jnp.where, better), judged, kept)

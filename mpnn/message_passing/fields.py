@@ -1,0 +1,176 @@
+"""What happens to the fields between sweeps and between batches.
+
+A layer's field is prior plus evidence, ``H = theta + A (+ u)``:
+
+* posterior as prior: at a new batch ``theta = rho H`` (Lucibello et al. 2022, eq. 3). ``rho`` per layer;
+* counting once: that prior counts a sample again in every epoch. A layer with an *anchor* ``theta_0``,
+  what is believed before the data, forgets towards it: ``theta = rho H + (1 - rho) theta_0``, and the
+  evidence is weighted. With ``rho = 1 - a`` and the weight ``a N / B`` (N samples in batches of B) a batch
+  is a step of the Bayesian learning rule (Khan and Rue 2023), at rest where ``H`` is ``theta_0`` plus
+  the messages of all samples, each once, however long the training;
+* reinforcement: over the sweeps of *one* batch, ``A <- data + r A``. Only the batch's own evidence is
+  reinforced, never the prior, so that ``r > 0`` is safe with mini-batches (with ``r`` on the whole field the
+  effective decay would be ``rho + r`` and the field would grow without bound);
+* focusing: ``u`` is what a centre coupled to ``y`` replicas of the layer sends back, computed from the cavity
+  field ``theta + A`` (Baldassi et al. 2016). It is not evidence, so it is not passed on as prior;
+* damping: the weight of the old message, in [0, 1). It acts on the magnetizations *across* batches, as a
+  mixture of the old belief and the new; the joint argmax output damps its field instead.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn.message_passing.weights import Moments, WeightFamily
+
+__all__ = ["Evidence", "Hyper", "LayerState", "Natural", "begin_batch", "focusing_message", "update"]
+
+
+class Hyper(NamedTuple):
+    """Every number one may sweep; all are traced, scalars or one value a layer ``[L]``.
+
+    rho: how much of the posterior the next batch takes as prior, > 0.
+    damping: weight of the old message, in [0, 1).
+    reinforcement: weight of the batch's earlier evidence, in [0, 1].
+    sparsity: log odds of a zero weight before data (families with a level 0).
+    noise: standard deviation added to each unit's pre-activation.
+    margin, confidence: of binary labels, see :class:`mpnn.message_passing.channels.BinaryLabel`.
+    replicas, coupling: of focusing, y >= 1 and gamma >= 0.
+    evidence: weight of what a batch says, >= 0.
+    """
+
+    rho: Array
+    damping: Array
+    reinforcement: Array
+    sparsity: Array
+    noise: Array
+    margin: Array
+    confidence: Array
+    replicas: Array
+    coupling: Array
+    evidence: Array
+
+
+class Natural(NamedTuple):
+    """Natural parameters ``[N, K]``: field, and precision (None where it has no effect)."""
+
+    field: Array
+    precision: Array | None
+
+    def scaled(self, factor: Array) -> "Natural":
+        """Both times ``factor``."""
+        return Natural(self.field * factor, None if self.precision is None else self.precision * factor)
+
+    def plus(self, other: "Natural | None", factor: Array | float = 1.0) -> "Natural":
+        """Sum with ``factor * other``."""
+        if other is None:
+            return self
+        if self.precision is None or other.precision is None:
+            return Natural(self.field + factor * other.field, self.precision)
+        return Natural(self.field + factor * other.field, self.precision + factor * other.precision)
+
+
+class LayerState(NamedTuple):
+    """What the next step needs of a layer: its posterior, its damped magnetizations, its mask.
+
+    ``variance`` may be None for binary weights, whose mean decides it (:func:`damped_moments`): one array
+    less to write in a step. ``focus`` is the focusing message inside the posterior (None without
+    focusing); ``mask`` is 0 where a weight does not exist (None: all do); ``anchor`` is what the prior
+    forgets towards (None: nothing).
+    """
+
+    posterior: Natural
+    mean: Array
+    variance: Array | None
+    focus: Natural | None
+    mask: Array | None
+    anchor: Natural | None = None
+
+
+class Evidence(NamedTuple):
+    """What the current batch starts from and has said so far."""
+
+    prior: Natural
+    data: Natural
+
+
+def begin_batch(state: LayerState, rho: Array) -> Evidence:
+    """The posterior, less what focusing put in, becomes the prior; no evidence yet."""
+    prior = state.posterior.plus(state.focus, -1.0).scaled(rho).plus(state.anchor, 1.0 - rho)
+    return Evidence(prior, prior.scaled(jnp.zeros(())))
+
+
+def masked_moments(family: WeightFamily, natural: Natural, sparsity: Array, mask: Array | None) -> Moments:
+    """Moments of the belief, 0 and 0 where there is no weight."""
+    precision = jnp.zeros(()) if natural.precision is None else natural.precision
+    mean, variance = family.moments(natural.field, precision, sparsity)
+    return Moments(mean, variance) if mask is None else Moments(mean * mask, variance * mask)
+
+
+def damped_moments(layer: LayerState) -> Moments:
+    """Moments of a layer's weights, 0 and 0 where there is none; any leading axes."""
+    if layer.variance is not None:
+        return Moments(layer.mean, layer.variance)
+    variance = (1.0 - layer.mean) * (1.0 + layer.mean)
+    return Moments(layer.mean, variance if layer.mask is None else variance * layer.mask)
+
+
+def update(
+    state: LayerState,
+    evidence: Evidence,
+    message: Natural,
+    family: WeightFamily,
+    hyper: Hyper,
+    damp_field: bool,
+) -> tuple[LayerState, Evidence]:
+    """Take one sweep's message ``[N, K]`` into the layer; ``hyper`` holds this layer's numbers."""
+    data = message.scaled(hyper.evidence).plus(evidence.data, hyper.reinforcement)
+    target = evidence.prior.plus(data)
+    focus = None
+    if state.focus is not None:
+        fresh = focusing_message(family, target, hyper)
+        focus = fresh.scaled(1.0 - hyper.damping).plus(state.focus, hyper.damping)
+        target = target.plus(focus)
+    if damp_field:
+        target = target.scaled(1.0 - hyper.damping).plus(state.posterior, hyper.damping)
+    moments = masked_moments(family, target, hyper.sparsity, state.mask)
+    if not damp_field:
+        moments = mix(damped_moments(state), moments, hyper.damping)
+    variance = None if state.variance is None else moments.variance
+    moved = LayerState(target, moments.mean, variance, focus, state.mask, state.anchor)
+    return moved, Evidence(evidence.prior, data)
+
+
+def mix(old: Moments, new: Moments, damping: Array) -> Moments:
+    """Moments of the mixture ``damping old + (1 - damping) new``."""
+    keep = 1.0 - damping
+    mean = damping * old.mean + keep * new.mean
+    between = damping * keep * jnp.square(old.mean - new.mean)
+    return Moments(mean, damping * old.variance + keep * new.variance + between)
+
+
+def focusing_message(family: WeightFamily, cavity: Natural, hyper: Hyper) -> Natural:
+    """Message of a centre, coupled as ``exp(coupling w c)`` to y replicas, back to one of them.
+
+    A replica tells the centre ``a(c) = log sum_w p(w) exp(coupling w c)``; the centre returns
+    ``log sum_c exp((y - 1) a(c) + coupling w c)``, whose field and precision are exact for two or three
+    levels. For binary weights this is ``atanh(tanh((y - 1) atanh(m tanh(gamma))) tanh(gamma))``.
+    """
+    levels = family.levels
+    if levels not in ((-1, 1), (-1, 0, 1)):
+        raise ValueError(f"focusing needs binary or ternary weights, got the levels {levels}")
+    values = jnp.asarray(levels, cavity.field.dtype)
+    square = jnp.square(values)
+    belief = cavity.field[..., None] * values
+    if cavity.precision is not None:
+        belief = belief - 0.5 * cavity.precision[..., None] * square
+    belief = belief + jnp.where(values == 0, hyper.sparsity, 0.0)
+    pair = hyper.coupling * values[:, None] * values[None, :]
+    to_centre = jax.nn.logsumexp(belief[..., :, None] + pair, axis=-2)
+    back = jax.nn.logsumexp((hyper.replicas - 1.0) * to_centre[..., None, :] + pair, axis=-1)
+    field = 0.5 * (back[..., -1] - back[..., 0])
+    if cavity.precision is None:
+        return Natural(field, None)
+    return Natural(field, 2.0 * back[..., 1] - back[..., 0] - back[..., -1])

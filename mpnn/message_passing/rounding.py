@@ -1,0 +1,143 @@
+"""From beliefs to discrete weights when magnetizations are small: decimation with error feedback.
+
+Where many weak weights separate the data together, every magnetization is far from a level: the most
+probable level of each is 0, or a sign that says more than is believed. Rounding one weight at a time, with
+the later ones absorbing the pre-activation that the earlier ones lost, keeps what they say jointly. It needs
+inputs that are known, so it is for first layers.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn.message_passing.fields import Hyper, LayerState
+from mpnn.message_passing.spec import NetworkSpec
+
+__all__ = ["can_round", "round_first_layer", "round_with_feedback"]
+
+# Of many training inputs, so many are looked at.
+SAMPLES_LOOKED_AT = 4096
+NUM_PASSES = 2
+BISECTIONS = 30
+# How much a weight's own target counts beside the error it can repair; both in units of its inputs' power.
+OWN_TARGET = 1.0
+# Densities tried, over half the prior probability of a non-zero weight; and when a rounding is good enough.
+DENSITY_STEPS = (1.0, 1.6, 2.6, 4.0)
+ENOUGH_COSINE = 0.99
+# Of weights without a level 0, which cost the same at any density: all are tried, and the best one is kept.
+SIGN_DENSITIES = (0.15, 0.25, 0.4, 0.6, 0.7, 0.8, 0.9)
+
+
+def can_round(levels: tuple[int, ...]) -> bool:
+    """Whether the levels are -1 and +1, or have a 0 (and then all whole numbers between)."""
+    return 0 in levels or levels == (-1, 1)
+
+
+def round_first_layer(spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs: Array) -> Array:
+    """A network's first layer rounded with feedback on its known inputs ``[B, N]``; int8 ``[N, K]``."""
+    inputs = inputs[:: -(-len(inputs) // SAMPLES_LOOKED_AT)]
+    if spec.bias:
+        inputs = jnp.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
+    weights = round_with_feedback(layer.mean, inputs, hyper.sparsity[0], spec.family.levels or ())
+    return weights if layer.mask is None else weights * layer.mask.astype(weights.dtype)
+
+
+def _scale_to_density(mean: Array, density: Array, largest: int) -> Array:
+    """Scale the means ``[N]`` so that ``mean(min(|c m|, largest)) = density largest``, and clip them."""
+    magnitude = jnp.abs(mean)
+    peak = jnp.maximum(jnp.max(magnitude), jnp.finfo(mean.dtype).tiny)
+
+    def halve(bounds: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        low, high = bounds
+        middle = 0.5 * (low + high)
+        filled = jnp.mean(jnp.minimum(magnitude / peak * jnp.exp(middle), largest)) / largest
+        above = filled > density
+        return (jnp.where(above, low, middle), jnp.where(above, middle, high)), None
+
+    bounds = (jnp.full((), -10.0), jnp.full((), 15.0))
+    (low, _), _ = jax.lax.scan(halve, bounds, length=BISECTIONS)
+    return jnp.clip(mean / peak * jnp.exp(low), -largest, largest)
+
+
+def _nearest(value: Array, levels: tuple[int, ...]) -> Array:
+    """The nearest level: of all whole numbers up to the largest, or of -1 and +1."""
+    if 0 in levels:
+        return jnp.clip(jnp.round(value), levels[0], levels[-1])
+    return jnp.where(value >= 0, 1.0, -1.0)
+
+
+def _round_at_density(
+    mean: Array, columns: Array, power: Array, density: Array, levels: tuple[int, ...]
+) -> Array:
+    """Round with ``mean(|target|) = density * levels[-1]``, one input at a time; ``[N, K]``."""
+    target = jax.vmap(partial(_scale_to_density, density=density, largest=levels[-1]), 1, 1)(mean)
+    order = jnp.argsort(-power)
+    # where nothing is known of an input, a level that says nothing, or signs that cancel among neighbours
+    silent = jnp.zeros(len(mean)) if 0 in levels else jnp.where(jnp.arange(len(mean)) % 2, -1.0, 1.0)
+
+    def place(carry: tuple[Array, Array], index: Array) -> tuple[tuple[Array, Array], None]:
+        weights, residual = carry
+        column, own, now = columns[index], power[index], weights[index]
+        repair = column @ residual + OWN_TARGET * own * (target[index] - now)
+        moved = now + repair / ((1.0 + OWN_TARGET) * jnp.maximum(own, jnp.finfo(own.dtype).tiny))
+        placed = jnp.where(own > 0, _nearest(moved, levels), silent[index])
+        residual = residual - column[:, None] * (placed - now)
+        return (weights.at[index].set(placed), residual), None
+
+    carry = (target, jnp.zeros((columns.shape[1], mean.shape[1]), mean.dtype))
+    (weights, _), _ = jax.lax.scan(place, carry, jnp.tile(order, NUM_PASSES))
+    return weights
+
+
+def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tuple[int, ...]) -> Array:
+    """Round each unit's magnetizations to the levels ``-largest..largest``, int8 ``[N, K]``.
+
+    Parameters
+    ----------
+    mean : magnetizations ``[N, K]``.
+    inputs : known inputs of the layer ``[B, N]``; rows are brought to unit norm. No labels are needed, so
+        that samples on which a unit was not trained help it, too.
+    sparsity : the family's base measure. The sparsest rounding that is tried has a mean
+        ``|weight| / levels[-1]`` of half the prior probability of a non-zero weight. No effect on signs.
+    levels : of the family: all whole numbers from -P to P, or -1 and +1.
+
+    Notes
+    -----
+    With targets ``t`` (the magnetizations scaled to a density) and ``R = X (t - w)``, the weight i of each
+    unit becomes the rounding of ``w_i + (x_i^T R + q_i (t_i - w_i)) / (2 q_i)``, ``q_i = x_i^T x_i``: the
+    minimum of ``|R|^2 + q_i (t_i - w_i)^2``. Inputs go in descending power, twice. A unit keeps the sparsest
+    rounding whose pre-activations ``X w`` have a cosine of :data:`ENOUGH_COSINE` with ``X m``, or
+    else the best of them: few inputs need many non-zero weights, many inputs need few. Signs have no
+    sparsest rounding; of theirs, a unit keeps the best.
+    """
+    rows = inputs / jnp.maximum(jnp.linalg.norm(inputs, axis=1, keepdims=True), jnp.finfo(inputs.dtype).tiny)
+    power = jnp.sum(jnp.square(rows), axis=0)
+    wanted = jnp.matmul(rows, mean)
+    if 0 in levels:
+        enough, densities = ENOUGH_COSINE, jnp.asarray(DENSITY_STEPS) / (2.0 + jnp.exp(sparsity))
+    else:
+        enough, densities = float("inf"), jnp.asarray(SIGN_DENSITIES)
+
+    def try_denser(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        attempt, best, best_cosine = carry
+        density = jnp.minimum(densities[attempt], 1.0)
+        weights = _round_at_density(mean, rows.T, power, density, levels)
+        cosine = _cosine(wanted, jnp.matmul(rows, weights))
+        better = (best_cosine < enough) & (cosine > best_cosine)
+        return attempt + 1, jnp.where(better, weights, best), jnp.where(better, cosine, best_cosine)
+
+    def unfinished(carry: tuple[Array, Array, Array]) -> Array:
+        return (carry[0] < len(densities)) & jnp.any(carry[2] < enough)
+
+    start = (jnp.zeros((), int), jnp.zeros_like(mean), jnp.full(mean.shape[1], -2.0, mean.dtype))
+    _, weights, _ = jax.lax.while_loop(unfinished, try_denser, start)
+    return weights.astype(jnp.int8)
+
+
+def _cosine(first: Array, second: Array) -> Array:
+    """Cosines ``[K]`` of the columns of two ``[B, K]``; 0 where one vanishes."""
+    across = jnp.sum(first * second, axis=0)
+    norms = jnp.sum(jnp.square(first), axis=0) * jnp.sum(jnp.square(second), axis=0)
+    return across / jnp.sqrt(jnp.maximum(norms, jnp.finfo(norms.dtype).tiny))

@@ -1,0 +1,96 @@
+"""Approximate message passing: cavities expanded to first order, with the reaction terms of earlier sweeps.
+
+Lucibello et al. 2022, eqs. 96-118, with the time indices of the derivation: primes mark the
+previous sweep over the same batch. At the first sweep ``g' = 0``, and AMP is the BP-inspired rule with
+``g`` at the cavity replaced by ``g + m x Gamma``.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn.linear_maps.dense import Dense
+from mpnn.message_passing.rules.base import (
+    Derive,
+    Inputs,
+    Layer,
+    Messages,
+    Preactivation,
+    Wants,
+    gaussian_preactivation,
+    precision_messages,
+)
+
+__all__ = ["Memory", "backward", "first_order", "forward", "init"]
+
+
+class Memory(NamedTuple):
+    """The previous sweep's gradient ``[B, K]``, inputs ``[B, N]`` and magnetizations ``[N, K]``."""
+
+    gradient: Array
+    inputs: Array
+    weights: Array
+
+
+def init(layer: Layer, inputs: Inputs) -> Memory:
+    """Before the first sweep there is no reaction: the gradient is 0."""
+    shape = (inputs.mean.shape[0], layer.mean.shape[1])
+    return Memory(jnp.zeros(shape, inputs.mean.dtype), inputs.mean, layer.mean)
+
+
+def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivation:
+    """Gaussian pre-activation less the units' reaction to their own last message.
+
+    ``omega = m x - g' (sigma x x') - g' (m m' Delta) + g'^2 (sigma m' x' Delta)``. With ``memory`` None the
+    caller says that there is one sweep a batch, and pays for no reaction term.
+    """
+    mean, variance = gaussian_preactivation(layer, inputs)
+    if memory is None:
+        return Preactivation(mean, variance)
+    reaction = Dense.contract(layer.variance, inputs.mean * memory.inputs)
+    if inputs.variance is not None:
+        reaction = reaction + Dense.contract(layer.mean * memory.weights, inputs.variance)
+        mixed = Dense.contract(layer.variance * memory.weights, memory.inputs * inputs.variance)
+        mean = mean + jnp.square(memory.gradient) * mixed
+    return Preactivation(mean - memory.gradient * reaction, variance)
+
+
+def first_order(
+    layer: Layer, inputs: Inputs, gradient: Array, curvature: Array, down: bool
+) -> tuple[Array, Array | None]:
+    """Fields ``x^T g + m (x^2)^T Gamma`` to the weights and ``g m^T + x Gamma (m^2)^T`` down."""
+    field = Dense.pull_weights(inputs.mean, gradient)
+    field = field + layer.mean * Dense.pull_weights(jnp.square(inputs.mean), curvature)
+    if not down:
+        return field, None
+    down_field = Dense.pull_inputs(layer.mean, gradient)
+    return field, down_field + inputs.mean * Dense.pull_inputs(jnp.square(layer.mean), curvature)
+
+
+def backward(
+    layer: Layer,
+    inputs: Inputs,
+    preactivation: Preactivation,
+    derive: Derive,
+    memory: Memory | None,
+    wants: Wants,
+) -> tuple[Messages, Memory | None]:
+    """Messages to first order in the cavity, less the reaction to the previous sweep's messages."""
+    derivatives = derive(*preactivation)
+    gradient, curvature = derivatives.gradient, derivatives.curvature
+    field, down = first_order(layer, inputs, gradient, curvature, wants.down)
+    precision, down_precision = precision_messages(layer, inputs, derivatives, wants)
+    if memory is None:
+        return Messages(field, precision, down, down_precision), None
+    square, cross = gradient * memory.gradient, memory.gradient * curvature
+    if inputs.variance is not None:
+        field = field - memory.weights * Dense.pull_weights(inputs.variance, square)
+        mixed = Dense.pull_weights(inputs.variance * inputs.mean, cross)
+        field = field - layer.mean * memory.weights * mixed
+    if down is not None:
+        down = down - memory.inputs * Dense.pull_inputs(layer.variance, square)
+        mixed = Dense.pull_inputs(layer.variance * layer.mean, cross)
+        down = down - inputs.mean * memory.inputs * mixed
+    kept = Memory(gradient, inputs.mean, layer.mean)
+    return Messages(field, precision, down, down_precision), kept

@@ -1,0 +1,300 @@
+"""Training: compiled epochs over mini-batches, and the host loop around them.
+
+One epoch is one compiled program: a scan over mini-batches, and inside it a scan over the sweeps on a
+batch. The host loop reports, calls back and stops between epochs; nothing leaves the device inside one.
+With a mesh in context (:mod:`mpnn.sharding`) the same programs run on many devices.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from mpnn import sharding as meshes
+from mpnn.message_passing.fields import Hyper
+from mpnn.message_passing.network import Batch, State
+from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.sweep import Info, begin, observe, sweep
+from mpnn.preprocessing.augmentation import Augment
+
+__all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "train", "train_many"]
+
+
+def run_batch(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Info]:
+    """All sweeps over one batch; ``hyper`` leaves are ``[S, L]``, and so are the returned Info's."""
+    state, _, infos = _run_batch(spec, state, batch, hyper, observe(state))
+    return state, infos
+
+
+def _run_batch(
+    spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper, observed: tuple[Array, ...]
+) -> tuple[State, tuple[Array, ...], Info]:
+    """As :func:`run_batch`, with what is observed of the state before and after (see :func:`begin`)."""
+    first = jax.tree.map(lambda leaf: leaf[0], hyper)
+    progress = begin(spec, state, batch.inputs.shape[0], first, observed)
+    if spec.sweeps_per_batch == 1:
+        state, progress, info = sweep(spec, state, batch, progress, first)
+        return state, progress.observed, jax.tree.map(lambda leaf: leaf[None], info)
+
+    def body(carry: Any, numbers: Hyper) -> tuple[Any, Info]:
+        state, progress, info = sweep(spec, carry[0], batch, carry[1], numbers)
+        return (state, progress), info
+
+    (state, progress), infos = jax.lax.scan(body, (state, progress), hyper)
+    return state, progress.observed, infos
+
+
+class Problems(NamedTuple):
+    """P equally shaped problems over one pool of inputs.
+
+    inputs: the pool ``[n, N]``; rows: each problem's samples in it ``[P, B]``; labels ``[P, B]``;
+    sample_mask: 1 for real samples and 0 for padding ``[P, B]``, or None: all are real.
+    """
+
+    inputs: Array
+    rows: Array
+    labels: Array
+    sample_mask: Array | None = None
+
+
+def _take(data: Batch | Problems, rows: Array) -> Batch:
+    """Samples of a data set, or of one problem (its leaves without the axis P)."""
+    if isinstance(data, Problems):
+        mask = None if data.sample_mask is None else data.sample_mask[rows]
+        return Batch(data.inputs[data.rows[rows]], data.labels[rows], mask)
+    return jax.tree.map(lambda leaf: leaf[rows], data)
+
+
+def run_epoch(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch | Problems,
+    order: Array,
+    hyper: Hyper,
+    augment: Augment | None = None,
+) -> tuple[State, Info]:
+    """One pass over the data in mini-batches.
+
+    ``order [num_batches, batch_size]`` are samples of ``data``, which may be one of many problems; ``hyper``
+    leaves are ``[num_batches, S, L]``; ``key`` is for ``augment``, which changes the inputs of every batch.
+    Returns the state and the Info of every sweep, leaves ``[num_batches, S, ...]``.
+    """
+
+    def body(carry: Any, step: tuple[Array, Array, Hyper]) -> tuple[Any, Info]:
+        (state, observed), (key, rows, numbers) = carry, step
+        batch = _take(data, rows)
+        if augment is not None:
+            batch = batch._replace(inputs=augment(key, batch.inputs))
+        batch = meshes.spread_batch(batch)
+        state, observed, info = _run_batch(spec, state, batch, numbers, observed)
+        return (meshes.spread_weights(state), observed), info
+
+    steps = (jax.random.split(key, len(order)), order, hyper)
+    (state, _), infos = jax.lax.scan(body, (state, observe(state)), steps)
+    return state, infos
+
+
+def _shuffled_epoch(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch | Problems,
+    hyper: Hyper,
+    batch_size: int,
+    augment: Augment | None,
+) -> tuple[State, Info]:
+    """One pass in a fresh random order, less the last incomplete mini-batch."""
+    num_samples = data.labels.shape[0]
+    num_batches = num_samples // batch_size
+    order = jax.random.permutation(key, num_samples)[: num_batches * batch_size]
+    hyper = jax.tree.map(
+        lambda leaf: leaf.reshape(num_batches, spec.sweeps_per_batch, *leaf.shape[1:]), hyper
+    )
+    order = order.reshape(num_batches, batch_size)
+    # a key of its own, so that the same samples make up the same batches with and without augmentation
+    return run_epoch(jax.random.fold_in(key, 1), spec, state, data, order, hyper, augment)
+
+
+@partial(jax.jit, static_argnames=("spec", "batch_size", "augment"), donate_argnames="state")
+def _epoch(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch,
+    hyper: Hyper,
+    batch_size: int,
+    augment: Augment | None,
+) -> tuple[State, Info]:
+    return _shuffled_epoch(key, spec, state, data, hyper, batch_size, augment)
+
+
+@partial(jax.jit, static_argnames=("spec", "batch_size", "at_once", "augment"), donate_argnames="state")
+def _epoch_of_many(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Problems,
+    hyper: Hyper,
+    batch_size: int,
+    at_once: int,
+    augment: Augment | None,
+) -> tuple[State, Info]:
+    def train_share(shared: tuple[Array, Hyper], own: Any) -> tuple[State, Info]:
+        inputs, hyper = shared
+
+        def one(problem: Any) -> tuple[State, Info]:
+            own_key, own_state, samples = problem
+            own_data = Problems(inputs, *samples)
+            return _shuffled_epoch(own_key, spec, own_state, own_data, hyper, batch_size, augment)
+
+        return jax.lax.map(one, own, batch_size=min(at_once, own[0].shape[0]))
+
+    return meshes.over_networks(train_share)((data.inputs, hyper), (key, state, data[1:]))
+
+
+OnEpoch = Callable[[int, State, Info], bool | None]
+
+
+def _run_epochs(
+    compiled: Callable[..., tuple[State, Info]],
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    schedules: Schedules,
+    num_batches: int,
+    epochs: range,
+    on_epoch: OnEpoch | None,
+) -> tuple[State, list[Info]]:
+    """The host loop: numbers of the epoch, the compiled epoch, the caller."""
+    sweeps = num_batches * spec.sweeps_per_batch
+    history = []
+    fold = jax.random.fold_in if key.ndim == 0 else jax.vmap(jax.random.fold_in, in_axes=(0, None))
+    for epoch in epochs:
+        hyper = schedules.at(epoch * sweeps + jnp.arange(sweeps), spec.num_layers)
+        state, info = compiled(fold(key, epoch), spec, state, hyper)
+        history.append(info)
+        if on_epoch is not None and on_epoch(epoch, state, info):
+            break
+    return state, history
+
+
+def _check_batch_size(batch_size: int, num_samples: int) -> None:
+    if not 1 <= batch_size <= num_samples:
+        raise ValueError(f"batch_size must be from 1 to the {num_samples} samples given, got {batch_size}")
+    devices = meshes.axis_size(meshes.DATA)
+    if batch_size % devices:
+        raise ValueError(
+            f"batch_size must be a multiple of the {devices} devices along 'data', got {batch_size}"
+        )
+
+
+def _check_shares(num_problems: int) -> None:
+    devices = meshes.axis_size(meshes.NETWORKS)
+    if num_problems % devices:
+        raise ValueError(
+            f"the number of networks must be a multiple of the {devices} devices along 'networks', got "
+            f"{num_problems}"
+        )
+
+
+def train(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Batch,
+    schedules: Schedules,
+    *,
+    num_epochs: int,
+    batch_size: int,
+    augment: Augment | None = None,
+    first_epoch: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[State, list[Info]]:
+    """Train for ``num_epochs`` epochs and return the state and each epoch's Info.
+
+    Parameters
+    ----------
+    key : every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch``
+        sees the same batches as one that was never interrupted.
+    state : as made by :func:`mpnn.message_passing.network.init` or restored; its buffers are donated.
+    data : inputs ``[n, widths[0]]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
+    augment : changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: nothing
+    does.
+    on_epoch : called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True
+        stops the training.
+
+    Examples
+    --------
+    A perceptron with binary weights learns what another one says:
+
+    >>> import jax
+    >>> from mpnn.message_passing.network import Batch, init
+    >>> from mpnn.message_passing.prediction import decode
+    >>> from mpnn.message_passing.spec import NetworkSpec
+    >>> from mpnn.message_passing.training import Schedules, train
+    >>> keys = jax.random.split(jax.random.key(0), 3)
+    >>> inputs = jax.random.normal(keys[0], (300, 51))
+    >>> teacher = jax.random.rademacher(keys[1], (51,))
+    >>> data = Batch(inputs, jax.numpy.sign(inputs @ teacher))
+    >>> spec, schedules = NetworkSpec((51, 1)), Schedules(damping=0.5)
+    >>> numbers = schedules.at_sweep(0, spec.num_layers)
+    >>> state = init(keys[2], spec, numbers)
+    >>> state, infos = train(keys[2], spec, state, data, schedules, num_epochs=30, batch_size=50)
+    >>> student = decode(spec, state, numbers)[0][:, 0]
+    >>> int((student == teacher).sum())
+    51
+    """
+    num_samples = data.inputs.shape[0]
+    _check_batch_size(batch_size, num_samples)
+    state, data = meshes.place_weights(state), meshes.place(data)
+
+    def compiled(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
+        key, hyper = meshes.place((key, hyper))
+        return _epoch(key, spec, state, data, hyper, batch_size, augment)
+
+    epochs = range(first_epoch, num_epochs)
+    num_batches = num_samples // batch_size
+    return _run_epochs(compiled, key, spec, state, schedules, num_batches, epochs, on_epoch)
+
+
+def train_many(
+    keys: Array,
+    spec: NetworkSpec,
+    state: State,
+    data: Problems,
+    schedules: Schedules,
+    *,
+    num_epochs: int,
+    batch_size: int,
+    problems_at_once: int | None = None,
+    augment: Augment | None = None,
+    first_epoch: int = 0,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[State, list[Info]]:
+    """Train P networks as one program; ``keys [P]``, and every leaf of ``state`` has a leading axis P.
+
+    ``problems_at_once`` bounds the memory: each device trains that many side by side (None: all of its own).
+    Otherwise as :func:`train`; the returned Info has a leading axis P.
+    """
+    num_problems, num_samples = data.rows.shape
+    _check_batch_size(batch_size, num_samples)
+    at_once = num_problems if problems_at_once is None else min(problems_at_once, num_problems)
+    if at_once < 1:
+        raise ValueError(f"problems_at_once must be at least 1, got {problems_at_once}")
+    _check_shares(num_problems)
+    spread = partial(meshes.place, axis=meshes.NETWORKS)
+    state = meshes.place_weights(state, meshes.NETWORKS)
+    data = Problems(meshes.place(data.inputs), *spread(data[1:]))
+
+    def compiled(keys: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
+        keys, hyper = spread(keys), meshes.place(hyper)
+        return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once, augment)
+
+    epochs = range(first_epoch, num_epochs)
+    num_batches = num_samples // batch_size
+    return _run_epochs(compiled, keys, spec, state, schedules, num_batches, epochs, on_epoch)

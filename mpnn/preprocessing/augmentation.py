@@ -1,0 +1,64 @@
+"""Random changes of training images that leave their labels as they are, inside a compiled step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+__all__ = ["Augment", "ImageAugmentation"]
+
+# (key, inputs [B, N]) -> inputs [B, N]; hashable, because compiled programs are kept by it.
+Augment: TypeAlias = Callable[[Array, Array], Array]
+
+
+@dataclass(frozen=True)
+class ImageAugmentation:
+    """Mirror images left to right and shift them, each by its own random number of pixels.
+
+    image_shape: height, width, channels; largest_shift: pixels in either direction, >= 0; mirror: half of
+    the images, at random; padding: what moves in, ``"edge"`` (the nearest pixel) or ``"constant"`` (0).
+
+    Examples
+    --------
+    >>> import jax
+    >>> from mpnn.preprocessing.augmentation import ImageAugmentation
+    >>> image = jax.numpy.arange(9.0).reshape(1, 9)
+    >>> moved = ImageAugmentation((3, 3, 1), largest_shift=1)(jax.random.key(0), image)
+    >>> moved.shape
+    (1, 9)
+    """
+
+    image_shape: tuple[int, int, int]
+    largest_shift: int = 0
+    mirror: bool = False
+    padding: str = "edge"
+
+    def __post_init__(self) -> None:
+        if self.largest_shift < 0:
+            raise ValueError(f"largest_shift must be at least 0, got {self.largest_shift}")
+        if self.padding not in ("edge", "constant"):
+            raise ValueError(f"padding must be 'edge' or 'constant', got {self.padding!r}")
+
+    def __call__(self, key: Array, inputs: Array) -> Array:
+        """Flat images ``[B, height * width * channels]``."""
+        flip_key, shift_key = jax.random.split(key)
+        images = inputs.reshape(-1, *self.image_shape)
+        if self.mirror:
+            flips = jax.random.bernoulli(flip_key, shape=(len(images), 1, 1, 1))
+            images = jnp.where(flips, images[:, :, ::-1], images)
+        if self.largest_shift:
+            images = self._shifted(shift_key, images)
+        return images.reshape(inputs.shape)
+
+    def _shifted(self, key: Array, images: Array) -> Array:
+        edge = (self.largest_shift, self.largest_shift)
+        padded = jnp.pad(images, ((0, 0), edge, edge, (0, 0)), mode=self.padding)
+        shifts = jax.random.randint(key, (len(images), 2), 0, 2 * self.largest_shift + 1)
+
+        def crop(image: Array, shift: Array) -> Array:
+            return jax.lax.dynamic_slice(image, (shift[0], shift[1], 0), self.image_shape)
+
+        return jax.vmap(crop)(padded, shifts)

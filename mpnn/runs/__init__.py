@@ -1,0 +1,1 @@
+"""Records of a run: a strict TOML file in, JSON lines out."""

@@ -1,0 +1,128 @@
+"""Files of fitted estimators: the same predictions, and clear errors instead of strange ones."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
+from mpnn.message_passing.checkpoints import CheckpointError, save_weights
+
+NAMES = np.array(["cat", "dog", "eel"])
+
+
+@pytest.fixture(scope="module")
+def ensemble(three_blobs):
+    X, y = three_blobs
+    member = MessagePassingClassifier(num_sweeps=12, random_state=0)
+    return PairwiseVoteClassifier(member, ties="head_to_head", vote="soft").fit(X, NAMES[y])
+
+
+@pytest.fixture
+def saved(ensemble, tmp_path):
+    path = tmp_path / "ensemble.safetensors"
+    save_model(ensemble, path)
+    return path
+
+
+def test_an_ensemble_comes_back(ensemble, saved, three_blobs):
+    X, _ = three_blobs
+    found = load_model(saved)
+    np.testing.assert_array_equal(found.predict(X), ensemble.predict(X))
+    np.testing.assert_array_equal(found.predict_proba(X), ensemble.predict_proba(X))
+    np.testing.assert_array_equal(found.training_errors_, ensemble.training_errors_)
+    assert found.links_removed_ == ensemble.links_removed_
+    for one, other in zip(found.estimators_, ensemble.estimators_, strict=True):
+        assert one.weights_[0].dtype == np.int8
+        np.testing.assert_array_equal(one.weights_[0], other.weights_[0])
+
+
+@pytest.mark.parametrize(
+    ("configuration", "kinds"),
+    [
+        ({"hidden": (5,), "weights": "binary", "rule": "amp", "bias": True}, ("mode",)),
+        ({"weights": "gaussian"}, ("mode", "bayes")),
+        ({"density": 0.5, "damping": lambda sweep: 0.5 + 0.0 * sweep}, ("mode", "bayes", "sample")),
+    ],
+    ids=["bias", "real weights", "sparse links and a schedule"],
+)
+def test_a_network_comes_back(configuration, kinds, two_blobs, tmp_path):
+    X, y = two_blobs
+    classifier = MessagePassingClassifier(num_sweeps=12, random_state=0, **configuration).fit(X, y)
+    save_model(classifier, tmp_path / "model.safetensors")
+    found = load_model(tmp_path / "model.safetensors")
+    for kind in kinds:
+        expected = classifier.set_params(prediction=kind).predict_proba(X)
+        np.testing.assert_array_equal(found.set_params(prediction=kind).predict_proba(X), expected)
+
+
+@pytest.mark.parametrize("names", [[False, True], [-3, 8], [0.0, 1.0]], ids=["bool", "int", "float"])
+def test_classes_keep_their_type(names, two_blobs, tmp_path):
+    X, y = two_blobs
+    classifier = MessagePassingClassifier(num_sweeps=12, random_state=0).fit(X, np.array(names)[y])
+    save_model(classifier, tmp_path / "model")
+    assert load_model(tmp_path / "model").classes_.dtype == np.array(names).dtype
+
+
+def test_column_names_come_back(two_blobs, tmp_path):
+    X, y = two_blobs
+    table = pd.DataFrame(X, columns=[f"pixel {index}" for index in range(X.shape[1])])
+    classifier = MessagePassingClassifier(num_sweeps=12, random_state=0).fit(table, y)
+    save_model(classifier, tmp_path / "model")
+    found = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(found.predict(table), classifier.predict(table))
+    with pytest.raises(ValueError, match="feature names should match"):
+        found.predict(table.iloc[:, ::-1])
+
+
+def test_a_file_cut_short_or_changed_is_refused(saved):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_model(saved)
+    saved.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(CheckpointError, match="do not match their digest"):
+        load_model(saved)
+    saved.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_model(saved)
+
+
+class Trap:
+    """Would leave a mark if anything unpickled it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_pickles_are_never_opened(tmp_path):
+    path = tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps(Trap(tmp_path / "mark")))
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_model(path)
+    np.savez(tmp_path / "model.npz", weights=np.ones(3))
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_model(tmp_path / "model.npz")
+    assert not (tmp_path / "mark").exists()
+
+
+def test_weights_without_an_estimator_are_named_so(tmp_path):
+    save_weights(tmp_path / "weights", [np.ones((3, 1), np.int8)])
+    with pytest.raises(CheckpointError, match="not a whole estimator"):
+        load_model(tmp_path / "weights")
+    with pytest.raises(FileNotFoundError, match="no weights at"):
+        load_model(tmp_path / "nothing")
+
+
+def test_what_cannot_be_saved_says_so(three_blobs, tmp_path):
+    X, y = three_blobs
+    with pytest.raises(ValueError, match="got an ensemble of LogisticRegression"):
+        save_model(PairwiseVoteClassifier(LogisticRegression()).fit(X, y), tmp_path / "model")
+    with pytest.raises(ValueError, match="not fitted yet"):
+        save_model(MessagePassingClassifier(), tmp_path / "model")
+    assert not (tmp_path / "model").exists()

@@ -1,0 +1,69 @@
+"""Small things that several test modules need."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mpnn.message_passing.network import Batch, init
+from mpnn.message_passing.training import Schedules, run_batch
+
+# A comparison that takes a second.
+TINY_COMPARISON = """
+name = "tiny"
+datasets = ["iris"]
+shots = [2, 4]
+draws = 2
+
+[[methods]]
+name = "1-NN"
+method = "nearest_neighbour"
+
+[[methods]]
+name = "linear"
+method = "linear_svm"
+params = { C = 0.5 }
+"""
+
+# One batch with all its sweeps, and the initial state: compiled once per specification and shape.
+compiled_batch = jax.jit(run_batch, static_argnums=0)
+compiled_init = jax.jit(init, static_argnums=1)
+
+
+def numbers_for(spec, **numbers):
+    """The hyper-parameters of one batch, ``[sweeps, layers]``; what is not given has its default."""
+    return Schedules(**numbers).at(jnp.arange(spec.sweeps_per_batch), spec.num_layers)
+
+
+def first_numbers(spec, **numbers):
+    """Those of the first sweep, ``[layers]``."""
+    return Schedules(**numbers).at_sweep(0, spec.num_layers)
+
+
+def start(spec, seed=0, initial_field=1.0, **numbers):
+    """An initial state."""
+    return compiled_init(jax.random.key(seed), spec, first_numbers(spec, **numbers), initial_field)
+
+
+def random_batch(spec, seed, batch_size):
+    """Gaussian inputs and random labels of the kind that the output takes."""
+    generator = np.random.default_rng(seed)
+    inputs = generator.normal(size=(batch_size, spec.widths[0]))
+    if spec.output == "argmax":
+        labels = generator.integers(0, spec.widths[-1], batch_size)
+    else:
+        labels = generator.choice([-1.0, 1.0], batch_size)
+    dtype = jnp.result_type(float)
+    return Batch(jnp.asarray(inputs, dtype), jnp.asarray(labels, None if spec.output == "argmax" else dtype))
+
+
+def assert_states_close(actual, expected, tolerance):
+    """Posterior fields, precisions, magnetizations and variances of every layer."""
+    for index, (one, other) in enumerate(zip(actual.layers, expected.layers, strict=True)):
+        for name in ("posterior", "mean", "variance"):
+            leaves = zip(
+                jax.tree.leaves(getattr(one, name)), jax.tree.leaves(getattr(other, name)), strict=True
+            )
+            for left, right in leaves:
+                np.testing.assert_allclose(
+                    left, right, rtol=tolerance, atol=tolerance, err_msg=f"{name} of layer {index}"
+                )

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from mpnn.preprocessing.scaling import fit_transform_of
+
+
+def test_silent_inputs_and_scalings():
+    inputs = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], np.float32)
+    rooted = fit_transform_of(inputs, "root")
+    assert rooted.live.tolist() == [False, True, True]
+    powered = (inputs / 4) ** 0.3
+    np.testing.assert_allclose(rooted(inputs), powered - 0.8 * powered.mean(axis=0) * rooted.live, atol=1e-6)
+    standard = fit_transform_of(inputs, "standard")(inputs)
+    assert standard.mean() == pytest.approx(0.0, abs=1e-6)
+    features = fit_transform_of(inputs - 1, "auto")(inputs - 1)
+    np.testing.assert_allclose(features, [[0, -1, -1], [0, 1, 1]], atol=1e-6)
+    np.testing.assert_array_equal(fit_transform_of(inputs, None)(inputs), inputs)
+
+
+@pytest.mark.parametrize(("num_pixels", "chosen"), [(64, "mild_root"), (784, "root")])
+def test_few_intensities_get_a_milder_root(num_pixels, chosen):
+    images = np.random.default_rng(0).poisson(0.5, size=(20, num_pixels)).astype(np.float32)
+    np.testing.assert_array_equal(
+        fit_transform_of(images, "auto")(images), fit_transform_of(images, chosen)(images)
+    )
+
+
+@pytest.mark.parametrize("kind", ["root", "mild_root", "features", "max_abs", "standard", "centred"])
+def test_unit_power_is_a_factor(kind):
+    inputs = np.random.default_rng(0).poisson(2.0, size=(20, 5)).astype(np.float32)
+    plain = fit_transform_of(inputs, kind)
+    powered = plain.with_unit_power(inputs)
+    assert np.mean(np.square(powered(inputs))) == pytest.approx(1.0, rel=1e-5)
+    factor = 1.0 / np.sqrt(np.mean(np.square(plain(inputs))))
+    np.testing.assert_allclose(powered(inputs), factor * plain(inputs), rtol=1e-4, atol=1e-6)
+
+
+def test_centred_inputs_keep_their_scale_and_silence_constants():
+    noise = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    inputs = noise * np.float32([0.0, 1.0, 4.0]) + np.float32([7.0, 1.0, 2.0])
+    centred = fit_transform_of(inputs, "centred")(inputs)
+    np.testing.assert_allclose(centred.mean(axis=0), 0.0, atol=1e-5)
+    np.testing.assert_allclose(centred[:, 0], 0.0, atol=1e-5)
+    spread = centred.std(axis=0)
+    assert spread[2] / spread[1] == pytest.approx(inputs[:, 2].std() / inputs[:, 1].std(), rel=1e-4)
+
+
+def test_silence_has_no_power():
+    silent = np.zeros((3, 2), np.float32)
+    np.testing.assert_array_equal(fit_transform_of(silent, "root").with_unit_power(silent)(silent), silent)
