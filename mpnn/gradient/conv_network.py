@@ -232,7 +232,6 @@ class BinaryConvClassifier(GradientClassifier):
 
     Parameters
     ----------
-<<<<<<< HEAD:mpnn/gradient/convolutional.py
     image_shape : triple of int, default=(32, 32, 3)
         Height, width and channels of the flat inputs.
     block : str, default="residual"
@@ -261,23 +260,6 @@ class BinaryConvClassifier(GradientClassifier):
         Not used; here for all methods' common interface.
     random_state : int, RandomState or None, default=None
         Seed or source of randomness; None: NumPy's global state.
-=======
-    image_shape : height, width and channels of the flat inputs.
-    block : ``"residual"`` (a shortcut around every convolution), ``"dense"`` or ``"plain"``.
-    stages : (channels, blocks) each; the resolution halves between them; for dense blocks channels is the
-        growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; VGG-small: plain, ``((128, 1), (256,
-        2), (512, 2))``.
-    stem : (channels, stride) of the real first convolution.
-    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
-    clip : half-width of the sign's surrogate, > 0.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0.
-    augment : mirror training images and shift them by up to four pixels, at random.
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : not used; for all methods' common interface.
-    random_state : int, RandomState or None.
->>>>>>> 020cf1b:mpnn/gradient/conv_network.py
     """
 
     def __init__(
