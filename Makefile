@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint docs clean
+.PHONY: demo test slow coverage lint hooks docs clean
 
 demo: $(VENV)/.installed  ## Few-shot digits: message passing against scikit-learn, with a report
 	$(BIN)/mpnn compare configs/compare/few_shot_digits.toml
@@ -14,6 +14,12 @@ test: $(VENV)/.installed-dev lint  ## What CI runs
 slow: $(VENV)/.installed-dev  ## The tests that take minutes
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
+coverage: $(VENV)/.installed-dev  ## Lines and branches that the fast tests reach; the pages are in build/coverage
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+
+hooks: $(VENV)/.installed-dev  ## Check every commit, with the tools of this environment
+	$(BIN)/pre-commit install
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -21,6 +27,8 @@ lint: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-docs  ## The site, in build/docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs build/docs
+	@! grep -rlE '<(script|link|img|iframe)[^>]*(src|href)="(https?:)?//' --include='*.html' build/docs \
+	  || { echo "These pages load something from the network, and cannot be read without one."; exit 1; }
 	@echo "Site: build/docs/index.html"
 
 $(VENV)/bin/python:

@@ -15,6 +15,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # MathJax from the site itself: it is read without a network
     "sphinxcontrib.bibtex",
 ]
 exclude_patterns = ["_build"]
@@ -42,6 +43,8 @@ bibtex_reference_style = "author_year"
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
+napoleon_use_param = False  # types are words, not references: several rooms have a Moments or a Method
+smartquotes_action = "De"  # dashes, but no curled quotes: defaults are shown as one writes them
 
 
 ITEM = re.compile(r"^([a-z_]+(?:, [a-z_]+)*): (?=\S)")

@@ -23,22 +23,22 @@ class Dataset:
 
     Parameters
     ----------
-    name
+    name : str
         The name it was loaded by.
-    x_train, x_test
+    x_train, x_test : ndarray [n, ...]
         Samples first. Images are uint8 [n, height, width(, channels)] with values 0..255 (digits: 0..16),
         tables are float64 [n, features] in the units of the source, neither scaled nor centred.
-    y_train, y_test
-        Labels int64 [n], 0 .. number of classes - 1.
-    class_names
-        Name of each class.
-    feature_names
+    y_train, y_test : int64 ndarray [n]
+        Labels, 0 .. number of classes - 1.
+    class_names : tuple of str
+        Name of each class, in the order of the labels.
+    feature_names : tuple of str or None
         Name of each column of a table; None for images and where the file does not say.
-    image_shape
+    image_shape : tuple of int or None
         `(height, width)` or `(height, width, channels)`; None for tables.
-    note
+    note : str
         What to know before quoting a figure on this data; empty if nothing.
-    source
+    source : str
         Where these arrays came from.
     """
 
@@ -57,8 +57,20 @@ class Dataset:
 class DatasetStatus(NamedTuple):
     """One row of `dataset_status`.
 
-    `found` is "bundled", the path of the copy that `load_dataset` would read, or "not on this machine".
-    The shapes are those of the published set.
+    Parameters
+    ----------
+    name : str
+        The name that `load_dataset` takes.
+    task : str
+        What is to be told apart.
+    found : str
+        "bundled", the path of the copy that `load_dataset` would read, or "not on this machine".
+    train_shape, test_shape : tuple of int
+        Shapes of the published `x_train` and `x_test`, samples first.
+    source : str
+        Where the set is published.
+    licence : str
+        Licence and citation in one line.
     """
 
     name: str
@@ -86,11 +98,11 @@ def load_dataset(
 
     Parameters
     ----------
-    name
+    name : str
         One of `[info.name for info in list_datasets()]`.
-    folder
-        The data folder. Default: $MPNN_DATA if set, else `mpnn` in the user's cache folder.
-    download
+    folder : str, path or None, default=None
+        The data folder; None: $MPNN_DATA if set, else `mpnn` in the user's cache folder.
+    download : bool, default=True
         Whether to go to the network for a set that the data folder lacks.
 
     Returns
@@ -138,7 +150,13 @@ def load_dataset(
 
 
 def dataset_status(folder: str | os.PathLike[str] | None = None) -> list[DatasetStatus]:
-    """Say for each data set whether it is on this machine, without reading the data."""
+    """Say for each data set whether it is on this machine, without reading the data.
+
+    Parameters
+    ----------
+    folder : str, path or None, default=None
+        The data folder, as for `load_dataset`.
+    """
     home = data_folder(folder)
     return [
         DatasetStatus(

@@ -25,7 +25,19 @@ _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
 class Arrays(NamedTuple):
-    """A data set as read: four arrays, samples first, and what the file says about them."""
+    """A data set as read.
+
+    Parameters
+    ----------
+    x_train, x_test : ndarray [n, ...]
+        Samples first.
+    y_train, y_test : ndarray [n]
+        Labels.
+    feature_names : tuple of str or None, default=None
+        Names of a table's columns, where the file holds them.
+    note : str, default=""
+        What is to be known before a figure on this data is quoted.
+    """
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -61,7 +73,14 @@ def read_npz(path: Path) -> Arrays:
 def write_npz(path: Path, arrays: Arrays) -> None:
     """Write an npz file that is there whole or not at all.
 
-    The arrays go to a temporary file in the same folder, which then takes the name `path` in one step.
+    The arrays go to a temporary file in the same folder, which then takes the final name in one step.
+
+    Parameters
+    ----------
+    path : path
+        The file; its folder is made if missing, an existing file is replaced.
+    arrays : Arrays
+        What is written.
     """
     members = {key: getattr(arrays, key) for key in KEYS}
     if arrays.feature_names is not None:

@@ -23,16 +23,28 @@ from mpnn.data.tables import read_adult, read_heart_csv
 
 
 class LocalCopy(NamedTuple):
-    """A data set found on this machine: where, and the call that reads it."""
+    """A data set found on this machine.
+
+    Parameters
+    ----------
+    path : path
+        Where it is.
+    read : callable
+        The call without arguments that reads it.
+    """
 
     path: Path
     read: Callable[[], Arrays]
 
 
 def data_folder(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder for data files: `folder`, else $MPNN_DATA, else `mpnn` in the user's cache folder.
+    """Return the folder for data files.
 
-    The cache folder is $XDG_CACHE_HOME where that is set, else the platform's own.
+    Parameters
+    ----------
+    folder : str, path or None, default=None
+        The folder; None: $MPNN_DATA, else `mpnn` in the user's cache folder, which is $XDG_CACHE_HOME where
+        that is set, else the platform's own.
     """
     if chosen := (folder or os.environ.get("MPNN_DATA")):
         return Path(chosen).expanduser()

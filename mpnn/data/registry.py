@@ -19,25 +19,25 @@ class DatasetInfo:
 
     Parameters
     ----------
-    name
+    name : str
         The name that `load_dataset` takes.
-    task
+    task : str
         What is to be told apart.
-    train_shape, test_shape
+    train_shape, test_shape : tuple of int
         Shapes of `x_train` and `x_test`, samples first.
-    class_names
+    class_names : tuple of str
         Names of the classes 0, 1, ...
-    source
+    source : str
         Where the set is published.
-    licence
+    licence : str
         Licence and citation in one line.
-    files
+    files : str, default=""
         The set's own public format beside `NAME.npz`, in words; empty for sets bundled with scikit-learn.
-    openml_id
+    openml_id : int or None, default=None
         OpenML data id that a download uses, None where it uses another source or none.
-    checksums
+    checksums : tuple of pairs of str, default=()
         Published MD5 sums by file name. The sums of IDX files are those of the uncompressed files.
-    note
+    note : str, default=""
         A caveat that holds wherever the files came from.
     """
 

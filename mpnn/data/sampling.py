@@ -10,7 +10,19 @@ from mpnn.validation import whole
 
 
 class ValidationDraw(NamedTuple):
-    """A few-shot training draw and a validation set from the remaining images."""
+    """A few-shot training draw and a validation set from the remaining images.
+
+    Parameters
+    ----------
+    x_train : ndarray [classes * per_class, features]
+        Training samples, in their own dtype.
+    y_train : ndarray [classes * per_class]
+        Their labels, sorted by class.
+    x_validation : ndarray [num_validation, features]
+        Validation samples, in the order drawn.
+    y_validation : ndarray [num_validation]
+        Their labels.
+    """
 
     x_train: np.ndarray
     y_train: np.ndarray
@@ -28,19 +40,21 @@ def sample_few_shot(
 
     Parameters
     ----------
-    x
-        Samples [n, ...]; further axes are flattened.
-    y
-        Labels [n]; whole numbers or text.
-    per_class
-        Samples a class, at least 1.
-    seed
-        Seed of the draw, at least 0.
+    x : array-like [n, ...]
+        Samples; further axes are flattened.
+    y : array-like [n]
+        Labels; whole numbers or text.
+    per_class : int >= 1
+        Samples a class.
+    seed : int >= 0, default=0
+        Seed of the draw.
 
     Returns
     -------
-    X : [classes * per_class, features], in x's own dtype
-    y : [classes * per_class], sorted by class; within a class in the order drawn
+    X : ndarray [classes * per_class, features]
+        Samples, in x's own dtype.
+    y : ndarray [classes * per_class]
+        Labels, sorted by class; within a class in the order drawn.
 
     Raises
     ------
@@ -82,23 +96,25 @@ def sample_consecutive(
 
     Parameters
     ----------
-    x
-        Samples [n, ...]; further axes are flattened. For MNIST, in the official order.
-    y
-        Labels [n]; whole numbers or text.
-    per_class
+    x : array-like [n, ...]
+        Samples; further axes are flattened. For MNIST, in the official order.
+    y : array-like [n]
+        Labels; whole numbers or text.
+    per_class : int
         The size t, one of `shots`.
-    instance
+    instance : int, default=0
         The instance z, from 0 to `num_instances` - 1.
-    shots
+    shots : sequence of int, default=(2, 6, 10)
         All sizes of the experiment, each at least 1, all different.
-    num_instances
-        Instances of each size, at least 1.
+    num_instances : int >= 1, default=2
+        Instances of each size.
 
     Returns
     -------
-    X : [classes * per_class, features], in x's own dtype
-    y : [classes * per_class], sorted by class; within a class in the order of x
+    X : ndarray [classes * per_class, features]
+        Samples, in x's own dtype.
+    y : ndarray [classes * per_class]
+        Labels, sorted by class; within a class in the order of x.
 
     Raises
     ------
@@ -132,16 +148,16 @@ def validation_draw(
 
     Parameters
     ----------
-    x
-        Samples [n, ...]; further axes are flattened.
-    y
-        Labels [n]; whole numbers or text.
-    per_class
-        Training samples a class, at least 1.
-    num_validation
-        Validation samples in all, at least 1.
-    seed
-        Seed of both draws, at least 0.
+    x : array-like [n, ...]
+        Samples; further axes are flattened.
+    y : array-like [n]
+        Labels; whole numbers or text.
+    per_class : int >= 1
+        Training samples a class.
+    num_validation : int >= 1
+        Validation samples in all.
+    seed : int >= 0, default=0
+        Seed of both draws.
 
     Returns
     -------

@@ -34,15 +34,17 @@ def encode_columns(
 
     Parameters
     ----------
-    columns
-        Columns [n] by name; a numeric column holds numbers or their text.
-    nominal
+    columns : mapping of str to ndarray [n]
+        Columns by name; a numeric column holds numbers or their text.
+    nominal : sequence of str
         Columns that become one indicator a value, values in sorted order, at the column's own place.
 
     Returns
     -------
-    table : float64 [n, features]
-    names : a feature's name is `column`, or `column=value` for an indicator
+    table : float64 ndarray [n, features]
+        The numbers.
+    names : tuple of str
+        Names of the features: `column`, or `column=value` for an indicator.
     """
     blocks: list[np.ndarray] = []
     names: list[str] = []
@@ -91,8 +93,8 @@ def split_heart(table: np.ndarray) -> Arrays:
 
     Parameters
     ----------
-    table
-        float64 [n, 14], the columns of heart.csv, label last (1: no disease).
+    table : float64 ndarray [n, 14]
+        The columns of heart.csv, label last (1: no disease).
     """
     from sklearn.model_selection import train_test_split
 

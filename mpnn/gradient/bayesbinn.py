@@ -78,33 +78,53 @@ class BayesBiNNClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    prediction : ``"mode"`` (most probable weights), ``"bayes"`` and ``"sample"`` (mean probabilities of
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    prediction : str, default="mode"
+        ``"mode"`` (most probable weights), ``"bayes"`` and ``"sample"`` (mean probabilities of
         ``num_samples`` drawn networks). May be changed after fitting.
-    rule : ``"bayesbinn"``; ``"sign_ema"``, what the published image classifiers compute (see
-        :func:`mpnn.gradient.optimizers.sign_ema`); or ``"bimu"``, which forgets and never saturates
-        (Cottart et al. 2026).
-    learning_rate : initial rate, > 0, falling to 0 as a cosine (BiMU: its largest step per unit of gradient,
-        constant); None for the rule's: 0.2, 0.1 and 100 for full batches, else 0.01, 1e-4 and 100.
-    temperature : of the relaxed samples, > 0; below 0.01 gradients vanish almost everywhere.
-    initial_field : scale of the random initial fields, > 0; None: 0.1, for ``"sign_ema"`` next to nothing.
-    momentum : weight of the old average gradient, in [0, 1).
-    prior_weight : factor of the divergence from the prior, >= 0; 1 is Bayes.
-    derivative_floor : smallest derivative of a relaxed sample, >= 0; the published code's is about 1e-10, see
+    rule : str, default="bayesbinn"
+        ``"bayesbinn"``; ``"sign_ema"``, what the published image classifiers compute (see
+        :func:`mpnn.gradient.optimizers.sign_ema`); or ``"bimu"``, which forgets and never saturates (Cottart
+        et al. 2026).
+    learning_rate : float > 0 or None, default=None
+        Initial rate, falling to 0 as a cosine (BiMU: its largest step per unit of gradient, constant); None
+        for the rule's: 0.2, 0.1 and 100 for full batches, else 0.01, 1e-4 and 100.
+    temperature : float > 0, default=1.0
+        Temperature of the relaxed samples; below 0.01 gradients vanish almost everywhere.
+    initial_field : float > 0 or None, default=None
+        Scale of the random initial fields; None: 0.1, for ``"sign_ema"`` next to nothing.
+    momentum : float in [0, 1), default=0.0
+        Weight of the old average gradient.
+    prior_weight : float >= 0, default=1.0
+        Factor of the divergence from the prior; 1 is Bayes.
+    derivative_floor : float >= 0, default=0.0
+        Smallest derivative of a relaxed sample; the published code's is about 1e-10, see
         :func:`mpnn.gradient.optimizers.relaxed_sample`.
-    largest_gradient : bound of the gradients by the weights' means, > 0, or None; see
+    largest_gradient : float > 0 or None, default=None
+        Bound of the gradients by the weights' means; None: none; see
         :func:`mpnn.gradient.optimizers.bayesbinn`.
-    num_draws : draws of the weights that each gradient is averaged over, >= 1.
-    activation : of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
-    norm : ``"batch"`` (no trained numbers), ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden
+    num_draws : int >= 1, default=1
+        Draws of the weights that each gradient is averaged over.
+    activation : str, default="relu"
+        Activation of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
+    norm : str or None, default="auto"
+        ``"batch"`` (no trained numbers), ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden
         layers.
-    dropout : shares of inputs and hidden units, in [0, 1).
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    bias : adds a constant input of 1 to every layer; its weights are binary too.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : networks drawn by sampled predictions.
-    random_state : int, RandomState or None.
+    dropout : pair of float, default=(0.0, 0.0)
+        Shares of inputs and hidden units that are dropped in training, in [0, 1).
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are binary too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int >= 1, default=32
+        Networks drawn by sampled predictions.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     def __init__(

@@ -53,19 +53,31 @@ class BopClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
-    adaptivity : share of the new gradient in the moving average, in (0, 1], falling to 0 as a cosine;
-        None: 0.1 for full batches, else 0.001.
-    threshold : least average gradient of a flip, >= 0.
-    learning_rate : initial rate of Adam for batch norm, > 0.
-    norm : ``"batch_affine"`` after every layer, or None; ``"auto"``: batch norm with hidden layers.
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    bias : adds a constant input of 1 to every layer; its weights are binary too.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : not used; for all methods' common interface.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    adaptivity : float in (0, 1] or None, default=None
+        Share of the new gradient in the moving average, falling to 0 as a cosine; None: 0.1 for full batches,
+        else 0.001.
+    threshold : float >= 0, default=1e-06
+        Least average gradient of a flip.
+    learning_rate : float > 0, default=0.01
+        Initial rate of Adam for batch norm.
+    norm : str or None, default="auto"
+        ``"batch_affine"`` after every layer, or None; ``"auto"``: batch norm with hidden layers.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are binary too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Not used; here for all methods' common interface.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     def __init__(

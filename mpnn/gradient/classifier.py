@@ -33,14 +33,21 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : the labels, sorted; for two, the second is the positive one, and an output of 0 votes for it.
-    weights_ : list of int8 arrays ``[inputs, outputs]``, a layer each.
-    biases_ : list of int8 arrays ``[outputs]``, or None.
-    latents_, real_, statistics_ : lists of arrays: what the weights were read from, the numbers that stay
-        real, and batch norm's running means and variances.
-    history_ : dict of arrays with one number an epoch: ``loss`` and ``error`` of the training batches.
-    input_transform_ : what inputs go through; ``live`` says which may act.
-    n_iter_ : epochs done.
+    classes_ : ndarray [C]
+        The labels, sorted; for two, the second is the positive one, and an output of 0 votes for it.
+    weights_ : list of int8 ndarray [inputs, outputs]
+        Discrete weights, a layer each.
+    biases_ : list of int8 ndarray [outputs], or None
+        Discrete biases, a layer each; None without biases.
+    latents_, real_, statistics_ : list of ndarray
+        What the weights were read from, the numbers that stay real, and batch norm's running
+        means and variances.
+    history_ : dict of ndarray [epochs]
+        ``loss`` and ``error`` of the training batches, one number an epoch.
+    input_transform_ : InputTransform
+        The transform of the inputs; ``live`` marks those that are not 0, or not constant, in all of training.
+    n_iter_ : int
+        Epochs done.
     """
 
     # Epochs and mini-batch size where they are None or "auto": up to this many samples, and above.
@@ -66,7 +73,15 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
         return fit_transform_of(inputs, "standard" if many else self.input_scaling).with_unit_power(inputs)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
-        """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of any type.
+        """
         inputs, labels = validate_data(self, X, y, dtype=np.float32)
         targets = self._targets(self._encode(labels))
         self.input_transform_ = self._transform_of(inputs)
@@ -94,30 +109,60 @@ class GradientClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        members : unfitted, equal but for their random states.
-        X : pool of inputs ``[n, features]``, finite; all problems share its input transform.
-        problems : for each member, rows of ``X`` and their labels of two classes.
-        problems_at_once : bounds the memory; None trains all side by side.
+        members : sequence of GradientClassifier
+            Unfitted, equal but for their random states.
+        X : ndarray [n, features]
+            Pool of inputs, finite; all problems share its input transform.
+        problems : sequence of pairs of ndarray
+            For each member, rows of ``X`` and their labels of two classes.
+        problems_at_once : int or None, default=None
+            Problems that are trained side by side, which bounds the memory; None: all.
         """
         many.fit_many(members, np.asarray(X, np.float32), problems, problems_at_once)
 
     @classmethod
     def decide_many(cls, members: Sequence["GradientClassifier"], X: NDArray) -> tuple[NDArray, NDArray]:
-        """Whether each binary member chooses its second class, and its probability: ``[n, P]`` each."""
+        """Whether each binary member chooses its second class, and its probability: ``[n, P]`` each.
+
+        Parameters
+        ----------
+        members : sequence of GradientClassifier
+            Fitted by :meth:`fit_many`.
+        X : ndarray [n, features]
+            Inputs, finite.
+        """
         return many.decide_many(members, np.asarray(X, np.float32))
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Outputs or log odds: ``[n]`` for two classes (0 and more: the second), ``[n, C]`` for more."""
+        """Outputs or log odds: ``[n]`` for two classes (0 and more: the second), ``[n, C]`` for more.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         scores = self._decide(X)[0]
         return scores[:, 0] if scores.shape[1] == 1 else scores
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Labels ``[n]`` by the chosen prediction."""
+        """Labels ``[n]`` by the chosen prediction.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         scores = self.decision_function(X)
         return self.classes_[(scores >= 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Probabilities ``[n, C]``: the softmax of the outputs, or its mean over the weights."""
+        """Probabilities ``[n, C]``: the softmax of the outputs, or its mean over the weights.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         return self._decide(X)[1]
 
     def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:

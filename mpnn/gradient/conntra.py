@@ -145,15 +145,22 @@ class CoNNTrAClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
-    start : share of the initial weights that are not 0, in [0, 1]; with hidden layers, all at 0 is a dead
-        end.
-    num_epochs : sweeps over all weights; None: 10.
-    bias : adds a constant input of 1 to every layer; its weights are ternary too.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : not used; for all methods' common interface.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    start : float in [0, 1] or None, default=None
+        Share of the initial weights that are not 0; with hidden layers, all at 0 is a dead end.
+    num_epochs : int >= 1 or None, default=None
+        Sweeps over all weights; None: 10.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are ternary too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Not used; here for all methods' common interface.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     few_epochs = many_epochs = 10

@@ -36,9 +36,23 @@ LARGEST_SHIFT = 4
 class ConvSpec:
     """A network's shape.
 
-    image_shape: height, width, channels; stages: (channels, blocks) each, the resolution halves between
-    stages, and for dense blocks channels is the growth; stem: (channels, stride) of the real first
-    convolution; clip: half-width of the sign's surrogate.
+    Parameters
+    ----------
+    image_shape : triple of int
+        Height, width, channels.
+    num_outputs : int
+        Number of outputs.
+    block : str, default="residual"
+        ``"residual"``, ``"dense"`` or ``"plain"``.
+    stages : tuple of pairs of int, default=((32, 2), (64, 2))
+        Channels and blocks of each stage; the resolution halves between stages; for dense blocks channels is
+        the growth.
+    stem : pair of int, default=(32, 2)
+        Channels and stride of the real first convolution.
+    clip : float > 0, default=1.25
+        Half-width of the sign's surrogate.
+    norm_momentum : float in [0, 1), default=0.9
+        Weight of the old running statistics.
     """
 
     image_shape: tuple[int, int, int]
@@ -57,10 +71,19 @@ class ConvSpec:
 
 
 def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
-    """Convolution with zero padding: images ``[B, height, width, in]``, kernel ``[rows, columns, in, out]``.
+    """Convolution with zero padding.
 
     XLA's derivatives of convolutions are plain loops on a CPU, far slower than the same sums as one
     matrix product.
+
+    Parameters
+    ----------
+    images : Array [B, height, width, in]
+        Images.
+    kernel : Array [rows, columns, in, out]
+        Weights.
+    stride : int >= 1, default=1
+        Step of the kernel, in pixels.
     """
     return jax.lax.platform_dependent(
         images, kernel, cpu=partial(_convolve_by_product, stride), default=partial(_convolve, stride)
@@ -163,7 +186,15 @@ class BinaryConvNet(nnx.Module):
 
 @dataclass(frozen=True)
 class ConvolutionalStraightThrough(Method):
-    """Straight-through on binary convolutions, Adam throughout."""
+    """Straight-through on binary convolutions, Adam throughout.
+
+    Parameters
+    ----------
+    learning_rate : float > 0, default=0.004
+        Initial rate of Adam, a cosine to 0.
+    augmented : bool, default=False
+        Whether training images are mirrored and shifted at random.
+    """
 
     learning_rate: float = 0.004
     augmented: bool = False
@@ -201,21 +232,34 @@ class BinaryConvClassifier(GradientClassifier):
 
     Parameters
     ----------
-    image_shape : height, width and channels of the flat inputs.
-    block : ``"residual"`` (a shortcut around every convolution), ``"dense"`` or ``"plain"``.
-    stages : (channels, blocks) each; the resolution halves between them; for dense blocks channels is the
-        growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; VGG-small: plain, ``((128, 1), (256,
-        2), (512, 2))``.
-    stem : (channels, stride) of the real first convolution.
-    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
-    clip : half-width of the sign's surrogate, > 0.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0.
-    augment : mirror training images and shift them by up to four pixels, at random.
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : not used; for all methods' common interface.
-    random_state : int, RandomState or None.
+    image_shape : triple of int, default=(32, 32, 3)
+        Height, width and channels of the flat inputs.
+    block : str, default="residual"
+        ``"residual"`` (a shortcut around every convolution), ``"dense"`` or ``"plain"``.
+    stages : sequence of pairs of int, default=((32, 2), (64, 2))
+        Channels and blocks of each stage; the resolution halves between them; for dense blocks channels is
+        the growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; VGG-small: plain, ``((128, 1),
+        (256, 2), (512, 2))``.
+    stem : pair of int, default=(32, 2)
+        Channels and stride of the real first convolution.
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    clip : float > 0, default=1.25
+        Half-width of the sign's surrogate.
+    learning_rate : float > 0, default=0.004
+        Initial rate of Adam, a cosine to 0.
+    augment : bool, default=False
+        Whether to mirror training images and shift them by up to four pixels, at random.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    input_scaling : str or None, default="standard"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Not used; here for all methods' common interface.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     def __init__(

@@ -22,7 +22,15 @@ LARGEST_START = 0.9
 
 
 class Moments(NamedTuple):
-    """Mean and variance, of one shape."""
+    """First two moments, of one shape.
+
+    Parameters
+    ----------
+    mean : Array
+        Means.
+    variance : Array
+        Variances, >= 0.
+    """
 
     mean: Array
     variance: Array
@@ -40,24 +48,64 @@ class Family(Protocol):
         """Whether all samples are the mode."""
 
     def init(self, key: Array, shape: Sequence[int]) -> Array:
-        """Draw a latent array for weights of a shape."""
+        """Draw a latent array for weights of a shape.
+
+        Parameters
+        ----------
+        key : Array
+            Random key.
+        shape : sequence of int
+            Shape of the weights.
+        """
 
     def mode(self, latent: Array) -> Array:
-        """Most probable weights."""
+        """Most probable weights.
+
+        Parameters
+        ----------
+        latent : Array
+            Latent array, as :meth:`init` draws it.
+        """
 
     def moments(self, latent: Array) -> Moments:
-        """Means and variances of the weights."""
+        """Means and variances of the weights.
+
+        Parameters
+        ----------
+        latent : Array
+            Latent array, as :meth:`init` draws it.
+        """
 
     def sample(self, key: Array, latent: Array) -> Array:
-        """Draw discrete weights."""
+        """Draw discrete weights.
+
+        Parameters
+        ----------
+        key : Array
+            Random key.
+        latent : Array
+            Latent array, as :meth:`init` draws it.
+        """
 
     def from_real(self, weights: Array) -> Array:
-        """A latent array that believes in the signs of real weights, the more the larger they are."""
+        """A latent array in favour of the signs of real weights, the more certain the larger they are.
+
+        Parameters
+        ----------
+        weights : Array
+            Real weights.
+        """
 
 
 @dataclass(frozen=True)
 class _Latent:
-    """Real latent weights whose mode is all there is: a point mass."""
+    """Real latent weights whose mode is all there is: a point mass.
+
+    Parameters
+    ----------
+    scale : float > 0, default=1.0
+        Half-width of the uniform initial weights, in units of their Glorot bound.
+    """
 
     deterministic = True
 
@@ -104,7 +152,12 @@ class LatentTernary(_Latent):
 class Bernoulli:
     """-1 or +1 with field f: ``P(+1) = sigmoid(2 f)``, mean ``tanh f``, variance ``sech² f``.
 
-    Initial fields are Gaussian of deviation ``spread``, or ``+-spread`` at random if ``two_valued``.
+    Parameters
+    ----------
+    spread : float > 0, default=0.5
+        Standard deviation of the Gaussian initial fields.
+    two_valued : bool, default=False
+        Whether initial fields are ``+-spread`` at random instead.
     """
 
     spread: float = 0.5
@@ -139,8 +192,14 @@ class Bernoulli:
 class TernaryBelief:
     """-1, 0 or +1 with two logits ``[2, inputs, outputs]``: of ``P(0)``, and of ``P(+1 | not 0)``.
 
-    (LR-Nets, Shayer, Levi and Fetaya 2018.) Initial logits are Gaussian of deviation ``spread``, those of
-    zero around ``zero_logit``.
+    (LR-Nets, Shayer, Levi and Fetaya 2018.)
+
+    Parameters
+    ----------
+    spread : float > 0, default=1.0
+        Standard deviation of the Gaussian initial logits.
+    zero_logit : float, default=0.0
+        Mean of the initial logits of ``P(0)``.
     """
 
     spread: float = 1.0

@@ -75,25 +75,42 @@ class LocalReparameterizationClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    weights : ``"binary"`` or ``"ternary"``.
-    prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean with signs, mean over
-        drawn networks with ReLU) or ``"sample"`` (mean over drawn networks). May be changed after fitting.
-    activation : ``"relu"`` or ``"sign"``.
-    propagation : what hidden layers hand on in training: ``"sampled"`` for ReLU; ``"gumbel"`` or
-        ``"moments"`` for signs; ``"auto"``: sampled or gumbel.
-    temperature : of the Gumbel-softmax, > 0.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
-    weight_decay : factor of the regularizer, >= 0.
-    warm_epochs : epochs of the real-valued network that training starts from; 0: a random start.
-    norm : ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden layers.
-    real_output : keep the last layer's weights real.
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    bias : adds a constant input of 1 to every layer.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : networks drawn by sampled predictions.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    weights : str, default="ternary"
+        ``"binary"`` or ``"ternary"``.
+    prediction : str, default="mode"
+        ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean with signs, mean over drawn
+        networks with ReLU) or ``"sample"`` (mean over drawn networks). May be changed after fitting.
+    activation : str, default="relu"
+        Activation of hidden units: ``"relu"`` or ``"sign"``.
+    propagation : str, default="auto"
+        What hidden layers hand on in training: ``"sampled"`` for ReLU; ``"gumbel"`` or ``"moments"`` for
+        signs; ``"auto"``: sampled or gumbel.
+    temperature : float > 0, default=1.0
+        Temperature of the Gumbel-softmax.
+    learning_rate : float > 0 or None, default=None
+        Initial rate of Adam, a cosine to 0; None: 0.1 for full batches, else 0.01.
+    weight_decay : float >= 0, default=0.0
+        Factor of the regularizer.
+    warm_epochs : int, default=0
+        Epochs of the real-valued network that training starts from; 0: a random start.
+    norm : str or None, default="auto"
+        ``"batch_affine"`` or None; ``"auto"``: batch norm with hidden layers.
+    real_output : bool, default=False
+        Whether to keep the last layer's weights real.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Networks drawn by sampled predictions.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     def __init__(

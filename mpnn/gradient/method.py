@@ -31,7 +31,15 @@ Leaves = tuple[Array, ...]
 
 
 class Parameters(NamedTuple):
-    """What is trained: latent arrays of the discrete weights, and real numbers."""
+    """What is trained.
+
+    Parameters
+    ----------
+    latents : sequence of Array
+        Latent arrays of the discrete weights.
+    real : sequence of Array
+        Numbers that stay real.
+    """
 
     latents: Leaves
     real: Leaves
@@ -40,7 +48,16 @@ class Parameters(NamedTuple):
 class Plan(NamedTuple):
     """How long training is: static.
 
-    num_samples: size of the data set; uneven: whether masks leave samples out.
+    Parameters
+    ----------
+    num_epochs : int >= 1
+        Passes over the samples.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    num_samples : int >= 1
+        Size of the data set.
+    uneven : bool, default=False
+        Whether masks leave samples out.
     """
 
     num_epochs: int
@@ -65,11 +82,16 @@ class Method:
 
     Parameters
     ----------
-    network : the network's shape and units.
-    family : what a latent array says about weights.
-    loss : a name in :data:`mpnn.gradient.losses.LOSSES`.
-    num_draws : gradients averaged over this many draws of weights.
-    warm_epochs : epochs of a real-valued network that the latent arrays start from; 0: none.
+    network : spec of the module
+        The network's shape and units.
+    family : Family
+        How a latent array determines weights and their distribution.
+    loss : str, default="cross_entropy"
+        A name in :data:`mpnn.gradient.losses.LOSSES`.
+    num_draws : int, default=1
+        Gradients averaged over this many draws of weights.
+    warm_epochs : int, default=0
+        Epochs of a real-valued network that the latent arrays start from; 0: none.
     """
 
     network: Any
@@ -79,31 +101,81 @@ class Method:
     warm_epochs: int = 0
 
     def build(self, rngs: nnx.Rngs) -> nnx.Module:
-        """The module that training runs forward."""
+        """The module that training runs forward.
+
+        Parameters
+        ----------
+        rngs : nnx.Rngs
+            Random keys of the initial arrays.
+        """
         return Perceptron(self.network, self.family, rngs=rngs)
 
     def build_point(self, rngs: nnx.Rngs) -> nnx.Module:
-        """The module of discrete weights, with the same arrays."""
+        """The module of discrete weights, with the same arrays.
+
+        Parameters
+        ----------
+        rngs : nnx.Rngs
+            Random keys of the initial arrays.
+        """
         return Perceptron(self.network, self.family, rngs=rngs)
 
     def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
-        """What the training module multiplies by, from the latent arrays; no plan at prediction."""
+        """What the training module multiplies by, from the latent arrays.
+
+        Parameters
+        ----------
+        latents : sequence of Array
+            Latent arrays of the discrete weights.
+        key : Array
+            Random key of drawn weights.
+        step : int Array []
+            Number of updates so far.
+        plan : Plan or None
+            How long training is; None at prediction.
+        """
         raise NotImplementedError
 
     def optimizer(self, plan: Plan) -> optax.GradientTransformation:
-        """The transformation that updates :class:`Parameters`."""
+        """The transformation that updates :class:`Parameters`.
+
+        Parameters
+        ----------
+        plan : Plan
+            How long training is, for schedules.
+        """
         raise NotImplementedError
 
     def logits(self, outputs: Any) -> Array:
-        """What the loss sees ``[B, K]``, from the training module's outputs."""
+        """What the loss sees ``[B, K]``.
+
+        Parameters
+        ----------
+        outputs : Array [B, K] or moments
+            The training module's outputs.
+        """
         return outputs
 
     def penalty(self, latents: Leaves) -> Array | float:
-        """Regularizer of the latent arrays."""
+        """Regularizer of the latent arrays, added to the loss.
+
+        Parameters
+        ----------
+        latents : sequence of Array
+            Latent arrays of the discrete weights.
+        """
         return 0.0
 
     def augment(self, key: Array, inputs: Array) -> Array:
-        """Change a batch of training inputs at random."""
+        """Change a batch of training inputs at random.
+
+        Parameters
+        ----------
+        key : Array
+            Random key.
+        inputs : Array [B, features]
+            The batch.
+        """
         return inputs
 
     @property
@@ -114,13 +186,25 @@ class Method:
 
 @dataclass(frozen=True)
 class RealWeights(Method):
-    """The same network with real weights, trained by Adam: what discrete ones may start from."""
+    """The same network with real weights, trained by Adam: what discrete ones may start from.
+
+    Parameters
+    ----------
+    learning_rate : float > 0, default=0.001
+        Initial rate of Adam, a cosine to 0.
+    """
 
     learning_rate: float = 1e-3
 
     @classmethod
     def like(cls, method: Method) -> "RealWeights":
-        """The real network of a method's shape."""
+        """The real network of a method's shape.
+
+        Parameters
+        ----------
+        method : Method
+            The method of the discrete network.
+        """
         return cls(network=method.network, family=LatentBinary(), loss=method.loss)
 
     def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
@@ -141,7 +225,15 @@ def _skeleton(method: Method, point: bool) -> tuple[Any, tuple[Any, ...]]:
 
 
 def initial_leaves(method: Method, key: Array) -> tuple[Parameters, Leaves]:
-    """Initial parameters and batch statistics."""
+    """Initial parameters and batch statistics.
+
+    Parameters
+    ----------
+    method : Method
+        The method of training.
+    key : Array
+        Random key.
+    """
     _, *groups = nnx.split(method.build(nnx.Rngs(params=key)), Discrete, nnx.Param, ...)
     latents, real, statistics = (tuple(jax.tree.leaves(group)) for group in groups)
     return Parameters(latents, real), statistics
@@ -159,7 +251,22 @@ def apply(
 ) -> tuple[Any, Leaves]:
     """Run a module forward; return its outputs and its batch statistics afterwards.
 
-    weights: what stands for the discrete arrays, in their order; ``how`` goes to the module's call.
+    Parameters
+    ----------
+    method : Method
+        The method whose module it is.
+    weights : sequence of Array
+        What stands for the discrete arrays, in their order.
+    real : sequence of Array
+        Numbers that stay real.
+    statistics : sequence of Array
+        Batch statistics before.
+    inputs : Array [B, features]
+        The batch.
+    point : bool, default=False
+        Whether to run the module of discrete weights rather than that of training.
+    **how : object
+        Further arguments of the module's call.
     """
     graph, structures = _skeleton(method, point)
     leaves = (weights, real, statistics)
@@ -173,7 +280,15 @@ def apply(
 def partitioned(
     discrete: optax.GradientTransformation, real: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    """One transformation for the latent arrays, another for the real numbers."""
+    """One transformation for the latent arrays, another for the real numbers.
+
+    Parameters
+    ----------
+    discrete : optax.GradientTransformation
+        Updates the latent arrays.
+    real : optax.GradientTransformation
+        Updates the real numbers.
+    """
     return optax.partition(
         {"discrete": discrete, "real": real},
         Parameters(latents="discrete", real="real"),  # type: ignore[arg-type]
@@ -181,10 +296,26 @@ def partitioned(
 
 
 def cosine(learning_rate: float, plan: Plan) -> optax.Schedule:
-    """From the learning rate to 0 over the whole training."""
+    """From the learning rate to 0 over the whole training.
+
+    Parameters
+    ----------
+    learning_rate : float > 0
+        Initial rate.
+    plan : Plan
+        How long training is.
+    """
     return optax.schedules.cosine_decay_schedule(learning_rate, max(plan.num_steps, 1))
 
 
 def stacked_moments(family: Family, latents: Leaves) -> Leaves:
-    """Means and variances of every array, stacked: what :class:`MomentPerceptron` multiplies by."""
+    """Means and variances of every array, stacked: what :class:`MomentPerceptron` multiplies by.
+
+    Parameters
+    ----------
+    family : Family
+        The family of the weights.
+    latents : sequence of Array
+        Latent arrays of the discrete weights.
+    """
     return tuple(jnp.stack(family.moments(latent)) for latent in latents)

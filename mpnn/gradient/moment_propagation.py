@@ -25,7 +25,12 @@ BELIEFS: dict[str, Callable[..., Family]] = {"binary": Bernoulli, "ternary": Ter
 class MomentPropagation(Method):
     """Cross-entropy of the mean prediction; the parameters are the natural parameters of the weights.
 
-    variance_penalty: what the loss pays for the variance of a weight.
+    Parameters
+    ----------
+    learning_rate : float > 0, default=0.01
+        Initial rate of Adam, a cosine to 0.
+    variance_penalty : float >= 0, default=0.0
+        What the loss pays for the variance of a weight.
     """
 
     learning_rate: float = 0.01
@@ -71,20 +76,32 @@ class MomentPropagationClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    weights : ``"binary"`` or ``"ternary"``.
-    prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean, one pass, no sampling)
-        or ``"sample"`` (mean probabilities of drawn networks). May be changed after fitting.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
-    spread : standard deviation of the initial natural parameters, > 0.
-    variance_penalty : what the loss pays for the variance of each weight, >= 0: the higher, the closer is the
-        mode to the mean prediction. None: 0 for full batches, else 2.5e-7.
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 10 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    bias : adds a constant input of 1 to every layer; its weights are discrete too.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : networks drawn by sampled predictions.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    weights : str, default="binary"
+        ``"binary"`` or ``"ternary"``.
+    prediction : str, default="mode"
+        ``"mode"`` (the discrete weights alone), ``"bayes"`` (analytic mean, one pass, no sampling) or
+        ``"sample"`` (mean probabilities of drawn networks). May be changed after fitting.
+    learning_rate : float > 0 or None, default=None
+        Initial rate of Adam, a cosine to 0; None: 0.1 for full batches, else 0.01.
+    spread : float > 0, default=0.5
+        Standard deviation of the initial natural parameters.
+    variance_penalty : float >= 0 or None, default=None
+        What the loss pays for the variance of each weight: the higher, the closer is the mode to the mean
+        prediction. None: 0 for full batches, else 2.5e-7.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 10 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are discrete too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Networks drawn by sampled predictions.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Examples
     --------

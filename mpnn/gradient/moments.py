@@ -26,9 +26,20 @@ NORM_EPSILON = 1e-4
 def dense_moments(
     mean: Array, variance: Array | None, weight: Moments, scale: float, *, unit_power: bool = False
 ) -> Moments:
-    """Moments ``[B, K]`` of ``scale * x @ w`` from those of x ``[B, N]`` and of w ``[N, K]``.
+    """Moments ``[B, K]`` of ``scale * x @ w``.
 
-    variance None: x is known. unit_power: ``m² + v = 1``, as for signs, which saves a matrix product.
+    Parameters
+    ----------
+    mean : Array [B, N]
+        Means of x.
+    variance : Array [B, N] or None
+        Variances of x; None: x is known.
+    weight : moments [N, K]
+        Moments of w.
+    scale : float
+        The factor.
+    unit_power : bool, default=False
+        Whether ``m² + v = 1``, as for signs, which saves a matrix product.
     """
     total = scale * (mean @ weight.mean)
     if weight.variance.ndim == 0:
@@ -44,19 +55,45 @@ def dense_moments(
 
 
 def sign_moments(state: Moments) -> Moments:
-    """Moments of the sign of a Gaussian: ``2 Phi(m / sqrt v) - 1`` and 1 less its square."""
+    """Moments of the sign of a Gaussian: ``2 Phi(m / sqrt v) - 1`` and 1 less its square.
+
+    Parameters
+    ----------
+    state : moments
+        Moments of the Gaussian pre-activation.
+    """
     mean = 2.0 * norm.cdf(state.mean / jnp.sqrt(state.variance)) - 1.0
     return Moments(mean, 1.0 - jnp.square(mean))
 
 
 def unit_sample(key: Array, state: Moments, activate: Callable[[Array], Array]) -> Array:
-    """Draw the pre-activation and apply the unit to it."""
+    """Draw the pre-activation and apply the unit to it.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    state : moments
+        Moments of the Gaussian pre-activation.
+    activate : callable
+        The unit, a function of the pre-activation.
+    """
     noise = jax.random.normal(key, state.mean.shape, state.mean.dtype)
     return activate(state.mean + jnp.sqrt(state.variance) * noise)
 
 
 def sign_sample(key: Array, state: Moments, temperature: float) -> Array:
-    """Draw signs, with the derivative of the Concrete distribution at a temperature (Berger et al. 2023)."""
+    """Draw signs, with the derivative of the Concrete distribution at a temperature (Berger et al. 2023).
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    state : moments
+        Moments of the Gaussian pre-activation.
+    temperature : float > 0
+        Temperature of the Concrete distribution.
+    """
     logit = norm.logcdf(state.mean / jnp.sqrt(state.variance)) - norm.logcdf(
         -state.mean / jnp.sqrt(state.variance)
     )
@@ -69,12 +106,29 @@ def expected_logits(state: Moments) -> Array:
     """Logits whose softmax is about the mean softmax of Gaussian outputs: ``m / sqrt(1 + pi v / 8)``.
 
     (MacKay 1992, for one output; applied to each of several.)
+
+    Parameters
+    ----------
+    state : moments
+        Moments of the outputs.
     """
     return state.mean / jnp.sqrt(1.0 + jnp.pi / 8.0 * state.variance)
 
 
 class MomentNorm(nnx.BatchNorm):
-    """Batch norm of numbers, as in flax, and of moments: the variance of a batch is ``E[v] + Var[m]``."""
+    """Batch norm of numbers, as in flax, and of moments: the variance of a batch is ``E[v] + Var[m]``.
+
+    Parameters
+    ----------
+    num_features : int
+        Size of the last axis.
+    momentum : float in [0, 1)
+        Weight of the old running statistics.
+    use_bias, use_scale : bool
+        Whether shifts and scales are trained.
+    rngs : nnx.Rngs
+        Random keys of the initial arrays.
+    """
 
     def __init__(
         self, num_features: int, *, momentum: float, use_bias: bool, use_scale: bool, rngs: nnx.Rngs
@@ -89,7 +143,17 @@ class MomentNorm(nnx.BatchNorm):
         )
 
     def moments(self, state: Moments, *, train: bool, mask: Array | None = None) -> Moments:
-        """Normalize moments ``[..., features]``; training updates the running statistics."""
+        """Normalize moments.
+
+        Parameters
+        ----------
+        state : moments [..., features]
+            Moments of what is normalized.
+        train : bool
+            Whether to use the batch's statistics and update the running ones, rather than use the latter.
+        mask : bool Array or None, default=None
+            Which entries count for the batch's statistics; None: all.
+        """
         if train:
             axes = tuple(range(state.mean.ndim - 1))
             mean = jnp.mean(state.mean, axes, where=mask)

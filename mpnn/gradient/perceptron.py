@@ -39,16 +39,28 @@ class NetworkSpec:
 
     Parameters
     ----------
-    widths : inputs, hidden widths, outputs.
-    activation : ``"sign"``, ``"relu"`` or ``"tanh"``.
-    surrogate, clip : derivative of the sign, and its half-width.
-    norm : None, ``"batch"`` (no trained numbers) or ``"batch_affine"``.
-    norm_hidden : normalize after every layer; False: the outputs alone.
-    scaled : divide pre-activations by the root of the fan-in.
-    bias : every layer has one more input, which is 1.
-    dropout : shares of inputs and of hidden units that are dropped in training.
-    real_output : the last layer's weights stay real.
-    norm_momentum : weight of the old running statistics.
+    widths : tuple of int
+        Inputs, hidden widths, outputs.
+    activation : str, default="sign"
+        ``"sign"``, ``"relu"`` or ``"tanh"``.
+    surrogate : str, default="clip"
+        Derivative of the sign: a name in :data:`mpnn.gradient.surrogates.SURROGATES`.
+    clip : float > 0, default=1.0
+        Half-width of the surrogate.
+    norm : str or None, default=None
+        None, ``"batch"`` (no trained numbers) or ``"batch_affine"``.
+    norm_hidden : bool, default=True
+        Whether to normalize after every layer; False: the outputs alone.
+    scaled : bool, default=True
+        Whether to divide pre-activations by the root of the fan-in.
+    bias : bool, default=False
+        Whether every layer has one more input, which is 1.
+    dropout : pair of float, default=(0.0, 0.0)
+        Shares of inputs and of hidden units that are dropped in training.
+    real_output : bool, default=False
+        Whether the last layer's weights stay real.
+    norm_momentum : float, default=0.9
+        Weight of the old running statistics.
     """
 
     widths: tuple[int, ...]

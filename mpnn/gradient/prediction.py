@@ -17,7 +17,21 @@ __all__ = ["Model", "decide", "decide_many", "sampled_outputs"]
 
 
 class Model(NamedTuple):
-    """Discrete weights, latent arrays, real numbers, batch statistics, and the seed of samples."""
+    """A trained network, as predictions need it.
+
+    Parameters
+    ----------
+    weights : tuple of Array
+        Discrete weights.
+    latents : tuple of Array
+        Latent arrays.
+    real : tuple of Array
+        Numbers that stayed real.
+    statistics : tuple of Array
+        Batch statistics.
+    seed : int
+        Seed of samples.
+    """
 
     weights: tuple[Any, ...]
     latents: tuple[Any, ...]

@@ -83,14 +83,33 @@ class ProxQuantClassifier(_QuantizingClassifier):
 
     Parameters
     ----------
-    hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
-        :class:`mpnn.gradient.STEClassifier`.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
-    strength : proximal step at the end of training, >= 0; it grows from 0. None: 6 over the number of
-        updates, so that all steps add up to 3.
-    warm_epochs : epochs of the real-valued network that training starts from.
-    activation : ``"relu"``, ``"tanh"`` or ``"sign"``.
-    norm : ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    learning_rate : float > 0 or None, default=None
+        Initial rate of Adam, a cosine to 0; None: 0.1 for full batches, else 0.01.
+    strength : float >= 0 or None, default=None
+        Proximal step at the end of training; it grows from 0. None: 6 over the number of updates, so that all
+        steps add up to 3.
+    warm_epochs : int, default=0
+        Epochs of the real-valued network that training starts from.
+    activation : str, default="relu"
+        Activation of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
+    norm : str or None, default="auto"
+        ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are binary too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Not used; here for all methods' common interface.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     def __init__(
@@ -144,12 +163,30 @@ class AdaSTEClassifier(_QuantizingClassifier):
 
     Parameters
     ----------
-    hidden, prediction, num_epochs, batch_size, bias, input_scaling, num_samples, random_state : as in
-        :class:`mpnn.gradient.STEClassifier`.
-    learning_rate : initial rate of Adam, > 0, a cosine to 0; None: 0.1 for full batches, else 0.01.
-    warm_epochs : epochs of the real-valued network that training starts from.
-    activation : ``"relu"``, ``"tanh"`` or ``"sign"``.
-    norm : ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    learning_rate : float > 0 or None, default=None
+        Initial rate of Adam, a cosine to 0; None: 0.1 for full batches, else 0.01.
+    warm_epochs : int, default=0
+        Epochs of the real-valued network that training starts from.
+    activation : str, default="relu"
+        Activation of hidden units: ``"relu"``, ``"tanh"`` or ``"sign"``.
+    norm : str or None, default="auto"
+        ``"batch_affine"``, ``"batch"`` or None; ``"auto"``: batch norm with hidden layers.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are binary too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Not used; here for all methods' common interface.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
     """
 
     def __init__(

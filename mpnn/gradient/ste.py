@@ -67,22 +67,36 @@ class STEClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    weights : ``"binary"``, or ``"ternary"`` (latent weights below 0.7 of their layer's mean magnitude are 0).
-    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
-    recipe : ``"plain"`` or ``"batch_norm"``.
-    learning_rate : initial rate, > 0, a cosine to 0; None for the recipe's.
-    surrogate : derivative of the sign of hidden units: ``"clip"``, ``"approx_sign"``, ``"swish"``,
-        ``"identity"``.
-    clip : half-width of the surrogate, > 0.
-    dropout : shares of inputs and hidden units, in [0, 1).
-    loss : ``"cross_entropy"`` or ``"square_hinge"``; None for the recipe's.
-    num_epochs, batch_size : None and ``"auto"``: 200 epochs of full batches up to 2000 samples, 20 epochs of
-        batches of 128 above. ``batch_size=None`` is full batch.
-    bias : adds a constant input of 1 to every layer; its weights are discrete too.
-    input_scaling : see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    num_samples : networks drawn by sampled predictions.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=()
+        Widths of the hidden layers; () for a single layer.
+    weights : str, default="binary"
+        ``"binary"``, or ``"ternary"`` (latent weights below 0.7 of their layer's mean magnitude are 0).
+    prediction : str, default="mode"
+        ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
+    recipe : str, default="plain"
+        ``"plain"`` or ``"batch_norm"``.
+    learning_rate : float > 0 or None, default=None
+        Initial rate, a cosine to 0; None for the recipe's.
+    surrogate : str, default="clip"
+        Derivative of the sign of hidden units: ``"clip"``, ``"approx_sign"``, ``"swish"``, ``"identity"``.
+    clip : float > 0, default=1.0
+        Half-width of the surrogate.
+    dropout : pair of float, default=(0.0, 0.0)
+        Shares of inputs and hidden units that are dropped in training, in [0, 1).
+    loss : str or None, default=None
+        ``"cross_entropy"`` or ``"square_hinge"``; None for the recipe's.
+    num_epochs : int or None, default=None
+        Passes over the samples; None: 200 with up to 2000 samples, 20 with more.
+    batch_size : int, "auto" or None, default="auto"
+        Samples of a mini-batch; None: full batches; ``"auto"``: full batches up to 2000 samples, 128 above.
+    bias : bool, default=False
+        Whether to add a constant input of 1 to every layer; its weights are discrete too.
+    input_scaling : str or None, default="auto"
+        How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    num_samples : int, default=32
+        Networks drawn by sampled predictions.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Examples
     --------

@@ -50,7 +50,17 @@ SURROGATES: dict[str, Callable[[Array, float], Array]] = {
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def sign(x: Array, surrogate: str = "clip", width: float = 1.0) -> Array:
-    """-1 or +1 of any shape; its derivative is ``SURROGATES[surrogate](x, width)``."""
+    """-1 or +1 of any shape; 0 becomes +1.
+
+    Parameters
+    ----------
+    x : Array
+        Pre-activations or latent weights.
+    surrogate : str, default="clip"
+        The derivative: ``SURROGATES[surrogate](x, width)``.
+    width : float > 0, default=1.0
+        Half-width of the derivative.
+    """
     return jnp.where(x >= 0, 1.0, -1.0).astype(x.dtype)
 
 
@@ -64,7 +74,14 @@ def _sign_jvp(surrogate: str, width: float, primals: tuple, tangents: tuple) -> 
 def ternary(x: Array, surrogate: str = "clip", width: float = 1.0) -> Array:
     """-1, 0 or +1: 0 where ``|x|`` is below 0.7 of its mean (Ternary Weight Networks, Li et al. 2016).
 
-    The derivative is that of :func:`sign`.
+    Parameters
+    ----------
+    x : Array
+        Latent weights of one layer.
+    surrogate : str, default="clip"
+        The derivative, as of :func:`sign`.
+    width : float > 0, default=1.0
+        Half-width of the derivative.
     """
     threshold = TERNARY_SHARE * jnp.mean(jnp.abs(x))
     return (jnp.sign(x) * (jnp.abs(x) > threshold)).astype(x.dtype)

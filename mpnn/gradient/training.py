@@ -19,7 +19,19 @@ __all__ = ["Data", "FitProblem", "History", "TrainState", "fit", "fit_many", "fi
 
 
 class Data(NamedTuple):
-    """Rows ``[m]`` of the inputs ``[n, ...]``, their targets ``[m]``; mask ``[m]`` is 0 for padding."""
+    """The samples of one problem.
+
+    Parameters
+    ----------
+    inputs : Array [n, ...]
+        Inputs, which several problems may share.
+    rows : int Array [m]
+        Rows of the inputs.
+    targets : Array [m]
+        Their targets.
+    mask : Array [m]
+        0 for padding, else 1.
+    """
 
     inputs: Array
     rows: Array
@@ -28,7 +40,19 @@ class Data(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """What the next step needs."""
+    """What the next step needs.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        What is trained.
+    statistics : sequence of Array
+        Batch statistics.
+    optimizer : optax.OptState
+        State of the optimizer.
+    step : int Array []
+        Number of updates so far.
+    """
 
     parameters: Parameters
     statistics: Leaves
@@ -37,7 +61,15 @@ class TrainState(NamedTuple):
 
 
 class History(NamedTuple):
-    """Mean loss and error of the training batches, as they were met; ``[epochs]``."""
+    """Means over the training batches as they were met.
+
+    Parameters
+    ----------
+    loss : Array [epochs]
+        Loss.
+    error : Array [epochs]
+        Share of samples that were classified wrongly.
+    """
 
     loss: Array
     error: Array
@@ -137,7 +169,19 @@ def _train(
 
 
 def fit_problem(key: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
-    """Train one network from the start, after a real-valued one where the method asks for that."""
+    """Train one network from the start, after a real-valued one where the method asks for that.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    method : Method
+        The method of training; static.
+    plan : Plan
+        How long training is; static.
+    data : Data
+        The samples.
+    """
     init_key, warm_key, train_key = jax.random.split(key, 3)
     state = _init(init_key, method, plan)
     if method.warm_epochs:
@@ -165,7 +209,7 @@ class FitProblem(Protocol):
 
 @partial(jax.jit, static_argnums=(0, 2, 3))
 def fit(how: FitProblem, key: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
-    """Train one network."""
+    """Train one network: ``how(key, method, plan, data)``, compiled."""
     return how(key, method, plan, data)
 
 
@@ -173,7 +217,23 @@ def fit(how: FitProblem, key: Array, method: Method, plan: Plan, data: Data) -> 
 def fit_many(
     how: FitProblem, keys: Array, method: Method, plan: Plan, data: Data, at_once: int | None = None
 ) -> tuple[TrainState, History]:
-    """Train P networks side by side, at most ``at_once`` at a time; they share the inputs ``[n, ...]``."""
+    """Train P networks side by side; they share the inputs ``[n, ...]``.
+
+    Parameters
+    ----------
+    how : callable
+        Trains one network, such as :func:`fit_problem`.
+    keys : Array [P]
+        Random keys.
+    method : Method
+        The method of training; static.
+    plan : Plan
+        How long training is; static.
+    data : Data
+        The samples; rows, targets and mask ``[P, m]``.
+    at_once : int or None, default=None
+        Networks that are trained at a time, which bounds the memory; None: all.
+    """
 
     def one(own: tuple[Array, Array, Array, Array]) -> tuple[TrainState, History]:
         return how(own[0], method, plan, Data(data.inputs, *own[1:]))

@@ -90,11 +90,31 @@ class BinaryNetworkMixin:
         return tags
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Return the output [n], a whole number; 0 or more votes for the second class."""
+        """Return the output, a whole number; 0 or more votes for the second class.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs.
+
+        Returns
+        -------
+        ndarray [n]
+        """
         return self._outputs(X)[:, 0].astype(float)  # type: ignore[attr-defined]
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Return labels [n]."""
+        """Return the labels.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs.
+
+        Returns
+        -------
+        ndarray [n]
+        """
         scores = self.decision_function(X)
         return self.classes_[(scores >= 0).astype(int)]  # type: ignore[attr-defined]
 
@@ -103,12 +123,33 @@ class MulticlassNetworkMixin:
     """One output a class, +1 for the sample's own and -1 for the others."""
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Return outputs [n, C], whole numbers; for two classes their difference [n]."""
+        """Return the outputs, whole numbers.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs.
+
+        Returns
+        -------
+        ndarray [n, C]
+            For two classes, the difference of the two outputs [n].
+        """
         outputs = self._outputs(X).astype(float)  # type: ignore[attr-defined]
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Return the labels [n] of the largest outputs; ties are drawn, alike for the same sample."""
+        """Return the labels of the largest outputs; ties are drawn, alike for the same sample.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs.
+
+        Returns
+        -------
+        ndarray [n]
+        """
         outputs = self._outputs(X)  # type: ignore[attr-defined]
         winners = outputs.argmax(axis=1)
         top = outputs == outputs.max(axis=1, keepdims=True)
@@ -120,9 +161,19 @@ class MulticlassNetworkMixin:
         return self.classes_[winners]  # type: ignore[attr-defined]
 
     def predict_all_good(self, X: ArrayLike) -> NDArray:
-        """Return class numbers [n], -1 where not exactly one output is positive or 0.
+        """Return the classes that the outputs name without ambiguity.
 
         The measure of Toro Icarte et al.: a sample is right only if all its outputs are.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs.
+
+        Returns
+        -------
+        ndarray [n]
+            Class numbers, -1 where not exactly one output is positive or 0.
         """
         on = self._outputs(X) >= 0  # type: ignore[attr-defined]
         return np.where(on.sum(axis=1) == 1, on.argmax(axis=1), -1)
@@ -131,7 +182,14 @@ class MulticlassNetworkMixin:
 def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]:
     """Return the rows to train on and, of every class, a share of the rows to choose among networks by.
 
-    codes : class numbers [n]; share : in [0, 1), of which 0 holds out none.
+    Parameters
+    ----------
+    codes : ndarray [n]
+        Class numbers.
+    share : float in [0, 1)
+        Share of the rows that is held out; 0: none.
+    seed : int
+        Seed of the draw.
     """
     if not 0.0 <= share < 1.0:
         raise ValueError(f"validation_share must be in [0, 1), got {share}")
@@ -151,7 +209,12 @@ def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]
 def expected_accuracy(outputs: NDArray, codes: NDArray) -> float:
     """Return the share of samples whose own output is the largest; a draw among k tied ones counts 1 / k.
 
-    outputs : [n, C]; codes : class numbers [n].
+    Parameters
+    ----------
+    outputs : ndarray [n, C]
+        Outputs of the network.
+    codes : ndarray [n]
+        Class numbers.
     """
     top = outputs == outputs.max(axis=1, keepdims=True)
     return float((top[np.arange(len(codes)), codes] / top.sum(axis=1)).mean())

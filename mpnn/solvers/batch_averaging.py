@@ -37,11 +37,15 @@ class Epoch(NamedTuple):
 
     Parameters
     ----------
-    statuses : of the batches' programs.
-    accuracies : of the networks that were found, [found]; of the samples held out, or of the training samples
-        where none are, in [0, 1].
-    accuracy : of their average.
-    seconds : wall clock.
+    statuses : tuple of str
+        Statuses of the batches' programs.
+    accuracies : tuple of float
+        Accuracies [found] of the networks that were found, in [0, 1]: on the samples held out, or on the
+        training samples where none are.
+    accuracy : float in [0, 1]
+        Accuracy of the average of these networks.
+    seconds : float
+        Duration, wall clock.
     """
 
     statuses: tuple[str, ...]
@@ -55,27 +59,47 @@ class BatchAveragingClassifier(MulticlassNetworkMixin, SolverClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers, at least one; published: (16,).
-    time_limit : seconds for all programs, > 0; each may use an equal share of what is left.
-    loss : as in :class:`mpnn.solvers.IntegerNetworkClassifier`.
-    levels : P of the weights and biases {-P..P}, 1 to 127.
-    batch_size : training samples of a program, at least 1.
-    num_epochs : 1 to P, or None for P. In epoch e = 0, 1, ..., weights are within P - e of the last average.
-    validation_share : of the samples, held out to weigh and choose networks, in [0, 1); with 0, the training
-        samples do that.
-    stop_share : a search ends at a loss of this share of the batch (min_hinge: times 1/4), in [0, 1].
-    engine : ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
-    input_scaling : ``"unit"`` as published, or ``"raw"``.
-    threads : of the engine.
-    verbose : shows epoch, batch, objective, bound and time.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=(16,)
+        Widths of the hidden layers, at least one; published: (16,).
+    time_limit : float > 0, default=60.0
+        Seconds for all programs; each may use an equal share of what is left.
+    loss : str, default="sat_margin"
+        ``"max_correct"``, ``"sat_margin"`` or ``"min_hinge"``, as in
+        :class:`mpnn.solvers.IntegerNetworkClassifier`.
+    levels : int from 1 to 127, default=15
+        P of the weights and biases {-P..P}.
+    batch_size : int >= 1, default=100
+        Training samples of a program.
+    num_epochs : int from 1 to P or None, default=None
+        Passes over the batches; None: P. In epoch e = 0, 1, ..., weights are within P - e of the last
+        average.
+    validation_share : float in [0, 1), default=0.2
+        Share of the samples held out to weigh and choose networks; with 0, the training samples do that.
+    stop_share : float in [0, 1], default=0.1
+        A search ends at a loss of this share of the batch (min_hinge: times 1/4).
+    engine : str, default="cpsat"
+        ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
+    input_scaling : str, default="unit"
+        ``"unit"`` as published, or ``"raw"``.
+    threads : int, default=1
+        Threads of the engine.
+    verbose : bool, default=False
+        Whether to show epoch, batch, objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted.
-    weights_, biases_ : lists of int8 arrays, [in, out] and [out]; a bias adds as an input of 1 does.
-    epochs_ : an :class:`Epoch` for each pass.
-    best_epoch_ : number of the one whose average was kept, from 0.
+    classes_ : ndarray [C]
+        Labels, sorted.
+    weights_ : list of int8 ndarray [in, out]
+        Weights, a layer each.
+    biases_ : list of int8 ndarray [out]
+        Biases, a layer each; a bias adds as an input of 1 does.
+    epochs_ : list of Epoch
+        An :class:`Epoch` for each pass.
+    best_epoch_ : int
+        Number of the pass whose average was kept, from 0.
     """
 
     def __init__(
@@ -110,7 +134,14 @@ class BatchAveragingClassifier(MulticlassNetworkMixin, SolverClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "BatchAveragingClassifier":
-        """Train on inputs [n, features] and labels [n].
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of any type.
 
         Raises
         ------
@@ -231,6 +262,13 @@ def average(networks: Sequence[Weights], accuracies: Sequence[float]) -> Weights
     """Return the rounded mean of the networks, weighted by (accuracy - least) / (largest - least).
 
     The worst network does not count, unless all are equally good: then all count alike.
+
+    Parameters
+    ----------
+    networks : sequence of Weights
+        Networks of one shape.
+    accuracies : sequence of float
+        Accuracy of each, in [0, 1].
     """
     merits = np.asarray(accuracies) - min(accuracies)
     shares = merits if merits.any() else np.ones(len(networks))

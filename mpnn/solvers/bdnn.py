@@ -27,26 +27,41 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
 
     Parameters
     ----------
-    width : hidden neurons, at least 1.
-    time_limit : seconds, > 0.
-    method : ``"exact"``: one integer program; ``"local_search"``: from random weights of the output, programs
-        for the first layer and for the output by turns, until neither helps.
-    integer_weights : whether weights are -1, 0, 1 rather than real in [-1, 1].
-    bias : whether neurons have thresholds other than 0.
-    radius : >= 0; every first-layer decision must hold for all inputs within this distance in each feature,
+    width : int >= 1, default=8
+        Hidden neurons.
+    time_limit : float > 0, default=60.0
+        Seconds.
+    method : str, default="exact"
+        ``"exact"``: one integer program; ``"local_search"``: from random weights of the output, programs for
+        the first layer and for the output by turns, until neither helps.
+    integer_weights : bool, default=False
+        Whether weights are -1, 0, 1 rather than real in [-1, 1].
+    bias : bool, default=True
+        Whether neurons have thresholds other than 0.
+    radius : float >= 0, default=0.0
+        Robustness: every first-layer decision must hold for all inputs within this distance in each feature,
         in units of the scaled features.
-    engine : ``"highs"``, ``"scip"``, ``"gurobi"``, or, with integer weights, ``"cpsat"``.
-    input_scaling : ``"unit"`` (features in [0, 1]) or, with integer weights, ``"raw"``.
-    threads : of the engine.
-    verbose : shows objective, bound and time.
-    random_state : int, RandomState or None.
+    engine : str, default="highs"
+        ``"highs"``, ``"scip"``, ``"gurobi"``, or, with integer weights, ``"cpsat"``.
+    input_scaling : str, default="unit"
+        ``"unit"`` (features in [0, 1]) or, with integer weights, ``"raw"``.
+    threads : int, default=1
+        Threads of the engine.
+    verbose : bool, default=False
+        Whether to show objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted; at the threshold, the output votes for the second.
-    weights_ : arrays [features, width] and [width, 1], int8 or float64.
-    thresholds_ : arrays [width] and [1]; those of the first layer in units of `input_transform_`.
-    solution_ : of the last program; its objective is the number of training errors.
+    classes_ : ndarray [C]
+        Labels, sorted; at the threshold, the output votes for the second.
+    weights_ : list of ndarray
+        Weights [features, width] and [width, 1]; int8 with integer weights, else float64.
+    thresholds_ : list of ndarray
+        Thresholds [width] and [1]; those of the first layer in units of `input_transform_`.
+    solution_ : Solution
+        Outcome of the last program; its objective is the number of training errors.
     """
 
     def __init__(
@@ -77,7 +92,15 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "BDNNClassifier":
-        """Train on inputs [n, features] and labels [n] of two classes; some network is always found."""
+        """Train on labelled samples; some network is always found.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of two classes.
+        """
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
         self._check()

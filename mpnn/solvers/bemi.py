@@ -45,17 +45,27 @@ class Stage:
 
     Parameters
     ----------
-    name
+    name : str
         "SM", "MM" or "MW".
-    status, objective, bound, gap, seconds, first_seconds
+    status : str
         As in :class:`mpnn.solvers.engines.Solution`.
-    time_limit
+    objective : float or None
+        Objective of the best solution.
+    bound : float or None
+        What no solution can beat.
+    gap : float or None
+        Relative distance of objective and bound.
+    seconds : float
+        Duration, wall clock.
+    first_seconds : float or None
+        Seconds to the first solution.
+    time_limit : float
         Seconds it had, with what earlier stages left.
-    start_objective
+    start_objective : float or None
         Objective of the start, None where there was none.
-    kept
+    kept : int
         Samples that are confidently right after SM.
-    nonzero
+    nonzero : int
         Non-zero weights after the stage.
     """
 
@@ -82,34 +92,51 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers, BeMi's own are (4, 4) and (10, 3); () for one neuron.
-    time_limit : seconds, shared among the stages as 2 : 2 : 1, or one number a stage; what a stage leaves
-        goes to the next.
-    levels : P of the weights {-P..P}, 1 to 127.
-    stages : ``("SM", "MM", "MW")`` or its ablations: "SM" first, the others in this order, if at all.
-    warm_start : what SM begins with, and the later stages where it is better than the stage before:
-        ``"lp_rounding"`` (a linear program, rounded, copied into every hidden neuron), None or False, a list
-        of weight arrays [in, out], or a classifier with ``weights_``; if unfitted, it is fitted on the same
-        samples.
-    engine : ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
-    constant_neurons : whether hidden neurons may have one sign for all samples. They may in the publication,
-        and wide margins are then had most cheaply by such neurons.
-    eps : in (0, 1]; a negative pre-activation is at most -eps. Inputs are whole, so any value is one model;
-        0.1 is published.
-    big_m : ``"implications"`` where the engine has them; ``"point"``: the least valid number for each sample;
+    hidden : sequence of int, default=(4, 4)
+        Widths of the hidden layers, BeMi's own are (4, 4) and (10, 3); () for one neuron.
+    time_limit : float or sequence of float, default=25.0
+        Seconds, shared among the stages as 2 : 2 : 1, or one number a stage; what a stage leaves goes to the
+        next.
+    levels : int from 1 to 127, default=1
+        P of the weights {-P..P}.
+    stages : sequence of str, default=("SM", "MM", "MW")
+        ``("SM", "MM", "MW")`` or its ablations: "SM" first, the others in this order, if at all.
+    warm_start : str, None, list of ndarray or classifier, default="lp_rounding"
+        What SM begins with, and the later stages where it is better than the stage before: ``"lp_rounding"``
+        (a linear program, rounded, copied into every hidden neuron), None or False, a list of weight arrays
+        [in, out], or a classifier with ``weights_``; if unfitted, it is fitted on the same samples.
+    engine : str, default="cpsat"
+        ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
+    constant_neurons : bool, default=True
+        Whether hidden neurons may have one sign for all samples. They may in the publication, and wide
+        margins are then had most cheaply by such neurons.
+    eps : float in (0, 1], default=1.0
+        A negative pre-activation is at most -eps. Inputs are whole, so any value is one model; 0.1 is
+        published.
+    big_m : str, default="implications"
+        ``"implications"`` where the engine has them; ``"point"``: the least valid number for each sample;
         ``"paper"``: one number for each layer, as published.
-    input_scaling : ``"raw"`` or ``"unit"``, see :func:`mpnn.solvers.integer_inputs.integer_inputs`.
-    threads : of the engine; with one, the search is the same every time, but for where the clock ends it.
-    work_limit : deterministic units that each stage may also use (CP-SAT, Gurobi); None for the clock alone.
-    verbose : shows stage, objective, bound and time.
-    random_state : int, RandomState or None.
+    input_scaling : str, default="raw"
+        ``"raw"`` or ``"unit"``, see :func:`mpnn.solvers.integer_inputs.integer_inputs`.
+    threads : int, default=1
+        Threads of the engine; with one, the search is the same every time, but for where the clock ends it.
+    work_limit : float > 0 or None, default=None
+        Deterministic units that each stage may also use (CP-SAT, Gurobi); None for the clock alone.
+    verbose : bool, default=False
+        Whether to show stage, objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted; an output of 0 votes for the second.
-    weights_ : list of int8 arrays [in, out].
-    stages_ : list of :class:`Stage`.
-    interrupted_ : whether Ctrl-C ended the search; the weights are then the best found.
+    classes_ : ndarray [C]
+        Labels, sorted; an output of 0 votes for the second.
+    weights_ : list of int8 ndarray [in, out]
+        Weights, a layer each.
+    stages_ : list of Stage
+        Outcome of each stage, a :class:`Stage`.
+    interrupted_ : bool
+        Whether Ctrl-C ended the search; the weights are then the best found.
 
     Examples
     --------
@@ -155,7 +182,14 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "BeMiClassifier":
-        """Train on inputs [n, features] and labels [n] of two classes.
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of two classes.
 
         Raises
         ------

@@ -43,9 +43,25 @@ BIG_MS = ("implications", "point", "paper")
 class Problem:
     """Samples and network of one fit.
 
-    inputs : whole numbers [n, live features]; signs : [n], -1 or +1; num_features : dead inputs too.
-    big_m : "implications", where the engine has them; "point", the least number for each row; "paper", one
-        for each layer as published.
+    Parameters
+    ----------
+    inputs : ndarray [n, live features]
+        Whole numbers.
+    signs : ndarray [n]
+        Classes, -1 or +1.
+    widths : tuple of int
+        Widths of all layers, the live inputs first.
+    levels : int from 1 to 127
+        P of the weights {-P..P}.
+    eps : float in (0, 1]
+        A negative pre-activation is at most -eps.
+    big_m : str
+        "implications", where the engine has them; "point", the least number for each row; "paper", one for
+        each layer as published.
+    constant_neurons : bool
+        Whether a hidden neuron may have one sign for all samples.
+    num_features : int
+        Number of inputs, those that are dead too.
     """
 
     inputs: NDArray
@@ -85,7 +101,17 @@ class Problem:
 
 
 class Program(NamedTuple):
-    """A model, its network, and how weights become a solution with a value for every variable."""
+    """One stage as an integer program.
+
+    Parameters
+    ----------
+    model : Model
+        The variables, rows and objective.
+    network : Network
+        The network's variables.
+    complete : callable
+        Turns weights into a solution with a value for every variable.
+    """
 
     model: Model
     network: Network
@@ -121,7 +147,12 @@ def satisfiability_program(problem: Problem) -> Program:
 def margin_program(problem: Problem, margins: list[NDArray] | None = None) -> Program:
     """Return MM, max the sum of all margins; with `margins` given, MW: min the number of non-zero weights.
 
-    The problem's samples are those that are kept; margins : least margins [width] of each layer.
+    Parameters
+    ----------
+    problem : Problem
+        Its samples are those that are kept.
+    margins : list of ndarray [width] or None, default=None
+        Least margins of each layer's neurons.
     """
     model = Model()
     network = _network(model, problem)

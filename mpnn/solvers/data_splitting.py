@@ -40,12 +40,20 @@ class Split(NamedTuple):
 
     Parameters
     ----------
-    num_sets : sets that share their activations.
-    status, objective, bound : of the program; the objective is the number of wrong outputs of the samples it
-        saw. The status is "optimal" also where the network before was, so that nothing was solved.
-    seconds : wall clock.
-    errors : wrong outputs of all training samples.
-    accuracy : of the samples held out, or of the training samples where none are, in [0, 1].
+    num_sets : int
+        Sets that share their activations.
+    status : str
+        Status of the program; "optimal" also where the network before was, so that nothing was solved.
+    objective : float
+        Number of wrong outputs of the samples that the program saw.
+    bound : float or None
+        What no solution can beat; None where unknown.
+    seconds : float
+        Duration, wall clock.
+    errors : int
+        Wrong outputs of all training samples.
+    accuracy : float in [0, 1]
+        Accuracy on the samples held out, or on the training samples where none are.
     """
 
     num_sets: int
@@ -62,29 +70,47 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; published: (100,) and, robust, (50, 50).
-    time_limit : seconds for all programs, > 0; each may use an equal share of what is left.
-    max_splits : programs after the first, at least 0; published: 20 and, robust, 5.
-    batch_size : random training samples that each program sees, at least 1; None: all. Published: 64.
-    validation_share : of the samples, held out to choose the network, in [0, 1); with 0, the training samples
-        do that. Published: a third.
-    integer_weights : whether weights are -1, 0, 1 rather than real in [-1, 1].
-    bias : whether neurons have thresholds other than 0.
-    radius : >= 0; every first-layer decision must hold for all inputs within this distance in each feature,
+    hidden : sequence of int, default=(10,)
+        Widths of the hidden layers; published: (100,) and, robust, (50, 50).
+    time_limit : float > 0, default=60.0
+        Seconds for all programs; each may use an equal share of what is left.
+    max_splits : int >= 0, default=20
+        Programs after the first; published: 20 and, robust, 5.
+    batch_size : int >= 1 or None, default=None
+        Random training samples that each program sees; None: all. Published: 64.
+    validation_share : float in [0, 1), default=1/3
+        Share of the samples held out to choose the network; with 0, the training samples do that. Published:
+        a third.
+    integer_weights : bool, default=False
+        Whether weights are -1, 0, 1 rather than real in [-1, 1].
+    bias : bool, default=True
+        Whether neurons have thresholds other than 0.
+    radius : float >= 0, default=0.0
+        Robustness: every first-layer decision must hold for all inputs within this distance in each feature,
         in units of the scaled features. Published: 0.1.
-    engine : ``"highs"``, ``"scip"``, ``"gurobi"``, or, with integer weights, ``"cpsat"``.
-    input_scaling : ``"unit"`` (features in [0, 1]) or, with integer weights, ``"raw"``.
-    threads : of the engine.
-    verbose : shows sets, objective, bound and time.
-    random_state : int, RandomState or None.
+    engine : str, default="highs"
+        ``"highs"``, ``"scip"``, ``"gurobi"``, or, with integer weights, ``"cpsat"``.
+    input_scaling : str, default="unit"
+        ``"unit"`` (features in [0, 1]) or, with integer weights, ``"raw"``.
+    threads : int, default=1
+        Threads of the engine.
+    verbose : bool, default=False
+        Whether to show sets, objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted.
-    weights_ : arrays [in, out], int8 or float64.
-    thresholds_ : arrays [out]; those of the first layer in units of `input_transform_`.
-    splits_ : a :class:`Split` for each program.
-    best_split_ : the one whose network was kept.
+    classes_ : ndarray [C]
+        Labels, sorted.
+    weights_ : list of ndarray [in, out]
+        Weights, a layer each; int8 with integer weights, else float64.
+    thresholds_ : list of ndarray [out]
+        Thresholds, a layer each; those of the first layer in units of `input_transform_`.
+    splits_ : list of Split
+        A :class:`Split` for each program.
+    best_split_ : Split
+        The one whose network was kept.
     """
 
     def __init__(
@@ -119,7 +145,15 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "DataSplittingClassifier":
-        """Train on inputs [n, features] and labels [n]; some network is always found."""
+        """Train on labelled samples; some network is always found.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of any type.
+        """
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
         self._check()
@@ -144,7 +178,20 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
 class _Search:
     """Programs on ever finer sets of the training samples; others judge the networks.
 
-    inputs, judged : [n, live features]; codes : class numbers [n].
+    Parameters
+    ----------
+    settings : DataSplittingClassifier
+        The parameters of the search.
+    inputs : ndarray [n, live features]
+        Training samples.
+    codes : ndarray [n]
+        Their class numbers.
+    judged : ndarray [m, live features]
+        Samples that networks are chosen on.
+    judged_codes : ndarray [m]
+        Their class numbers.
+    seed : int
+        Seed of batches and of k-means.
     """
 
     def __init__(
@@ -227,7 +274,12 @@ class _Search:
 def fewest_wrong(sets: NDArray, targets: NDArray) -> int:
     """Return a bound on the wrong outputs: those of the rarer target of every set and output.
 
-    sets : the number of each sample's set [n]; targets : bool [n, outputs].
+    Parameters
+    ----------
+    sets : ndarray [n]
+        Number of each sample's set.
+    targets : bool ndarray [n, outputs]
+        Which outputs ought to be 1.
     """
     ones = np.zeros((int(sets.max()) + 1, targets.shape[1]), np.intp)
     np.add.at(ones, sets, targets)
@@ -237,8 +289,21 @@ def fewest_wrong(sets: NDArray, targets: NDArray) -> int:
 def split_worst(sets: NDArray, inputs: NDArray, wrong: NDArray, seed: int) -> NDArray | None:
     """Split the set with the most wrong outputs, of those that hold unequal samples, into two by k-means.
 
-    sets : the number of each sample's set [n]; inputs : [n, features]; wrong : wrong outputs [n]. Returns the
-    new numbers, None where there is nothing left to split.
+    Parameters
+    ----------
+    sets : ndarray [n]
+        Number of each sample's set.
+    inputs : ndarray [n, features]
+        The samples.
+    wrong : ndarray [n]
+        Number of wrong outputs of each sample.
+    seed : int
+        Seed of k-means.
+
+    Returns
+    -------
+    ndarray [n] or None
+        The new numbers; None where there is nothing left to split.
     """
     losses = np.bincount(sets, wrong)
     # of equal losses, the larger set

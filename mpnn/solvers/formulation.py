@@ -34,9 +34,16 @@ BigM = Callable[[int], float | None]
 
 @dataclass(frozen=True)
 class Weights:
-    """A network's values: int arrays [in, out] and, with biases, [out].
+    """A network's values.
 
-    bias_unit : the input that the biases of the first layer multiply, 1 in units of the given inputs.
+    Parameters
+    ----------
+    layers : tuple of int ndarray [in, out]
+        Weights, a layer each.
+    biases : tuple of int ndarray [out] or None, default=None
+        Biases, a layer each; None without biases.
+    bias_unit : int, default=1
+        The input that the biases of the first layer multiply: 1 in units of the given inputs.
     """
 
     layers: tuple[NDArray, ...]
@@ -48,10 +55,22 @@ class Weights:
 class Network:
     """A network's variables.
 
-    weights : a layer each, [in, out]; biases : [out] each, or None.
-    active : of each hidden layer, [n, width], 1 where the neuron is +1.
-    products : of each layer but the first, [n, in, out].
-    inputs : whole numbers [n, live features].
+    Parameters
+    ----------
+    inputs : ndarray [n, live features]
+        Whole numbers.
+    levels : int from 1 to 127
+        P of the weights {-P..P}.
+    weights : tuple of ndarray [in, out]
+        Numbers of the weights, a layer each.
+    biases : tuple of ndarray [out] or None
+        Numbers of the biases, a layer each.
+    active : tuple of ndarray [n, width]
+        Binary variables of the hidden layers, 1 where the neuron is +1.
+    products : tuple of ndarray [n, in, out]
+        Products of weights and activations, of each layer but the first.
+    bias_unit : int, default=1
+        What an input of 1 is in the first layer.
     """
 
     inputs: NDArray
@@ -122,7 +141,20 @@ def add_network(
 ) -> Network:
     """Add the variables of a network and the rows of its products.
 
-    inputs : whole numbers [n, widths[0]]; levels : P of the weights {-P..P}.
+    Parameters
+    ----------
+    model : Model
+        The program that they are added to.
+    inputs : ndarray [n, widths[0]]
+        Whole numbers.
+    widths : sequence of int
+        Widths of all layers, inputs first.
+    levels : int from 1 to 127
+        P of the weights {-P..P}.
+    bias : bool, default=False
+        Whether neurons have biases.
+    bias_unit : int, default=1
+        What an input of 1 is in the first layer.
     """
     shapes = list(zip(widths[:-1], widths[1:], strict=True))
     weights = tuple(model.add_variables(shape, -levels, levels) for shape in shapes)
@@ -152,9 +184,20 @@ def add_signs(
 ) -> None:
     """Tie the hidden neurons to their pre-activations a: (u = 1) => a >= m, (u = 0) => a <= -m - eps.
 
-    margin : the variable m of (layer, neuron); None for m = 0.
-    big_m : of a layer, for engines without implications; None for the least valid number of each row.
-    samples : those that the rows are for; None for all.
+    Parameters
+    ----------
+    model : Model
+        The program that the rows are added to.
+    network : Network
+        The network's variables.
+    eps : float in (0, 1], default=1.0
+        Distance of the two sides.
+    margin : callable
+        The variable m of (layer, neuron); None for m = 0.
+    big_m : callable
+        The number of a layer, for engines without implications; None for the least valid number of each row.
+    samples : sequence of int or None, default=None
+        Those that the rows are for; None for all.
     """
     chosen = range(len(network.inputs)) if samples is None else samples
     for layer, active in enumerate(network.active):

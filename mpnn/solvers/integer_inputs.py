@@ -15,11 +15,17 @@ LARGEST_WHOLE = 2**24
 
 
 class IntegerInputs(NamedTuple):
-    """`round((x - offset) * scale)`, zero where an input says nothing.
+    """`round((x - offset) * scale)`, zero for features that are not live.
 
-    offset, scale : one number, or one a feature [features].
-    live : bool [features], which inputs said anything in training; weights of the others are 0.
-    unit : what an input of 1, such as a bias has, becomes.
+    Parameters
+    ----------
+    offset, scale : ndarray [features] or number
+        One number, or one a feature.
+    live : bool ndarray [features]
+        Which features are not 0, or not constant, in all of training (see :func:`integer_inputs`); weights of
+        the others are 0.
+    unit : int, default=1
+        What an input of 1, such as a bias has, becomes.
     """
 
     offset: NDArray
@@ -32,7 +38,17 @@ class IntegerInputs(NamedTuple):
         return _rounded(inputs, self.offset, self.scale) * self.live
 
     def of_live(self, inputs: NDArray) -> NDArray[np.int64]:
-        """Transform [n, features] to its live inputs alone, [n, live]."""
+        """Transform inputs, and keep the live features alone.
+
+        Parameters
+        ----------
+        inputs : ndarray [n, features]
+            Finite numbers.
+
+        Returns
+        -------
+        int64 ndarray [n, live]
+        """
         offset, scale = (each[self.live] if each.ndim else each for each in (self.offset, self.scale))
         return _rounded(inputs[:, self.live], offset, scale)
 
@@ -51,12 +67,12 @@ def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: boo
 
     Parameters
     ----------
-    inputs
+    inputs : ndarray [n, features]
         Finite numbers.
-    scaling
+    scaling : str, default="raw"
         "raw": whole numbers, such as pixels, stay; others are multiplied so that the largest magnitude is
         10,000, and rounded. "unit": each feature goes to [0, 1] in steps of 1/10,000.
-    constants_live
+    constants_live : bool, default=True
         Whether a feature that is constant in training, but not zero, keeps its weights.
     """
     if scaling not in INPUT_SCALINGS:

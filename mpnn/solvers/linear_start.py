@@ -20,7 +20,14 @@ def widest_margin(inputs: NDArray, signs: NDArray, levels: int) -> NDArray:
     Where no weights separate the samples, that would be all zeros; then the weights of the least sum of
     max(0, s - y x.w), with s the mean length of a sample.
 
-    inputs : [n, features]; signs : [n], -1 or +1; levels : P.
+    Parameters
+    ----------
+    inputs : ndarray [n, features]
+        Samples x.
+    signs : ndarray [n]
+        Classes y, -1 or +1.
+    levels : int
+        P.
     """
     signed = signs[:, None] * inputs / max(1.0, float(np.abs(inputs).max()))
     count, features = signed.shape
@@ -52,11 +59,28 @@ def rounded_neuron(inputs: NDArray, signs: NDArray, levels: int) -> NDArray[np.i
 def one_against_rest(
     inputs: NDArray, codes: NDArray, widths: Sequence[int], levels: int, bias_unit: int = 1
 ) -> Weights | None:
-    """Return a network [widths] with a neuron for each class, its rounded widest margin against all others.
+    """Return a network with a neuron for each class, its rounded widest margin against all others.
 
-    codes : class numbers [n], below widths[-1]. Later layers hand the neurons' signs on; neurons beyond the
-    number of classes repeat the first one and reach nothing. Biases are 0. Where every class is separated,
-    all outputs of all samples are right. None where a hidden layer has fewer neurons than there are classes.
+    Later layers hand the neurons' signs on; neurons beyond the number of classes repeat the first one and
+    reach nothing. Biases are 0. Where every class is separated, all outputs of all samples are right.
+
+    Parameters
+    ----------
+    inputs : ndarray [n, widths[0]]
+        Whole numbers.
+    codes : ndarray [n]
+        Class numbers, below widths[-1].
+    widths : sequence of int
+        Widths of all layers, inputs first.
+    levels : int from 1 to 127
+        P of the weights {-P..P}.
+    bias_unit : int, default=1
+        What an input of 1 is in the first layer.
+
+    Returns
+    -------
+    Weights or None
+        None where a hidden layer has fewer neurons than there are classes.
     """
     classes = widths[-1]
     if min(widths[1:]) < classes:

@@ -32,24 +32,39 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers.
-    time_limit : seconds, > 0.
-    levels : P of the weights {-P..P}, 1 to 127.
-    perturbed : weights redrawn at each restart, >= 1.
-    zeros : share of zero weights in the random start, in [0, 1).
-    penalty : >= 0.
-    max_restarts : ends the search earlier, and then the same way every time; None for the clock alone.
-    input_scaling : ``"raw"`` or ``"unit"``.
-    verbose : shows loss and time.
-    random_state : int, RandomState or None.
+    hidden : sequence of int, default=(10,)
+        Widths of the hidden layers.
+    time_limit : float > 0, default=20.0
+        Seconds.
+    levels : int from 1 to 127, default=1
+        P of the weights {-P..P}.
+    perturbed : int >= 1, default=30
+        Weights redrawn at each restart.
+    zeros : float in [0, 1), default=0.8
+        Share of zero weights in the random start.
+    penalty : float >= 0, default=0.0001
+        Cost of the share of non-zero weights.
+    max_restarts : int or None, default=None
+        Ends the search earlier, and then the same way every time; None for the clock alone.
+    input_scaling : str, default="raw"
+        ``"raw"`` or ``"unit"``.
+    verbose : bool, default=False
+        Whether to show loss and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted; an output of 0 votes for the second.
-    weights_ : list of int8 arrays [in, out].
-    loss_ : of the weights.
-    restarts_ : restarts done.
-    interrupted_ : whether Ctrl-C ended the search; the weights are then the best found.
+    classes_ : ndarray [C]
+        Labels, sorted; an output of 0 votes for the second.
+    weights_ : list of int8 ndarray [in, out]
+        Weights, a layer each.
+    loss_ : float
+        Loss of the weights.
+    restarts_ : int
+        Number of restarts done.
+    interrupted_ : bool
+        Whether Ctrl-C ended the search; the weights are then the best found.
     """
 
     def __init__(
@@ -78,7 +93,15 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "LocalSearchClassifier":
-        """Train on inputs [n, features] and labels [n] of two classes."""
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of two classes.
+        """
         began = perf_counter()
         inputs, codes = self._encode(X, y)
         self._check()

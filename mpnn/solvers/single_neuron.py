@@ -23,24 +23,37 @@ class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
 
     Parameters
     ----------
-    objective : ``"lp_rounding"``: the widest margin with real weights, rounded (milliseconds);
-        ``"max_margin"``: the widest margin of whole weights; ``"min_weight"``: the fewest non-zero weights
-        with at least ``margin_share`` of the rounded weights' margin.
-    time_limit : seconds of the integer program, > 0.
-    levels : P of the weights {-P..P}, 1 to 127.
-    margin_share : in [0, 1].
-    engine : ``"highs"``, ``"cpsat"``, ``"scip"`` or ``"gurobi"``.
-    input_scaling : ``"raw"`` or ``"unit"``.
-    threads : of the engine.
-    verbose : shows objective, bound and time.
-    random_state : int, RandomState or None.
+    objective : str, default="min_weight"
+        ``"lp_rounding"``: the widest margin with real weights, rounded (milliseconds); ``"max_margin"``: the
+        widest margin of whole weights; ``"min_weight"``: the fewest non-zero weights with at least
+        ``margin_share`` of the rounded weights' margin.
+    time_limit : float > 0, default=10.0
+        Seconds of the integer program.
+    levels : int from 1 to 127, default=1
+        P of the weights {-P..P}.
+    margin_share : float in [0, 1], default=0.5
+        Share of the rounded weights' margin that ``"min_weight"`` keeps.
+    engine : str, default="highs"
+        ``"highs"``, ``"cpsat"``, ``"scip"`` or ``"gurobi"``.
+    input_scaling : str, default="raw"
+        ``"raw"`` or ``"unit"``.
+    threads : int, default=1
+        Threads of the engine.
+    verbose : bool, default=False
+        Whether to show objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted; a sum of 0 votes for the second.
-    weights_ : one int8 array [features, 1].
-    margin_ : least sum, times the sign, over the training samples; negative where they are not separated.
-    solution_ : status, bound and gap of the integer program, None for ``"lp_rounding"``.
+    classes_ : ndarray [C]
+        Labels, sorted; a sum of 0 votes for the second.
+    weights_ : list of int8 ndarray [features, 1]
+        The weights, one array.
+    margin_ : float
+        Least sum, times the sign, over the training samples; negative where they are not separated.
+    solution_ : Solution or None
+        Status, bound and gap of the integer program, None for ``"lp_rounding"``.
     """
 
     def __init__(
@@ -67,7 +80,15 @@ class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "SingleNeuronClassifier":
-        """Train on inputs [n, features] and labels [n] of two classes."""
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of two classes.
+        """
         inputs, codes = self._encode(X, y)
         self._check()
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)

@@ -36,9 +36,14 @@ EPS = 1e-3
 class StepNeurons:
     """What neurons there can be.
 
-    whole : weights -1, 0, 1 and whole thresholds on whole inputs, rather than real ones.
-    bias : whether thresholds may differ from 0.
-    radius : every decision of the first layer holds for all inputs this near in each feature, >= 0.
+    Parameters
+    ----------
+    whole : bool, default=False
+        Whether weights are -1, 0, 1 and thresholds whole, on whole inputs, rather than real.
+    bias : bool, default=True
+        Whether thresholds may differ from 0.
+    radius : float >= 0, default=0.0
+        Every decision of the first layer holds for all inputs this near in each feature.
     """
 
     whole: bool = False
@@ -53,7 +58,15 @@ class StepNeurons:
 
 @dataclass(frozen=True)
 class StepWeights:
-    """A network's values: layers [in, out] and thresholds [out], a layer each."""
+    """A network's values.
+
+    Parameters
+    ----------
+    layers : tuple of ndarray [in, out]
+        Weights, a layer each.
+    thresholds : tuple of ndarray [out]
+        Thresholds, a layer each.
+    """
 
     layers: tuple[NDArray, ...]
     thresholds: tuple[NDArray, ...]
@@ -61,7 +74,12 @@ class StepWeights:
     def forward(self, inputs: NDArray, tolerance: float) -> list[NDArray]:
         """Return W x - lambda + tolerance of every layer, [n, out] each; a neuron is 1 from 0 on.
 
-        tolerance : half of eps, so that a solver's rounding does not change a side.
+        Parameters
+        ----------
+        inputs : ndarray [n, in]
+            Inputs of the first layer.
+        tolerance : float
+            Half of eps, so that a solver's rounding does not change a side.
         """
         outputs: list[NDArray] = []
         signal = inputs
@@ -82,8 +100,18 @@ def silent_network(widths: Sequence[int], neurons: StepNeurons) -> StepWeights:
 class StepProgram:
     """The program of one network.
 
-    inputs : [n, widths[0]]; targets : [n, widths[-1]] in {0, 1}; sets : the number of each sample's set [n],
-    every number from 0 to S - 1 in use.
+    Parameters
+    ----------
+    neurons : StepNeurons
+        What neurons there can be.
+    widths : sequence of int
+        Widths of all layers, inputs first.
+    inputs : ndarray [n, widths[0]]
+        The samples.
+    targets : ndarray [n, widths[-1]]
+        What the outputs ought to be, in {0, 1}.
+    sets : ndarray [n]
+        Number of each sample's set, every number from 0 to S - 1 in use.
     """
 
     def __init__(

@@ -33,29 +33,48 @@ class IntegerNetworkClassifier(MulticlassNetworkMixin, SolverClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers, at least one; published: (16,).
-    time_limit : seconds, > 0.
-    loss : ``"max_correct"``: samples whose own output alone is positive or 0; ``"sat_margin"``: outputs that
+    hidden : sequence of int, default=(16,)
+        Widths of the hidden layers, at least one; published: (16,).
+    time_limit : float > 0, default=60.0
+        Seconds.
+    loss : str, default="sat_margin"
+        ``"max_correct"``: samples whose own output alone is positive or 0; ``"sat_margin"``: outputs that
         miss the margin B / 4; ``"min_hinge"``: sum over outputs of max(0, 1/2 - 2 y a / B)^2.
-    levels : P of the weights and biases {-P..P}, 1 to 127; published: 1, 3, 7, 15.
-    stop_share : the search ends at a loss of this share of the samples (min_hinge: times 1/4), in [0, 1].
-    compression : cost of a hidden neuron, >= 0 in thousandths; neurons that are not worth it lose all their
-        weights, and the margin is that of the remaining ones. Not with min_hinge.
-    warm_start : ``"lp_rounding"``, None or False, weights or a classifier, as in
+    levels : int from 1 to 127, default=1
+        P of the weights and biases {-P..P}; published: 1, 3, 7, 15.
+    stop_share : float in [0, 1], default=0.1
+        The search ends at a loss of this share of the samples (min_hinge: times 1/4).
+    compression : float >= 0, default=0.0
+        Cost of a hidden neuron, in thousandths; neurons that are not worth it lose all their weights,
+        and the margin is that of the remaining ones. Not with min_hinge.
+    warm_start : str, None, list of ndarray or classifier, default="lp_rounding"
+        ``"lp_rounding"``, None or False, weights or a classifier, as in
         :class:`mpnn.solvers.ToroIcarteClassifier`.
-    engine : ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
-    input_scaling : ``"unit"`` as published, or ``"raw"``.
-    threads : of the engine.
-    verbose : shows objective, bound and time.
-    random_state : int, RandomState or None.
+    engine : str, default="cpsat"
+        ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
+    input_scaling : str, default="unit"
+        ``"unit"`` as published, or ``"raw"``.
+    threads : int, default=1
+        Threads of the engine.
+    verbose : bool, default=False
+        Whether to show objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted.
-    weights_, biases_ : lists of int8 arrays, [in, out] and [out]; a bias adds as an input of 1 does.
-    solution_ : status, bound and gap; its objective is in whole units, see `loss_`.
-    loss_ : of the training samples, without the cost of neurons.
-    neurons_ : hidden neurons in use.
+    classes_ : ndarray [C]
+        Labels, sorted.
+    weights_ : list of int8 ndarray [in, out]
+        Weights, a layer each.
+    biases_ : list of int8 ndarray [out]
+        Biases, a layer each; a bias adds as an input of 1 does.
+    solution_ : Solution
+        Status, bound and gap; its objective is in whole units, see `loss_`.
+    loss_ : float
+        Loss of the training samples, without the cost of neurons.
+    neurons_ : int
+        Hidden neurons in use.
     """
 
     def __init__(
@@ -88,7 +107,14 @@ class IntegerNetworkClassifier(MulticlassNetworkMixin, SolverClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "IntegerNetworkClassifier":
-        """Train on inputs [n, features] and labels [n].
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of any type.
 
         Raises
         ------

@@ -22,7 +22,19 @@ LOSSES = ("max_correct", "min_hinge", "sat_margin")
 
 @dataclass(frozen=True)
 class Loss:
-    """What is minimised: a name of `LOSSES`, the P of the weights, when to stop, the cost of a neuron."""
+    """What is minimised.
+
+    Parameters
+    ----------
+    name : str
+        A name of `LOSSES`.
+    levels : int from 1 to 127
+        P of the weights and biases {-P..P}.
+    stop_share : float in [0, 1], default=0.0
+        The search ends at a loss of this share of the samples.
+    compression : float >= 0, default=0.0
+        Cost of a hidden neuron, in thousandths.
+    """
 
     name: str
     levels: int
@@ -50,7 +62,15 @@ def check_layers(hidden: Any) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Targets:
-    """signs : [n, classes], -1 or +1; reach : B of an output."""
+    """What the outputs ought to be.
+
+    Parameters
+    ----------
+    signs : ndarray [n, classes]
+        -1 or +1.
+    reach : int
+        B, the largest magnitude of an output.
+    """
 
     signs: NDArray
     reach: int
@@ -64,7 +84,18 @@ class Targets:
 class LossProgram:
     """The integer program of one network. Whole units: 1/1000 of an error, or 1/(4 B^2) of the hinge loss.
 
-    inputs : whole numbers [n, widths[0]]; codes : class numbers [n]; bias_unit : what an input of 1 is.
+    Parameters
+    ----------
+    settings : Loss
+        What is minimised.
+    inputs : ndarray [n, widths[0]]
+        Whole numbers.
+    codes : ndarray [n]
+        Class numbers.
+    widths : tuple of int
+        Widths of all layers, inputs first.
+    bias_unit : int
+        What an input of 1 is.
     """
 
     def __init__(

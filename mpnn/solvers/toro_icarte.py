@@ -36,28 +36,45 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; published: (), (16,) and (16, 16).
-    time_limit : seconds for all steps, > 0.
-    objective : ``"min_weight"`` or ``"max_margin"``.
-    strategy : ``"mip"``: the integer program on `engine`; ``"cp"``: the same on CP-SAT; ``"hw"``: CP-SAT
-        without objective finds a network, from which `engine` goes on; ``"ha"``: CP-SAT finds a network, its
-        hidden activations are kept, and every neuron is then optimised alone by `engine`.
-    levels : P of the weights and biases {-P..P}, 1 to 127.
-    warm_start : what CP-SAT or the program starts from: ``"lp_rounding"`` (a neuron for each class by linear
+    hidden : sequence of int, default=(16,)
+        Widths of the hidden layers; published: (), (16,) and (16, 16).
+    time_limit : float > 0, default=60.0
+        Seconds for all steps.
+    objective : str, default="max_margin"
+        ``"min_weight"`` or ``"max_margin"``.
+    strategy : str, default="ha"
+        ``"mip"``: the integer program on `engine`; ``"cp"``: the same on CP-SAT; ``"hw"``: CP-SAT without
+        objective finds a network, from which `engine` goes on; ``"ha"``: CP-SAT finds a network, its hidden
+        activations are kept, and every neuron is then optimised alone by `engine`.
+    levels : int from 1 to 127, default=1
+        P of the weights and biases {-P..P}.
+    warm_start : str, None, list of ndarray or classifier, default="lp_rounding"
+        What CP-SAT or the program starts from: ``"lp_rounding"`` (a neuron for each class by linear
         programming, rounded and handed on; None where a layer is narrower than that), None or False, a list
         of weight arrays [in, out], or a classifier with ``weights_``, fitted or not. Biases start at 0.
-    engine : of the integer programs, ``"highs"``, ``"cpsat"``, ``"scip"`` or ``"gurobi"``.
-    input_scaling : ``"raw"`` or ``"unit"``.
-    threads : of the engine.
-    verbose : shows step, objective, bound and time.
-    random_state : int, RandomState or None.
+    engine : str, default="highs"
+        Engine of the integer programs, ``"highs"``, ``"cpsat"``, ``"scip"`` or ``"gurobi"``.
+    input_scaling : str, default="raw"
+        ``"raw"`` or ``"unit"``.
+    threads : int, default=1
+        Threads of the engine.
+    verbose : bool, default=False
+        Whether to show step, objective, bound and time.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted.
-    weights_, biases_ : lists of int8 arrays, [in, out] and [out].
-    solutions_ : the outcomes of the steps, by name; ``"ha"`` has one a neuron.
-    objective_ : objective of the network.
+    classes_ : ndarray [C]
+        Labels, sorted.
+    weights_ : list of int8 ndarray [in, out]
+        Weights, a layer each.
+    biases_ : list of int8 ndarray [out]
+        Biases, a layer each.
+    solutions_ : dict of Solution
+        Outcomes of the steps, by name; ``"ha"`` has one a neuron.
+    objective_ : float
+        Sum of the magnitudes of the weights, or of all margins.
     """
 
     def __init__(
@@ -88,7 +105,14 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "ToroIcarteClassifier":
-        """Train on inputs [n, features] and labels [n].
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of any type.
 
         Raises
         ------

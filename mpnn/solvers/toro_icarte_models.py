@@ -28,7 +28,17 @@ OBJECTIVES = ("min_weight", "max_margin")
 
 @dataclass(frozen=True)
 class Samples:
-    """inputs : whole numbers [n, live features]; targets : [n, outputs], -1 or +1; unit of the biases."""
+    """The samples of one fit.
+
+    Parameters
+    ----------
+    inputs : ndarray [n, live features]
+        Whole numbers.
+    targets : ndarray [n, outputs]
+        -1 or +1.
+    bias_unit : int, default=1
+        What an input of 1, such as a bias has, is.
+    """
 
     inputs: NDArray
     targets: NDArray
@@ -36,7 +46,19 @@ class Samples:
 
 
 class FitProgram:
-    """The program of one network; objective : one of `OBJECTIVES`, or None for any network that fits."""
+    """The program of one network.
+
+    Parameters
+    ----------
+    samples : Samples
+        What is to be fitted.
+    widths : tuple of int
+        Widths of all layers, inputs first.
+    levels : int from 1 to 127
+        P of the weights and biases {-P..P}.
+    objective : str or None
+        One of `OBJECTIVES`, or None for any network that fits.
+    """
 
     def __init__(self, samples: Samples, widths: tuple[int, ...], levels: int, objective: str | None) -> None:
         self.samples, self.objective = samples, objective

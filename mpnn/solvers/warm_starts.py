@@ -35,8 +35,20 @@ def given_layers(
     A classifier that has no `weights_` yet is cloned and fitted on the same samples, with the given random
     state unless it has one of its own.
 
-    inputs : [n, features], labels [n]; widths : of the network, the live inputs first; live : bool
-    [features]. The source has weights for all features, the network for the live ones.
+    Parameters
+    ----------
+    source : list of ndarray or classifier
+        Has weights for all features, where the network has them for the live ones.
+    inputs : ndarray [n, features]
+        The samples.
+    labels : ndarray [n]
+        Their labels.
+    widths : sequence of int
+        Widths of the network, the live inputs first.
+    live : bool ndarray [features]
+        Which inputs are live.
+    random_state : int, RandomState or None
+        Seed of a classifier that is fitted here.
     """
     if source is None or source is False:
         return None
@@ -69,8 +81,22 @@ def starting_network(
 ) -> Weights | None:
     """Return the network that a multi-class method starts from, its biases 0.
 
-    source : "lp_rounding", or as in `given_layers`; inputs : [n, features]; codes : class numbers [n];
-    widths : the live inputs first.
+    Parameters
+    ----------
+    source : str, None, list of ndarray or classifier
+        "lp_rounding", or as in `given_layers`.
+    transform : IntegerInputs
+        The input transform.
+    inputs : ndarray [n, features]
+        The samples.
+    codes : ndarray [n]
+        Class numbers.
+    widths : tuple of int
+        Widths of the network, the live inputs first.
+    levels : int from 1 to 127
+        P of the weights {-P..P}.
+    random_state : int, RandomState or None
+        Seed of a classifier that is fitted here.
     """
     if by_linear_programming(source):
         return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels, transform.unit)

@@ -22,13 +22,29 @@ LARGEST_RETURN = 0.5
 
 
 class AdaSTEState(NamedTuple):
-    """Number of updates so far."""
+    """State of :func:`scale_by_adaste`.
+
+    Parameters
+    ----------
+    num_updates : int Array []
+        Number of updates so far.
+    """
 
     num_updates: Array
 
 
 def adaste_weights(latent: Array, sharpness: Any, margin: float = MARGIN) -> Array:
-    """The weights ``w(t)`` of latent ones, in [-1, 1]; ``sharpness`` b >= 0, at most ``1 / margin``."""
+    """The weights ``w(t)`` of latent ones, in [-1, 1].
+
+    Parameters
+    ----------
+    latent : Array
+        Latent weights t.
+    sharpness : float in [0, 1 / margin]
+        The number b: at 0 the weights are the latent ones, clipped; at ``1 / margin`` they are their signs.
+    margin : float > 0
+        Bounds the sharpness.
+    """
     signs = jnp.where(latent >= 0, 1.0, -1.0)
     return jnp.clip((latent + sharpness * (1.0 + margin) * signs) / (1.0 + sharpness), -1.0, 1.0)
 
@@ -40,6 +56,13 @@ def scale_by_adaste(
 
     Inside, the gradient is multiplied by ``1 / (1 + b)``. Where w is saturated: by 0 if a descent step would
     push t further out, and by ``1 / |t|``, at most 1/2, if it brings t back towards the other sign.
+
+    Parameters
+    ----------
+    sharpness : float in [0, 1 / margin] or schedule
+        The number b of :func:`adaste_weights`.
+    margin : float > 0
+        Bounds the sharpness.
     """
 
     def multiply(gradient: Array, latent: Array, b: Any) -> Array:

@@ -32,7 +32,13 @@ FISHER_FLOOR = 1e-10
 
 
 class PriorState(NamedTuple):
-    """Fields of the prior."""
+    """State of :func:`pull_to_prior`.
+
+    Parameters
+    ----------
+    prior : pytree of arrays
+        Fields of the prior.
+    """
 
     prior: ArrayTree
 
@@ -41,10 +47,20 @@ def relaxed_sample(key: Array, field: Array, temperature: float, floor: float = 
     """Draw weights in (-1, 1) that depend smoothly on their fields: ``tanh((f + d) / temperature)``.
 
     d is half a standard logistic variable (Concrete distribution); as the temperature goes to 0 the weights
-    become exact Bernoulli draws, and their gradients vanish. A ``floor`` > 0 keeps the derivative
-    ``sech²((f + d) / temperature)`` from vanishing. With :data:`FISHER_FLOOR`, what the published code
-    amounts to, weights so certain that their Fisher information is at its floor too are
-    trained straight-through, and can change their minds.
+    become exact Bernoulli draws, and their gradients vanish.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    field : Array
+        Fields f.
+    temperature : float > 0
+        Width of the transition between the signs.
+    floor : float >= 0, default=0.0
+        Least derivative ``sech²((f + d) / temperature)``; above 0 it keeps the derivative from vanishing.
+        With :data:`FISHER_FLOOR`, what the published code amounts to, weights so certain that their Fisher
+        information is at its floor too are trained straight-through, and can change their signs.
     """
     argument = (field + 0.5 * jax.random.logistic(key, field.shape, field.dtype)) / temperature
     weights = jnp.tanh(argument)
@@ -60,7 +76,13 @@ def _squared_sech(x: Array) -> Array:
 
 
 def fisher_information(field: Array) -> Array:
-    """``sech² f``, without the cancellation of ``1 - tanh² f``; at least ``FISHER_FLOOR``."""
+    """``sech² f``, without the cancellation of ``1 - tanh² f``; at least ``FISHER_FLOOR``.
+
+    Parameters
+    ----------
+    field : Array
+        Fields f.
+    """
     return jnp.maximum(_squared_sech(field), FISHER_FLOOR)
 
 
@@ -77,6 +99,11 @@ def pull_to_prior(weight: float = 1.0) -> optax.GradientTransformation:
     """Add ``weight (f - f0)``, the gradient by the mean of the divergence from the prior.
 
     ``f0`` is 0 (uniform) until :func:`set_prior` changes it.
+
+    Parameters
+    ----------
+    weight : float >= 0, default=1.0
+        Factor of the divergence.
     """
 
     def update(
@@ -92,7 +119,15 @@ def pull_to_prior(weight: float = 1.0) -> optax.GradientTransformation:
 
 
 def set_prior(state: ArrayTree, fields: ArrayTree) -> ArrayTree:
-    """Return an optimizer state whose prior is ``fields``, such as the posterior of an earlier task."""
+    """Return an optimizer state with another prior, such as the posterior of an earlier task.
+
+    Parameters
+    ----------
+    state : pytree of arrays
+        State of an optimizer that contains :func:`pull_to_prior`.
+    fields : pytree of arrays
+        Fields of the prior, shaped as the parameters.
+    """
 
     def replace(leaf: Any) -> Any:
         if not isinstance(leaf, PriorState):
@@ -114,13 +149,18 @@ def bayesbinn(
 
     Parameters
     ----------
-    learning_rate : in (0, 1], or a schedule.
-    num_samples : size N of the data set whose mean loss the gradients belong to.
-    momentum : weight of the old average gradient, in [0, 1).
-    prior_weight : factor of the divergence from the prior; 1 is Bayes.
-    largest_gradient : bound of ``N dL/dmean``, > 0; None: none. One sample near zero of a weight that is all
-        but certain brings a gradient over a vanishing Fisher information, and without a bound a field that
-        takes thousands of steps to come back from.
+    learning_rate : float in (0, 1] or schedule
+        Step of the fields.
+    num_samples : int
+        Size N of the data set whose mean loss the gradients belong to.
+    momentum : float in [0, 1), default=0.0
+        Weight of the old average gradient.
+    prior_weight : float >= 0, default=1.0
+        Factor of the divergence from the prior; 1 is Bayes.
+    largest_gradient : float > 0 or None, default=None
+        Bound of ``N dL/dmean``; None: none. One sample near zero of a weight that is all but certain brings a
+        gradient over a vanishing Fisher information, and without a bound a field that takes thousands of
+        steps to come back from.
     """
     return optax.chain(
         optax.scale(num_samples),
@@ -138,6 +178,13 @@ def sign_ema(learning_rate: optax.ScalarOrSchedule, gain: float = 1.0) -> optax.
     There the temperature is 1e-10 and float32 saturates every weight: the weights are ``sign(f)``, g is their
     straight-through gradient, and the field is an exponentially decayed sum of gradients whose scale does not
     matter. Neither noise, nor the divergence from the prior, nor the number of samples is left.
+
+    Parameters
+    ----------
+    learning_rate : float in (0, 1] or schedule
+        Share a of the new gradient.
+    gain : float > 0, default=1.0
+        Factor of the gradient.
     """
     return optax.chain(
         optax.scale(gain), optax.add_decayed_weights(1.0), optax.scale_by_learning_rate(learning_rate)

@@ -15,7 +15,13 @@ __all__ = ["BiMUState", "bimu"]
 
 
 class BiMUState(NamedTuple):
-    """Number of updates so far."""
+    """State of :func:`bimu`.
+
+    Parameters
+    ----------
+    num_updates : int Array []
+        Number of updates so far.
+    """
 
     num_updates: Array
 
@@ -36,10 +42,14 @@ def bimu(
 
     Parameters
     ----------
-    learning_rate : a > 0, or a schedule.
-    memory : number of updates that are remembered, >= 1.
-    prior_weight : k > 0, weight of the divergence from the prior.
-    largest_step : bound of the step per unit of gradient, > 0.
+    learning_rate : float > 0 or schedule, default=1.0
+        The factor a of the gradient.
+    memory : int >= 1
+        Number of updates that are remembered.
+    prior_weight : float > 0, default=1.0
+        Weight k of the divergence from the prior.
+    largest_step : float > 0, default=1.0
+        Bound of the step per unit of gradient.
     """
 
     def step(gradient: Array, field: Array, rate: Any) -> Array:

@@ -13,7 +13,15 @@ __all__ = ["BopState", "bop"]
 
 
 class BopState(NamedTuple):
-    """Number of updates so far, and the moving average of the gradients."""
+    """State of :func:`bop`.
+
+    Parameters
+    ----------
+    num_updates : int Array []
+        Number of updates so far.
+    average : pytree of arrays
+        Moving average of the gradients.
+    """
 
     num_updates: jax.Array
     average: ArrayTree
@@ -22,17 +30,18 @@ class BopState(NamedTuple):
 def bop(
     adaptivity: optax.ScalarOrSchedule = 1e-4, threshold: optax.ScalarOrSchedule = 1e-8
 ) -> optax.GradientTransformation:
-    """Flip weights whose average gradient keeps asking for it.
+    """Flip weights whose average gradient persistently has their sign.
 
     ``m <- (1 - adaptivity) m + adaptivity g``; a weight flips where ``|m| > threshold`` and ``m`` has the
-    weight's sign, for then the loss falls on the other side.
+    weight's sign, for then the loss falls on the other side. The parameters must be -1 or +1; updates are -2,
+    0 or +2.
 
     Parameters
     ----------
-    adaptivity : share of the new gradient, in (0, 1]; or a schedule.
-    threshold : least average gradient of a flip, >= 0; or a schedule.
-
-    The parameters must be -1 or +1; updates are -2, 0 or +2.
+    adaptivity : float in (0, 1] or schedule, default=0.0001
+        Share of the new gradient in the moving average.
+    threshold : float >= 0 or schedule, default=1e-08
+        Least average gradient of a flip.
     """
 
     def init(params: ArrayTree) -> BopState:

@@ -14,7 +14,13 @@ __all__ = ["ProxQuantState", "proxquant"]
 
 
 class ProxQuantState(NamedTuple):
-    """Number of updates so far."""
+    """State of :func:`proxquant`.
+
+    Parameters
+    ----------
+    num_updates : int Array []
+        Number of updates so far.
+    """
 
     num_updates: Array
 
@@ -23,7 +29,11 @@ def proxquant(strength: optax.ScalarOrSchedule) -> optax.GradientTransformation:
     """Shrink the distance of each updated weight to the nearest of -1 and +1; put it last in a chain.
 
     The proximal map of ``strength * min(|w - 1|, |w + 1|)``: move by ``strength``, but not past the level.
-    The strength, >= 0, usually grows with the number of updates.
+
+    Parameters
+    ----------
+    strength : float >= 0 or schedule
+        The step; it usually grows with the number of updates.
     """
 
     def shrink(update: Array, weight: Array, amount: Any) -> Array:

@@ -31,7 +31,18 @@ def installed_engines() -> tuple[str, ...]:
 
 
 def check_engine(name: str) -> None:
-    """Refuse the name of an engine that does not exist."""
+    """Refuse the name of an engine that does not exist.
+
+    Parameters
+    ----------
+    name : str
+        A key of `ENGINES`.
+
+    Raises
+    ------
+    ValueError
+        There is no such engine.
+    """
     if name not in ENGINES:
         raise ValueError(f"engine must be one of {tuple(ENGINES)}, got {name!r}")
 
@@ -48,16 +59,16 @@ def solve(
 
     Parameters
     ----------
-    model
+    model : Model
         The integer program.
-    limits
+    limits : Limits
         Seconds, threads, seed.
-    engine
+    engine : str, default="cpsat"
         A key of `ENGINES`.
-    start
-        A value for every variable, [num_variables]; a solution to begin with, or a hint if it is none.
-    listener
-        Told of each better solution.
+    start : ndarray [num_variables] or None, default=None
+        A value for every variable; a solution to begin with, or a hint if it is none.
+    listener : callable or None, default=None
+        Called with each better solution, an :class:`Incumbent`.
 
     Returns
     -------

@@ -14,27 +14,57 @@ INTEGRALITY_TOLERANCE = 1e-5
 
 
 class Expression(NamedTuple):
-    """A linear form: the variables' numbers and their coefficients, two arrays of one length."""
+    """A linear form of the variables.
+
+    Parameters
+    ----------
+    columns : int ndarray [terms]
+        The variables' numbers, each once.
+    coefficients : ndarray [terms]
+        Their coefficients.
+    """
 
     columns: NDArray
     coefficients: NDArray
 
     def plus(self, columns: ArrayLike, coefficients: ArrayLike) -> "Expression":
-        """Return the sum with further terms; the variables must be new to the form."""
+        """Return the sum with further terms.
+
+        Parameters
+        ----------
+        columns : array-like of int
+            Numbers of variables that are new to the form.
+        coefficients : array-like
+            Their coefficients, one for each or one for all.
+        """
         columns = np.atleast_1d(columns)
         more = np.broadcast_to(coefficients, columns.shape)
         return Expression(np.append(self.columns, columns), np.append(self.coefficients, more))
 
     def times(self, factor: float) -> "Expression":
-        """Return the form times a number."""
+        """Return the form times a number.
+
+        Parameters
+        ----------
+        factor : float
+            The number.
+        """
         return Expression(self.columns, self.coefficients * factor)
 
 
 class Row(NamedTuple):
     """`lower <= expression <= upper`, always or only where a binary variable has a value.
 
-    when : (variable, 0 or 1), or None for a row that always holds.
-    big_m : what an engine without implications relaxes the row by; None for the least valid number.
+    Parameters
+    ----------
+    expression : Expression
+        The linear form.
+    lower, upper : float
+        Its bounds; infinite where there is none.
+    when : pair of int or None, default=None
+        Number of the binary variable and its value, 0 or 1; None for a row that always holds.
+    big_m : float or None, default=None
+        What an engine without implications relaxes the row by; None for the least valid number.
     """
 
     expression: Expression
@@ -49,6 +79,19 @@ class Model:
     """Bounded variables, linear rows, implications and a linear objective.
 
     Variables are numbered in the order in which they are added; a solution is an array of their values.
+
+    Parameters
+    ----------
+    lower, upper : list of float
+        Bounds of each variable, finite.
+    integer : list of bool
+        Which variables are whole.
+    rows : list of Row
+        The constraints.
+    objective : Expression
+        The linear form that is optimised; without terms, any solution will do.
+    maximised : bool, default=False
+        Whether the objective is to be large rather than small.
     """
 
     lower: list[float] = field(default_factory=list)
@@ -66,7 +109,17 @@ class Model:
     def add_variables(
         self, shape: int | tuple[int, ...], lower: float, upper: float, *, integer: bool = True
     ) -> NDArray[np.intp]:
-        """Add an array of variables with finite bounds; return their numbers in that shape."""
+        """Add an array of variables; return their numbers in that shape.
+
+        Parameters
+        ----------
+        shape : int or tuple of int
+            Shape of the array.
+        lower, upper : float
+            Bounds, finite.
+        integer : bool, default=True
+            Whether the variables are whole.
+        """
         if not (np.isfinite(lower) and np.isfinite(upper) and lower <= upper):
             raise ValueError(f"bounds must be finite and ordered, got {lower} and {upper}")
         count = int(np.prod(shape))
@@ -85,39 +138,97 @@ class Model:
         when: tuple[int, int] | None = None,
         big_m: float | None = None,
     ) -> None:
-        """Demand `lower <= expression <= upper`, where `when` = (binary variable, value) if given."""
+        """Demand `lower <= expression <= upper`.
+
+        Parameters
+        ----------
+        expression : Expression
+            The linear form.
+        lower : float
+            Lower bound; minus infinity: none.
+        upper : float
+            Upper bound; infinity: none.
+        when : pair of int or None, default=None
+            Number of a binary variable and the value for which the row holds; None: it always does.
+        big_m : float or None, default=None
+            What an engine without implications relaxes the row by; None: the least valid number.
+        """
         if len(expression.columns):
             self.rows.append(Row(expression, float(lower), float(upper), when, big_m))
         elif not lower <= 0.0 <= upper:
             self._forbid(when)
 
     def fix(self, variables: ArrayLike, values: ArrayLike) -> None:
-        """Give variables one possible value."""
+        """Give variables one possible value.
+
+        Parameters
+        ----------
+        variables : array-like of int
+            Numbers of the variables.
+        values : array-like
+            Their values, one for each or one for all.
+        """
         variables = np.atleast_1d(variables).ravel()
         for variable, value in zip(variables, np.broadcast_to(values, variables.shape), strict=True):
             self.lower[variable] = self.upper[variable] = float(value)
 
     def confine(self, variables: ArrayLike, lower: ArrayLike, upper: ArrayLike) -> None:
-        """Tighten the bounds of variables."""
+        """Tighten the bounds of variables.
+
+        Parameters
+        ----------
+        variables : array-like of int
+            Numbers of the variables.
+        lower, upper : array-like
+            The bounds that hold beside the present ones.
+        """
         variables = np.atleast_1d(variables).ravel()
         for place, low, high in zip(variables, np.ravel(lower), np.ravel(upper), strict=True):
             self.lower[place] = max(self.lower[place], float(low))
             self.upper[place] = min(self.upper[place], float(high))
 
     def maximise(self, columns: ArrayLike, coefficients: ArrayLike = 1.0) -> None:
-        """Set the objective, to be as large as possible."""
+        """Set the objective, to be as large as possible.
+
+        Parameters
+        ----------
+        columns : array-like of int
+            Numbers of the variables.
+        coefficients : array-like, default=1.0
+            Their coefficients, one for each or one for all.
+        """
         self._aim(columns, coefficients, maximised=True)
 
     def minimise(self, columns: ArrayLike, coefficients: ArrayLike = 1.0) -> None:
-        """Set the objective, to be as small as possible."""
+        """Set the objective, to be as small as possible.
+
+        Parameters
+        ----------
+        columns : array-like of int
+            Numbers of the variables.
+        coefficients : array-like, default=1.0
+            Their coefficients, one for each or one for all.
+        """
         self._aim(columns, coefficients, maximised=False)
 
     def value(self, values: NDArray) -> float:
-        """Return the objective of a solution."""
+        """Return the objective of a solution.
+
+        Parameters
+        ----------
+        values : ndarray [num_variables]
+            Value of each variable.
+        """
         return float(values[self.objective.columns] @ self.objective.coefficients)
 
     def accepts(self, values: NDArray) -> bool:
-        """Whether an assignment of all variables meets bounds, integrality and rows."""
+        """Whether an assignment of all variables meets bounds, integrality and rows.
+
+        Parameters
+        ----------
+        values : ndarray [num_variables]
+            Value of each variable.
+        """
         if len(values) != self.num_variables or not np.all(np.isfinite(values)):
             return False
         slack = FEASIBILITY_TOLERANCE * np.maximum(1.0, np.abs(values))

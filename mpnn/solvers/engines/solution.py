@@ -17,16 +17,16 @@ class Limits:
 
     Parameters
     ----------
-    seconds
-        Wall clock, > 0.
-    threads
-        At least 1. With one thread the search is the same every time.
-    seed
-        At least 0.
-    work
-        Deterministic time (CP-SAT) or work units (Gurobi), > 0, instead of the wall clock that decides where
-        a search ends; with it, even a search that is cut off gives the same result every time.
-    stop_at
+    seconds : float > 0
+        Time limit, wall clock.
+    threads : int >= 1, default=1
+        Threads of the engine. With one thread the search is the same every time.
+    seed : int >= 0, default=0
+        Seed of the engine.
+    work : float > 0 or None, default=None
+        Deterministic time (CP-SAT) or work units (Gurobi), instead of the wall clock that decides where a
+        search ends; with it, even a search that is cut off gives the same result every time.
+    stop_at : float or None, default=None
         Stop as soon as the objective is this good; None: go on to the optimum.
     """
 
@@ -46,7 +46,17 @@ class Limits:
 
 
 class Incumbent(NamedTuple):
-    """A better solution than all before: when it was found, its objective, and the bound then."""
+    """A better solution than all before.
+
+    Parameters
+    ----------
+    seconds : float
+        When it was found, since the start of the solve.
+    objective : float
+        Its objective.
+    bound : float
+        The bound at that time.
+    """
 
     seconds: float
     objective: float
@@ -62,17 +72,19 @@ class Solution:
 
     Parameters
     ----------
-    status
+    status : str
         "optimal", "feasible" (cut off with a solution), "infeasible" or "none_found" (cut off without).
-    values
+    values : ndarray or None
         Value of each variable, None without a solution.
-    objective, bound
-        Of the best solution, and what no solution can beat; None where unknown.
-    seconds
-        Wall clock, with the time that handing over the model took.
-    incumbents
+    objective : float or None
+        Objective of the best solution; None without one.
+    bound : float or None
+        What no solution can beat; None where unknown.
+    seconds : float
+        Duration, wall clock, with the time that handing over the model took.
+    incumbents : tuple of Incumbent, default=()
         The solutions on the way, each better than the one before.
-    interrupted
+    interrupted : bool, default=False
         Whether the user stopped the search.
     """
 
