@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from mpnn import sharding as meshes
+from mpnn.message_passing.boundary import as_key, check_batch, check_state
 from mpnn.message_passing.fields import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.schedules import Schedules
@@ -202,6 +203,11 @@ def _check_shares(num_problems: int) -> None:
         )
 
 
+def _own_copy(state: State) -> State:
+    """Arrays that the compiled epochs may take over: the caller's stay as they are."""
+    return jax.tree.map(jnp.copy, state)
+
+
 def train(
     key: Array,
     spec: NetworkSpec,
@@ -221,8 +227,8 @@ def train(
     ----------
     key : every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch``
         sees the same batches as one that was never interrupted.
-    state : as made by :func:`mpnn.message_passing.network.init` or restored; its buffers are donated.
-    data : inputs ``[n, widths[0]]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
+    state : as made by :func:`mpnn.message_passing.network.init` or restored; it is left as it is.
+    data : inputs ``[n, *input_shape]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
     augment : changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: nothing
     does.
     on_epoch : called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True
@@ -230,7 +236,7 @@ def train(
 
     Examples
     --------
-    A perceptron with binary weights learns what another one says:
+    A perceptron with binary weights learns the weights of another one:
 
     >>> import jax
     >>> from mpnn.message_passing.network import Batch, init
@@ -241,7 +247,7 @@ def train(
     >>> inputs = jax.random.normal(keys[0], (300, 51))
     >>> teacher = jax.random.rademacher(keys[1], (51,))
     >>> data = Batch(inputs, jax.numpy.sign(inputs @ teacher))
-    >>> spec, schedules = NetworkSpec((51, 1)), Schedules(damping=0.5)
+    >>> spec, schedules = NetworkSpec.dense((51, 1)), Schedules(damping=0.5)
     >>> numbers = schedules.at_sweep(0, spec.num_layers)
     >>> state = init(keys[2], spec, numbers)
     >>> state, infos = train(keys[2], spec, state, data, schedules, num_epochs=30, batch_size=50)
@@ -249,9 +255,11 @@ def train(
     >>> int((student == teacher).sum())
     51
     """
-    num_samples = data.inputs.shape[0]
+    key, num_samples = as_key(key), data.inputs.shape[0]
+    check_batch(spec, data)
+    check_state(spec, state)
     _check_batch_size(batch_size, num_samples)
-    state, data = meshes.place_weights(state), meshes.place(data)
+    state, data = meshes.place_weights(_own_copy(state)), meshes.place(data)
 
     def compiled(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
         key, hyper = meshes.place((key, hyper))
@@ -287,8 +295,9 @@ def train_many(
     if at_once < 1:
         raise ValueError(f"problems_at_once must be at least 1, got {problems_at_once}")
     _check_shares(num_problems)
+    check_state(spec, state)
     spread = partial(meshes.place, axis=meshes.NETWORKS)
-    state = meshes.place_weights(state, meshes.NETWORKS)
+    state = meshes.place_weights(_own_copy(state), meshes.NETWORKS)
     data = Problems(meshes.place(data.inputs), *spread(data[1:]))
 
     def compiled(keys: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:

@@ -1,0 +1,107 @@
+"""What the functional face checks once, at its door: keys, samples, states.
+
+Values are looked at only where they are known; inside a transformation (``jit``, ``vmap``, ``grad``) shapes
+and types are all that is checked.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
+
+from mpnn.message_passing.network import Batch, State
+from mpnn.message_passing.spec import NetworkSpec
+
+__all__ = ["as_key", "check_batch", "check_state"]
+
+
+def as_key(key: Any) -> Array:
+    """A typed key from one, from a legacy key ``uint32 [2]``, or from a whole number.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return jax.random.key(int(key))
+    if isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        return key
+    if isinstance(key, Array | np.ndarray) and key.dtype == np.uint32 and key.shape[-1:] == (2,):
+        return jax.random.wrap_key_data(jnp.asarray(key))
+    raise TypeError(f"key must be a key of jax.random.key, a legacy key or a whole number, got {key!r}")
+
+
+def check_batch(spec: NetworkSpec, batch: Batch) -> None:
+    """Refuse samples that do not belong to a network.
+
+    Raises
+    ------
+    ValueError
+        Where inputs have another shape than ``[n, *input_shape]`` or are not finite, labels are not one a
+        sample (or one an output), or not of the kind that the output takes.
+    """
+    shape, wanted = batch.inputs.shape, spec.input_shape
+    if shape[1:] != wanted:
+        raise ValueError(
+            f"inputs must be [n, {', '.join(map(str, wanted))}], as the network has it, got {list(shape)}"
+        )
+    allowed: list[tuple[int, ...]] = [(shape[0],)]
+    if not spec.output_channel.joint:
+        allowed.append((shape[0], spec.num_outputs))
+    if batch.labels.shape not in allowed:
+        raise ValueError(f"labels must be one a sample, [{shape[0]}], got {list(batch.labels.shape)}")
+    if batch.sample_mask is not None and batch.sample_mask.shape != (shape[0],):
+        raise ValueError(f"sample_mask must be [{shape[0]}], got {list(batch.sample_mask.shape)}")
+    if not isinstance(batch.inputs, Tracer) and not bool(jnp.all(jnp.isfinite(batch.inputs))):
+        raise ValueError("inputs must be finite, got NaN or infinity: replace what is missing")
+    if spec.output_channel.joint:
+        _check_classes(batch.labels, spec.num_outputs)
+    else:
+        _check_signs(batch.labels)
+
+
+def _check_classes(labels: Array, num_classes: int) -> None:
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise ValueError(f"labels of output 'argmax' are whole numbers, got {labels.dtype}: cast them")
+    if isinstance(labels, Tracer) or labels.size == 0:
+        return
+    lowest, highest = int(jnp.min(labels)), int(jnp.max(labels))
+    if lowest < 0 or highest >= num_classes:
+        wrong = lowest if lowest < 0 else highest
+        raise ValueError(f"labels of {num_classes} outputs are 0 to {num_classes - 1}, got {wrong}")
+
+
+def _check_signs(labels: Array) -> None:
+    if isinstance(labels, Tracer) or labels.size == 0:
+        return
+    found = set(np.unique(np.asarray(labels)).tolist())
+    if not found <= {-1.0, 0.0, 1.0}:
+        wrong = sorted(found - {-1.0, 0.0, 1.0})[0]
+        raise ValueError(f"labels of output 'binary_label' are -1 and +1 (0: no label), got {wrong}")
+    if found == {0.0, 1.0}:
+        raise ValueError(
+            "labels of output 'binary_label' are -1 and +1, got 0 and 1, and 0 means no label: "
+            "give 2 * labels - 1"
+        )
+
+
+def check_state(spec: NetworkSpec, state: State) -> None:
+    """Refuse a state of another network, or one that was given away."""
+    shapes = [tuple(layer.mean.shape[-2:]) for layer in state.weighted]
+    places = [place for place, layer in zip(spec.places, spec.layers, strict=True) if layer.num_weighted == 1]
+    if len(shapes) != spec.num_layers:
+        raise ValueError(f"the state has {len(shapes)} layers with weights, the network {spec.num_layers}")
+    if len(places) == spec.num_layers:
+        wanted = [
+            (layer.fan_in(place.in_shape), layer.linear_map.units)
+            for layer, place in zip(spec.weighted, places, strict=True)
+        ]
+        if shapes != wanted:
+            raise ValueError(f"the state has weights of the shapes {shapes}, the network needs {wanted}")
+    for leaf in jax.tree.leaves(state):
+        if isinstance(leaf, Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
+            raise ValueError("the state was given away to an earlier call: keep what that call returned")
