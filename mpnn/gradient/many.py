@@ -1,70 +1,78 @@
-"""Many small binary networks as one compiled program: a capability of the gradient classifiers."""
+"""Many problems as one compiled program: arrays and a method in, fits and decisions out."""
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.gradient import prediction as deciding
-from mpnn.gradient import training
-
-if TYPE_CHECKING:
-    from mpnn.gradient.classifier import GradientClassifier
+from mpnn.classifiers.problems import PaddedProblems, decide_in_blocks
+from mpnn.gradient import prediction, training
+from mpnn.gradient.method import Method, Plan
 
 __all__ = ["decide_many", "fit_many"]
 
-# Bounds the memory of many networks deciding side by side.
-ROWS_AT_ONCE = 2048
-
 
 def fit_many(
-    members: Sequence["GradientClassifier"],
-    X: NDArray,
-    problems: Sequence[tuple[NDArray, NDArray]],
+    how: training.FitProblem,
+    seeds: Sequence[int],
+    method: Method,
+    plan: Plan,
+    inputs: NDArray,
+    problems: PaddedProblems,
     problems_at_once: int | None,
-) -> None:
-    """See :meth:`mpnn.gradient.classifier.GradientClassifier.fit_many`."""
-    longest = max(len(rows) for rows, _ in problems)
-    shape = (len(problems), longest)
-    rows_padded, targets = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
-    mask = np.zeros(shape, np.float32)
-    for index, (member, (rows, y)) in enumerate(zip(members, problems, strict=True)):
-        member.n_features_in_ = X.shape[1]
-        codes = member._encode(y)
-        if len(member.classes_) != 2:
-            raise ValueError(f"fit_many needs two classes a problem, got {len(member.classes_)}")
-        rows_padded[index, : len(rows)] = rows
-        targets[index, : len(rows)] = member._targets(codes)
-        mask[index, : len(rows)] = 1.0
-    first = members[0]
-    transform = first._transform_of(X)
-    plan = first._plan(longest, uneven=bool(np.any(mask == 0)))
-    method = first._method(first._widths(X.shape[1]), plan)
-    keys, seeds = zip(*(member._keys() for member in members), strict=True)
-    data = training.Data(*(jnp.asarray(leaf) for leaf in (transform(X), rows_padded, targets, mask)))
-    fitted = training.fit_many(first._fit_problem, jnp.stack(keys), method, plan, data, problems_at_once)
-    states, history = jax.device_get(fitted)
-    for index, (member, seed) in enumerate(zip(members, seeds, strict=True)):
-        member.input_transform_ = transform
-        own = operator.itemgetter(index)
-        member._publish(method, jax.tree.map(own, states), jax.tree.map(own, history), seed)
+) -> list[tuple[training.TrainState, training.History]]:
+    """Train P networks side by side.
+
+    Parameters
+    ----------
+    how : callable
+        Trains one network, as :func:`mpnn.gradient.training.fit_problem`.
+    seeds : sequence of int
+        One a network.
+    method, plan
+        What is trained, and for how long: the same for all.
+    inputs : float32 array [n, features]
+        The pool, transformed.
+    problems : PaddedProblems
+        Of the pool.
+    problems_at_once : int or None
+        Bounds the memory; None trains all side by side.
+
+    Returns
+    -------
+    list of (TrainState, History)
+        NumPy arrays, one pair a problem.
+    """
+    keys = jnp.stack([jax.random.key(seed) for seed in seeds])
+    data = training.Data(jnp.asarray(inputs), *(jnp.asarray(leaf) for leaf in problems))
+    fits = jax.device_get(training.fit_many(how, keys, method, plan, data, problems_at_once))
+    return [jax.tree.map(operator.itemgetter(index), fits) for index in range(len(seeds))]
 
 
-def decide_many(members: Sequence["GradientClassifier"], X: NDArray) -> tuple[NDArray, NDArray]:
-    """See :meth:`mpnn.gradient.classifier.GradientClassifier.decide_many`."""
-    first = members[0]
-    how = first._checked_prediction()
-    models = jax.tree.map(lambda *leaves: np.stack(leaves), *(member._model() for member in members))
-    second_wins = np.zeros((len(X), len(members)), bool)
-    probabilities = np.zeros(second_wins.shape, np.float32)
-    for start in range(0, len(X), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        inputs = jnp.asarray(first.input_transform_(X[rows]))
-        scores, shares = deciding.decide_many(first.method_, how, first.num_samples, models, inputs)
-        second_wins[rows] = np.asarray(scores)[:, :, 0].T >= 0
-        probabilities[rows] = np.asarray(shares)[:, :, 1].T
-    return second_wins, probabilities
+def decide_many(
+    method: Method, how: str, num_samples: int, models: Sequence[prediction.Model], inputs: NDArray
+) -> tuple[NDArray, NDArray]:
+    """Whether each of P networks chooses its second class, and that class's probability: ``[n, P]`` each.
+
+    Parameters
+    ----------
+    method : Method
+        Of all networks.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
+    num_samples : int
+        Networks drawn by samples.
+    models : sequence of Model
+        One a network.
+    inputs : float32 array [n, features]
+        Transformed.
+    """
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *models)
+
+    def decide(block: NDArray) -> tuple[jax.Array, jax.Array]:
+        return prediction.decide_many(method, how, num_samples, stacked, jnp.asarray(block))
+
+    return decide_in_blocks(decide, inputs, len(models))

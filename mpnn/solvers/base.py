@@ -6,12 +6,10 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.classifiers.base import NetworkClassifier
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.integer_inputs import IntegerInputs
 
@@ -36,32 +34,10 @@ class NoNetworkError(RuntimeError):
     """The solver found no network in the time it had, or there is none."""
 
 
-class SolverClassifier(ClassifierMixin, BaseEstimator):
+class SolverClassifier(NetworkClassifier):
     """Whole weights and sign activations on whole inputs; subclasses add `fit`."""
 
     input_transform_: IntegerInputs
-    weights_: list[NDArray]
-    biases_: list[NDArray] | None
-    classes_: NDArray
-
-    def _encode(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        """Check the samples; return inputs [n, features] and class numbers [n]. Sets `classes_`."""
-        inputs, labels = validate_data(self, X, y)
-        check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_[0]!r}"
-            )
-        if len(self.classes_) > 2 and not self.__sklearn_tags__().classifier_tags.multi_class:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(labels)}; put {type(self).__name__} into PairwiseVoteClassifier"
-            )
-        return inputs, codes
-
-    def _seed(self) -> int:
-        return int(check_random_state(getattr(self, "random_state", None)).randint(np.iinfo(np.int32).max))
 
     def _publish(self, weights: Weights) -> None:
         """Store weights of the live inputs as the whole network's."""
@@ -70,6 +46,10 @@ class SolverClassifier(ClassifierMixin, BaseEstimator):
         first[live] = weights.layers[0]
         self.weights_ = [first, *(layer.astype(np.int8) for layer in weights.layers[1:])]
         self.biases_ = None if weights.biases is None else [bias.astype(np.int8) for bias in weights.biases]
+
+    def _scores(self, X: ArrayLike) -> NDArray:
+        """The outputs as real numbers, [n, K]."""
+        return self._outputs(X).astype(float)
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """Pre-activations of the last layer, [n, K]."""
@@ -88,15 +68,6 @@ class BinaryNetworkMixin:
         tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.classifier_tags.multi_class = False
         return tags
-
-    def decision_function(self, X: ArrayLike) -> NDArray:
-        """Return the output [n], a whole number; 0 or more votes for the second class."""
-        return self._outputs(X)[:, 0].astype(float)  # type: ignore[attr-defined]
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Return labels [n]."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores >= 0).astype(int)]  # type: ignore[attr-defined]
 
 
 class MulticlassNetworkMixin:
