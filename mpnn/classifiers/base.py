@@ -4,17 +4,17 @@ Axes: samples n, outputs K (1 for two classes), classes C.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
-from mpnn.classifiers.problems import BinaryProblems
+from mpnn.classifiers.problems import BinaryProblems, decide_in_blocks
 from mpnn.validation import hidden_widths, whole
 
 __all__ = ["PREDICTIONS", "NetworkClassifier", "ProbabilisticClassifier"]
@@ -119,6 +119,32 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     prediction: str
     num_samples: int
+
+    @classmethod
+    @abstractmethod
+    def _joint_decision(cls, members: Sequence[Any]) -> Callable[[NDArray], tuple[Any, Any]]:
+        """From inputs ``[B, features]`` to scores ``[P, B, 1]`` and probabilities ``[P, B, 2]``."""
+
+    @classmethod
+    def decide_many(cls, members: Sequence[Any], X: ArrayLike) -> tuple[NDArray, NDArray]:
+        """Decisions of binary members that were fitted together.
+
+        Parameters
+        ----------
+        members : sequence of P classifiers of this class
+            Fitted, equal but for what they learned.
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        second_wins : bool array [n, P]
+            Whether a member chooses its second class.
+        probabilities : float32 array [n, P]
+            Of that class.
+        """
+        inputs = check_array(X, dtype=np.float32, input_name="X")
+        return decide_in_blocks(cls._joint_decision(members), inputs, len(members))
 
     def _checked_prediction(self) -> tuple[str, int]:
         """How to predict, and from how many drawn networks."""

@@ -1,7 +1,8 @@
 """The scikit-learn side that all gradient methods share."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -119,27 +120,11 @@ class GradientClassifier(ProbabilisticClassifier):
             member._publish(method, *fit, seed)
 
     @classmethod
-    def decide_many(cls, members: Sequence["GradientClassifier"], X: NDArray) -> tuple[NDArray, NDArray]:
-        """Decisions of binary members fitted by :meth:`fit_many`.
-
-        Parameters
-        ----------
-        members : sequence of classifiers of this class
-            Fitted, P.
-        X : array [n, features]
-            The inputs.
-
-        Returns
-        -------
-        second_wins : bool array [n, P]
-            Whether a member chooses its second class.
-        probabilities : float32 array [n, P]
-            Of that class.
-        """
-        first, inputs = members[0], check_array(X, dtype=np.float32, input_name="X")
-        models = [member._model() for member in members]
+    def _joint_decision(cls, members: Sequence["GradientClassifier"]) -> Callable[[NDArray], Any]:
+        first = members[0]
         how = first.method_, *first._checked_prediction()
-        return many.decide_many(*how, models, first.input_transform_(inputs))
+        models = jax.tree.map(lambda *leaves: np.stack(leaves), *(member._model() for member in members))
+        return lambda block: prediction.decide_many(*how, models, jnp.asarray(first.input_transform_(block)))
 
     def _scores(self, X: ArrayLike) -> NDArray:
         """Outputs or log odds ``[n, K]``."""

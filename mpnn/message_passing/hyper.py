@@ -77,7 +77,7 @@ class Number(NamedTuple):
     def describe(self, name: str, default: str | None = None) -> str:
         """The number as a numpydoc parameter; a default of None is the number's own."""
         default = str(self.default) if default is None else default
-        kind = f"{name} : float {self.text}, one value a layer or a schedule, default={default}"
+        kind = f"{name} : float {self.text}, schedule or one value a layer, default={default}"
         return f"{kind}\n    {self.meaning}"
 
 
@@ -172,7 +172,7 @@ for _name, _number in NUMBERS.items():
 
 _Table: Any = dataclasses.make_dataclass(
     "_Table",
-    [(name, Schedule, number.default) for name, number in NUMBERS.items()],
+    [(name, "Schedule", number.default) for name, number in NUMBERS.items()],
     frozen=True,
     namespace={"__post_init__": lambda self: self._check()},
 )

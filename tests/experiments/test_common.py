@@ -116,7 +116,10 @@ def test_counting_once_remembers_what_was_held_out(tmp_path):
         ('dataset = "digits"\nseeds = [0]\nnum_epochs = 1\nmodel = []', "model"),
         ('dataset = "digits"\nnum_epochs = 1\nmodels = []', "the key 'seeds' is missing"),
         ('dataset = "digits"\nseeds = 0\nnum_epochs = 1\nmodels = []', "seeds must be a list, got 0"),
-        ('dataset = "digits"\nseeds = ["a"]\nnum_epochs = 1\nmodels = []', r"seeds\[0\] must be a whole number, got 'a'"),
+        (
+            'dataset = "digits"\nseeds = ["a"]\nnum_epochs = 1\nmodels = []',
+            r"seeds\[0\] must be a whole number, got 'a'",
+        ),
         (
             'dataset = "digits"\nseeds = [0]\nnum_epochs = true\nmodels = []',
             "must be a whole number, got True",
