@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.classifiers.base import ProbabilisticClassifier
-from mpnn.gradient import many, prediction, training
+from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.validation import above_zero, whole
@@ -31,14 +31,21 @@ class GradientClassifier(ProbabilisticClassifier):
 
     Attributes
     ----------
-    classes_ : the labels, sorted; for two, the second is the positive one, and an output of 0 votes for it.
-    weights_ : list of int8 arrays ``[inputs, outputs]``, a layer each.
-    biases_ : list of int8 arrays ``[outputs]``, or None.
-    latents_, real_, statistics_ : lists of arrays: what the weights were read from, the numbers that stay
-        real, and batch norm's running means and variances.
-    history_ : dict of arrays with one number an epoch: ``loss`` and ``error`` of the training batches.
-    input_transform_ : what inputs go through; ``live`` says which may act.
-    n_iter_ : epochs done.
+    classes_ : array [C]
+        The labels, sorted; of two, the second is the positive one, and an output of 0 votes for it.
+    weights_ : list of int8 arrays [inputs, outputs]
+        One a layer.
+    biases_ : list of int8 arrays [outputs], or None
+        One a layer.
+    latents_, real_, statistics_ : lists of arrays
+        What the weights were read from, the numbers that stay real, and batch norm's running means and
+        variances.
+    history_ : dict of arrays
+        One number an epoch: ``loss`` and ``error`` of the training batches.
+    input_transform_ : InputTransform
+        What inputs go through; ``live`` marks those that may act.
+    n_iter_ : int
+        Epochs done.
     """
 
     # Epochs and mini-batch size where they are None or "auto": up to this many samples, and above.
@@ -66,21 +73,23 @@ class GradientClassifier(ProbabilisticClassifier):
         return fit_transform_of(inputs, kind).with_unit_power(inputs)
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
-        """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
+        """Train.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+        y : array [n]
+            Labels of any type, of at least two classes.
+        """
         inputs, codes = self._encode(X, y, dtype=np.float32)
         self.input_transform_ = self._transform_of(inputs)
         plan = self._plan(len(inputs))
         method = self._method(self._widths(inputs.shape[1]), plan)
         seed = self._seed()
-        data = training.Data(
-            jnp.asarray(self.input_transform_(inputs)),
-            jnp.arange(len(inputs)),
-            jnp.asarray(self._targets(codes)),
-            jnp.ones(len(inputs)),
-        )
-        fit = training.fit(self._fit_problem, jax.random.key(seed), method, plan, data)
-        state, history = jax.device_get(fit)
-        self._publish(method, state, history, seed)
+        how = self._fit_problem, seed, method, plan
+        fit = fitting.fit(*how, self.input_transform_(inputs), self._targets(codes))
+        self._publish(method, fit, seed)
         return self
 
     @classmethod
@@ -112,12 +121,11 @@ class GradientClassifier(ProbabilisticClassifier):
         plan = first._plan(own.most_samples, uneven=not padded.sample_mask.all())
         method = first._method(first._widths(inputs.shape[1]), plan)
         seeds = [member._seed() for member in members]
-        fits = many.fit_many(
-            first._fit_problem, seeds, method, plan, transform(inputs), padded, problems_at_once
-        )
+        how = first._fit_problem, seeds, method, plan
+        fits = fitting.fit_many(*how, transform(inputs), padded, problems_at_once)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member.input_transform_ = transform
-            member._publish(method, *fit, seed)
+            member._publish(method, fit, seed)
 
     @classmethod
     def _joint_decision(cls, members: Sequence["GradientClassifier"]) -> Callable[[NDArray], Any]:
@@ -131,7 +139,18 @@ class GradientClassifier(ProbabilisticClassifier):
         return self._decide(X)[0]
 
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Probabilities ``[n, C]``: the softmax of the outputs, or its mean over the weights."""
+        """Probabilities of the classes: the softmax of the outputs, or its mean over the weights.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        probabilities : array [n, C]
+            Rows sum to 1.
+        """
         return self._decide(X)[1]
 
     def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -151,14 +170,13 @@ class GradientClassifier(ProbabilisticClassifier):
         seed = np.uint32(self.sampling_seed_)
         return prediction.Model(tuple(self._joined_weights()), latents, real, statistics, seed)
 
-    def _publish(
-        self, method: Method, state: training.TrainState, history: training.History, seed: int
-    ) -> None:
+    def _publish(self, method: Method, fit: fitting.Fit, seed: int) -> None:
         """Store the network: NumPy arrays only."""
+        parameters, history = fit.state.parameters, fit.history
         self.method_, self.sampling_seed_ = method, seed
-        self.latents_ = [np.asarray(leaf) for leaf in state.parameters.latents]
-        self.real_ = [np.asarray(leaf) for leaf in state.parameters.real]
-        self.statistics_ = [np.asarray(leaf) for leaf in state.statistics]
+        self.latents_ = [np.asarray(leaf) for leaf in parameters.latents]
+        self.real_ = [np.asarray(leaf) for leaf in parameters.real]
+        self.statistics_ = [np.asarray(leaf) for leaf in fit.state.statistics]
         layers = [np.asarray(method.family.mode(jnp.asarray(leaf))).astype(np.int8) for leaf in self.latents_]
         self._publish_weights(layers, getattr(method.network, "bias", False))
         self.history_ = {name: np.asarray(leaf) for name, leaf in zip(history._fields, history, strict=True)}
