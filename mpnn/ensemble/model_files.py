@@ -16,9 +16,9 @@ from mpnn.ensemble.pairwise import PairwiseVoteClassifier
 from mpnn.ensemble.votes import all_pairs
 from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_arrays
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
-from mpnn.message_passing.fields import Hyper, LayerState, Natural
+from mpnn.message_passing.fields import LayerState, Natural
+from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import State
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.preprocessing.scaling import InputTransform
 

@@ -1,8 +1,8 @@
 """One small binary classifier per pair of classes, and a majority vote."""
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.classifiers.problems import FitsMany
 from mpnn.ensemble import votes as voting
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.validation import whole
@@ -21,14 +22,6 @@ __all__ = ["PairwiseVoteClassifier"]
 
 TIES = ("confidence", "head_to_head")
 VOTES = ("hard", "soft")
-
-
-@runtime_checkable
-class FitsMany(Protocol):
-    """The optional capability of a member: many equally shaped problems as one program."""
-
-    fit_many: Callable[..., None]
-    decide_many: Callable[..., tuple[NDArray, NDArray]]
 
 
 def _soft(ensemble: "PairwiseVoteClassifier") -> bool:

@@ -91,17 +91,10 @@ def _check_signs(labels: Array) -> None:
 
 def check_state(spec: NetworkSpec, state: State) -> None:
     """Refuse a state of another network, or one that was given away."""
-    shapes = [tuple(layer.mean.shape[-2:]) for layer in state.weighted]
-    places = [place for place, layer in zip(spec.places, spec.layers, strict=True) if layer.num_weighted == 1]
-    if len(shapes) != spec.num_layers:
-        raise ValueError(f"the state has {len(shapes)} layers with weights, the network {spec.num_layers}")
-    if len(places) == spec.num_layers:
-        wanted = [
-            (layer.fan_in(place.in_shape), layer.linear_map.units)
-            for layer, place in zip(spec.weighted, places, strict=True)
-        ]
-        if shapes != wanted:
-            raise ValueError(f"the state has weights of the shapes {shapes}, the network needs {wanted}")
+    found = [tuple(layer.mean.shape[-2:]) for layer in state.weighted]
+    wanted = list(zip(spec.fan_ins, spec.widths[1:], strict=True))
+    if found != wanted:
+        raise ValueError(f"the state has weights of the shapes {found}, the network needs {wanted}")
     for leaf in jax.tree.leaves(state):
         if isinstance(leaf, Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
             raise ValueError("the state was given away to an earlier call: keep what that call returned")

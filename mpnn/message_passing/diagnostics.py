@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from mpnn.linear_maps import products
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.channels.base import Derivatives
-from mpnn.message_passing.fields import Hyper, LayerState, masked_moments
+from mpnn.message_passing.fields import LayerState, masked_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers import Dense
 from mpnn.message_passing.layers.chain import forward_chain
 from mpnn.message_passing.layers.linear import Cache

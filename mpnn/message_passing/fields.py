@@ -25,34 +25,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.weights import WeightFamily
 
-__all__ = ["Evidence", "Hyper", "LayerState", "Natural", "begin_batch", "focusing_message", "update"]
-
-
-class Hyper(NamedTuple):
-    """Every number one may sweep; all are traced, scalars or one value a layer ``[L]``.
-
-    rho: how much of the posterior the next batch takes as prior, > 0.
-    damping: weight of the old message, in [0, 1).
-    reinforcement: weight of the batch's earlier evidence, in [0, 1].
-    sparsity: log odds of a zero weight before data (families with a level 0).
-    noise: standard deviation added to each unit's pre-activation.
-    margin, confidence: of binary labels, see :class:`mpnn.message_passing.channels.BinaryLabel`.
-    replicas, coupling: of focusing, y >= 1 and gamma >= 0.
-    evidence: weight of what a batch says, >= 0.
-    """
-
-    rho: Array
-    damping: Array
-    reinforcement: Array
-    sparsity: Array
-    noise: Array
-    margin: Array
-    confidence: Array
-    replicas: Array
-    coupling: Array
-    evidence: Array
+__all__ = ["Evidence", "LayerState", "Natural", "begin_batch", "focusing_message", "update"]
 
 
 class Natural(NamedTuple):

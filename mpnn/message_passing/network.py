@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.fields import Hyper, LayerState
+from mpnn.message_passing.fields import LayerState
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.chain import init_chain
 from mpnn.message_passing.spec import NetworkSpec
 

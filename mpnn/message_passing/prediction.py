@@ -15,7 +15,8 @@ from jax import Array
 from mpnn import numerics
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.channels.base import VARIANCE_FLOOR
-from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.base import Layer
 from mpnn.message_passing.layers.chain import apply_chain, moments_chain
 from mpnn.message_passing.network import State

@@ -7,7 +7,7 @@ from typing import Any
 
 from mpnn.message_passing.channels.outputs import OUTPUTS, OutputChannel
 from mpnn.message_passing.exact.requirements import unmet_requirement
-from mpnn.message_passing.fields import Hyper
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers import LAYERS, Dense, Layer, Linear, Place, Residual
 from mpnn.message_passing.layers.base import Shape
 from mpnn.message_passing.layers.chain import places_of
@@ -114,6 +114,12 @@ class NetworkSpec:
         """The same network with other options of every layer with weights, such as ``rule="amp"``."""
         return dataclasses.replace(self, layers=tuple(_with(layer, options) for layer in self.layers))
 
+    def with_exact_messages(self, num_sweeps: int) -> "NetworkSpec":
+        """The same dense network with exact messages above its first layer, in a run of so many sweeps."""
+        first, *others = self.weighted
+        exact = (dataclasses.replace(layer, messages="exact") for layer in others)
+        return dataclasses.replace(self, layers=(first, *exact), sweeps_per_batch=num_sweeps)
+
     @cached_property
     def places(self) -> tuple[Place, ...]:
         """Where each layer stands."""
@@ -149,6 +155,18 @@ class NetworkSpec:
         for side in self.input_shape:
             size *= side
         return (size, *(layer.linear_map.units for layer in self.weighted))
+
+    @property
+    def fan_ins(self) -> tuple[int, ...]:
+        """Inputs of a unit of every weight layer, the constant one included."""
+        return tuple(
+            layer.fan_in(shape) for layer, shape in zip(self.weighted, self._weighted_shapes, strict=True)
+        )
+
+    @cached_property
+    def _weighted_shapes(self) -> tuple[Shape, ...]:
+        """Shape of one sample of the inputs of every weight layer."""
+        return tuple(_input_shapes(self.layers, self.input_shape))
 
     @property
     def num_outputs(self) -> int:
@@ -187,6 +205,17 @@ def _weighted(layers: Sequence[Any]) -> list[Linear]:
             found += _weighted(layer.layers)
         elif isinstance(layer, Linear):
             found.append(layer)
+    return found
+
+
+def _input_shapes(layers: Sequence[Any], shape: Shape) -> list[Shape]:
+    found: list[Shape] = []
+    for layer in layers:
+        if isinstance(layer, Residual):
+            found += _input_shapes(layer.layers, shape)
+        elif isinstance(layer, Linear):
+            found.append(shape)
+        shape = layer.out_shape(shape)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.fields import Hyper
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.base import Labels
 from mpnn.message_passing.layers.chain import backward_chain, begin_chain, forward_chain
 from mpnn.message_passing.network import Batch, State

@@ -6,12 +6,10 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.classifiers.base import NetworkClassifier
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.integer_inputs import IntegerInputs
 
@@ -36,32 +34,10 @@ class NoNetworkError(RuntimeError):
     """The solver found no network in the time it had, or there is none."""
 
 
-class SolverClassifier(ClassifierMixin, BaseEstimator):
+class SolverClassifier(NetworkClassifier):
     """Whole weights and sign activations on whole inputs; subclasses add `fit`."""
 
     input_transform_: IntegerInputs
-    weights_: list[NDArray]
-    biases_: list[NDArray] | None
-    classes_: NDArray
-
-    def _encode(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        """Check the samples; return inputs [n, features] and class numbers [n]. Sets `classes_`."""
-        inputs, labels = validate_data(self, X, y)
-        check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_[0]!r}"
-            )
-        if len(self.classes_) > 2 and not self.__sklearn_tags__().classifier_tags.multi_class:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(labels)}; put {type(self).__name__} into PairwiseVoteClassifier"
-            )
-        return inputs, codes
-
-    def _seed(self) -> int:
-        return int(check_random_state(getattr(self, "random_state", None)).randint(np.iinfo(np.int32).max))
 
     def _publish(self, weights: Weights) -> None:
         """Store weights of the live inputs as the whole network's."""
@@ -70,6 +46,10 @@ class SolverClassifier(ClassifierMixin, BaseEstimator):
         first[live] = weights.layers[0]
         self.weights_ = [first, *(layer.astype(np.int8) for layer in weights.layers[1:])]
         self.biases_ = None if weights.biases is None else [bias.astype(np.int8) for bias in weights.biases]
+
+    def _scores(self, X: ArrayLike) -> NDArray:
+        """The outputs as real numbers, [n, K]."""
+        return self._outputs(X).astype(float)
 
     def _outputs(self, X: ArrayLike) -> NDArray[np.int64]:
         """Pre-activations of the last layer, [n, K]."""
@@ -89,67 +69,17 @@ class BinaryNetworkMixin:
         tags.classifier_tags.multi_class = False
         return tags
 
-    def decision_function(self, X: ArrayLike) -> NDArray:
-        """Return the output, a whole number; 0 or more votes for the second class.
-
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs.
-
-        Returns
-        -------
-        ndarray [n]
-        """
-        return self._outputs(X)[:, 0].astype(float)  # type: ignore[attr-defined]
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Return the labels.
-
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs.
-
-        Returns
-        -------
-        ndarray [n]
-        """
-        scores = self.decision_function(X)
-        return self.classes_[(scores >= 0).astype(int)]  # type: ignore[attr-defined]
-
 
 class MulticlassNetworkMixin:
     """One output a class, +1 for the sample's own and -1 for the others."""
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Return the outputs, whole numbers.
-
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs.
-
-        Returns
-        -------
-        ndarray [n, C]
-            For two classes, the difference of the two outputs [n].
-        """
+        """Return outputs [n, C], whole numbers; for two classes their difference [n]."""
         outputs = self._outputs(X).astype(float)  # type: ignore[attr-defined]
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Return the labels of the largest outputs; ties are drawn, alike for the same sample.
-
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs.
-
-        Returns
-        -------
-        ndarray [n]
-        """
+        """Return the labels [n] of the largest outputs; ties are drawn, alike for the same sample."""
         outputs = self._outputs(X)  # type: ignore[attr-defined]
         winners = outputs.argmax(axis=1)
         top = outputs == outputs.max(axis=1, keepdims=True)
@@ -161,19 +91,9 @@ class MulticlassNetworkMixin:
         return self.classes_[winners]  # type: ignore[attr-defined]
 
     def predict_all_good(self, X: ArrayLike) -> NDArray:
-        """Return the classes that the outputs name without ambiguity.
+        """Return class numbers [n], -1 where not exactly one output is positive or 0.
 
         The measure of Toro Icarte et al.: a sample is right only if all its outputs are.
-
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs.
-
-        Returns
-        -------
-        ndarray [n]
-            Class numbers, -1 where not exactly one output is positive or 0.
         """
         on = self._outputs(X) >= 0  # type: ignore[attr-defined]
         return np.where(on.sum(axis=1) == 1, on.argmax(axis=1), -1)
@@ -182,14 +102,7 @@ class MulticlassNetworkMixin:
 def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]:
     """Return the rows to train on and, of every class, a share of the rows to choose among networks by.
 
-    Parameters
-    ----------
-    codes : ndarray [n]
-        Class numbers.
-    share : float in [0, 1)
-        Share of the rows that is held out; 0: none.
-    seed : int
-        Seed of the draw.
+    codes : class numbers [n]; share : in [0, 1), of which 0 holds out none.
     """
     if not 0.0 <= share < 1.0:
         raise ValueError(f"validation_share must be in [0, 1), got {share}")
@@ -209,12 +122,7 @@ def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]
 def expected_accuracy(outputs: NDArray, codes: NDArray) -> float:
     """Return the share of samples whose own output is the largest; a draw among k tied ones counts 1 / k.
 
-    Parameters
-    ----------
-    outputs : ndarray [n, C]
-        Outputs of the network.
-    codes : ndarray [n]
-        Class numbers.
+    outputs : [n, C]; codes : class numbers [n].
     """
     top = outputs == outputs.max(axis=1, keepdims=True)
     return float((top[np.arange(len(codes)), codes] / top.sum(axis=1)).mean())

@@ -112,10 +112,18 @@ def test_same_key_same_weights():
         assert np.any(one != different)
 
 
-def test_the_state_is_donated():
+def test_the_state_given_is_left_as_it_is():
     state = start(SPEC)
-    train_small(state)
-    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+    (first, _), (second, _) = train_small(state), train_small(state)
+    for one, other in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_deleted_state_is_refused():
+    state = start(SPEC)
+    jax.tree.leaves(state)[0].delete()
+    with pytest.raises(ValueError, match="was given away to an earlier call"):
+        train_small(state)
 
 
 def test_info_has_one_row_per_sweep_of_whole_mini_batches():

@@ -10,9 +10,9 @@ import pytest
 
 from mpnn import sharding as meshes
 from mpnn.message_passing import network, training
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
 
@@ -93,7 +93,7 @@ def check_ensembles():
 def check_errors():
     with jax.set_mesh(meshes.make_mesh(networks=1, data=8)), pytest.raises(ValueError, match="multiple"):
         training.train(
-            jax.random.key(3), SPEC, None, Batch(INPUTS, LABELS), SCHEDULES, num_epochs=1, batch_size=12
+            jax.random.key(3), SPEC, STATE, Batch(INPUTS, LABELS), SCHEDULES, num_epochs=1, batch_size=12
         )
     with jax.set_mesh(meshes.make_mesh()), pytest.raises(ValueError, match="number of networks"):
         train_several()

@@ -1,64 +1,35 @@
-"""The compiled edge of the estimators: training and deciding, for one network or for many."""
+"""Compiled programs of the estimator: initial beliefs, discrete weights and predictions."""
 
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from mpnn import sharding as meshes
-from mpnn.message_passing import network, prediction, training
-from mpnn.message_passing.classifier.defaults import Settings
+from mpnn.message_passing import network, prediction
+from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.exact.prediction import exact_probabilities
-from mpnn.message_passing.fields import Hyper, damped_moments
-from mpnn.message_passing.network import Batch, State
+from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.hyper import Hyper
+from mpnn.message_passing.network import State
 from mpnn.message_passing.rounding import round_first_layer
 from mpnn.message_passing.rules.base import Preactivation
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.sweep import Info
-from mpnn.message_passing.training import Problems
 
-__all__ = [
-    "Model",
-    "decide",
-    "decide_many",
-    "decode",
-    "decode_many",
-    "fit",
-    "fit_many",
-    "join_history",
-    "last_numbers",
-    "score",
-    "train",
-]
+__all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "init_many", "score"]
 
 # An output of 0 chooses the positive class, sign(0) = +1; score and probability say so too.
 SCORE_OF_ZERO = 1e-6
 
 
 class Model(NamedTuple):
-    """What deciding needs: discrete weights, beliefs, the numbers they were trained with, a seed."""
+    """A trained network: discrete weights, beliefs, the numbers they were trained with, a seed."""
 
     weights: list[Any]
     state: State
     hyper: Hyper
     seed: Any
-
-
-def last_numbers(settings: Settings, history: list[Info]) -> Hyper:
-    """The run's numbers at its last sweep."""
-    batches, sweeps = history[-1].error.shape[-2:]
-    return settings.schedules.at_sweep(len(history) * batches * sweeps - 1, settings.spec.num_layers)
-
-
-def join_history(history: list[Info]) -> dict[str, Any]:
-    """NumPy arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
-    joined = {}
-    for name, *leaves in zip(Info._fields, *meshes.to_host(history), strict=True):
-        joined[name] = np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in leaves])
-    return joined
 
 
 @partial(jax.jit, static_argnames="spec")
@@ -71,56 +42,16 @@ def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: floa
     return jax.vmap(lambda key: network.init(key, spec, hyper, initial_field))(keys)
 
 
-def fit(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]:
-    """Train one network."""
+def init(key: Array, settings: Settings) -> State:
+    """The beliefs that training begins with."""
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
-    state = _init(key, settings.spec, first, settings.initial_field)
-    return training.train(
-        jax.random.fold_in(key, 1),
-        settings.spec,
-        state,
-        data,
-        settings.schedules,
-        num_epochs=settings.num_epochs,
-        batch_size=settings.batch_size,
-    )
+    return _init(key, settings.spec, first, settings.initial_field)
 
 
-def train(
-    key: Array, settings: Settings, data: Batch
-) -> tuple[State, Hyper, list[np.ndarray], dict[str, Any]]:
-    """Train one network: its beliefs, their numbers, its discrete weights and its history, all NumPy."""
-    state, history = fit(key, settings, data)
-    hyper = last_numbers(settings, history)
-    weights = decode(settings.spec, settings.rounding, state, hyper, data.inputs)
-    return *meshes.to_host((state, hyper, weights)), join_history(history)
-
-
-def fit_many(
-    keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
-) -> tuple[State, list[Info]]:
-    """Train P networks side by side; every leaf has a leading axis P.
-
-    Networks are trained twice where it takes that for every device to have as many.
-    """
-    num_problems = len(data.rows)
-    filled = np.resize(np.arange(num_problems), meshes.round_up(num_problems, meshes.NETWORKS))
-    if len(filled) > num_problems:
-        keys, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, *data[1:]])
-        data = Problems(data.inputs, *samples)
+def init_many(keys: Array, settings: Settings) -> State:
+    """As :func:`init` for P networks: every leaf has a leading axis P."""
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
-    state = _init_many(keys, settings.spec, first, settings.initial_field)
-    state, history = training.train_many(
-        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
-        settings.spec,
-        state,
-        data,
-        settings.schedules,
-        num_epochs=settings.num_epochs,
-        batch_size=settings.batch_size,
-        problems_at_once=problems_at_once,
-    )
-    return jax.tree.map(lambda leaf: leaf[:num_problems], (state, history))
+    return _init_many(keys, settings.spec, first, settings.initial_field)
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))

@@ -1,60 +1,74 @@
 """The best settings known, by regime; what a user leaves at None comes from here."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
-from mpnn.message_passing.classifier import exact as small
+from mpnn.message_passing.classifier import exact
+from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.exact.sweep import Annealing
+from mpnn.message_passing.hyper import NUMBERS, Schedule, Schedules
 from mpnn.message_passing.rounding import can_round
-from mpnn.message_passing.schedules import Schedule, Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
 from mpnn.validation import at_least_zero, whole
 
-__all__ = ["FULL_BATCH_LIMIT", "Settings", "in_units_of_inputs", "resolve"]
+__all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_input_scaling", "resolve"]
 
 # Above this many samples a sweep over all of them is no longer the fastest way to learn.
 FULL_BATCH_LIMIT = 2000
 MINI_BATCH_SIZE = 128
 
+
+@dataclasses.dataclass(frozen=True)
+class Defaults:
+    """What a regime puts in the place of parameters that are left open; fields as in the estimator.
+
+    Numbers that ``numbers`` does not name have the defaults of :class:`mpnn.message_passing.hyper.Hyper`;
+    noise and margin are shares of the norm of a layer's inputs.
+    """
+
+    num_epochs: int
+    num_sweeps: int
+    initial_field: float
+    numbers: Schedules
+    input_scaling: str = "auto"
+    rounding: str = "mode"
+
+
 # Few samples, all of them in every sweep. Chosen on validation draws of MNIST and Fashion-MNIST training
 # images, 2 to 40 a class, the same for all (docs/experiments/few_shot.md).
-FULL_BATCH: dict[str, Any] = {
-    "num_epochs": 1,
-    "num_sweeps": 100,
-    "rho": 1.0,
-    "damping": 0.8,
-    "reinforcement": 0.98,
-    "sparsity": 1.5,
-    "initial_field": 0.0,
-    "input_scaling": "auto",
-    "noise": 0.2,
-}
-# Many samples in mini-batches that forget, with a step that falls to 0: numbers below.
-MINI_BATCH: dict[str, Any] = {
-    "num_epochs": 20,
-    "num_sweeps": 1,
-    "reinforcement": 0.0,
-    "sparsity": 0.0,
-    "initial_field": 1.0,
-    "input_scaling": "auto",
-    "noise": 0.0,
-}
+FULL_BATCH = Defaults(
+    num_epochs=1,
+    num_sweeps=100,
+    initial_field=0.0,
+    numbers=Schedules(damping=0.8, reinforcement=0.98, sparsity=1.5, noise=0.2),
+)
+# Many samples in mini-batches, with an anchor and a step that falls to 0, which sets rho and damping.
+FALLING_STEP = Defaults(num_epochs=20, num_sweeps=1, initial_field=1.0, numbers=Schedules())
 # The same where the posterior becomes the prior (Lucibello et al. 2022, appendix B.4); rho: below.
-POSTERIOR_AS_PRIOR: dict[str, Any] = {**MINI_BATCH, "damping": 0.8, "input_scaling": "standard"}
-COMMON: dict[str, Any] = {"margin": 0.0, "replicas": 1.0, "coupling": 0.0}
+POSTERIOR_AS_PRIOR = dataclasses.replace(
+    FALLING_STEP, numbers=Schedules(damping=0.8), input_scaling="standard"
+)
+# Few hidden units that exchange exact messages. Chosen on the same draws (docs/experiments/bemi_networks.md).
+EXACT = Defaults(
+    num_epochs=1,
+    num_sweeps=120,
+    initial_field=0.1,
+    numbers=Schedules(damping=0.5, reinforcement=1.0),
+)
 # Hidden units need unequal fields to become different; single units learn best from none.
 HIDDEN_INITIAL_FIELD = 0.1
-# At zero temperature a field of 0 answers nothing and stays 0.
+# At zero temperature a field of 0 sends zero messages and stays 0.
 MAX_SUM_INITIAL_FIELD = 1.0
 # The width of real weights' prior, over 1 / sqrt(fan in): none would leave nothing to learn.
 GAUSSIAN_INITIAL_FIELD = 1.0
 # Of a batch, in the beliefs: the output layer holds what its damping averages.
 FASTEST_AVERAGE = 0.1
+# Numbers that users give as shares of the inputs' norm.
+SHARES_OF_INPUT_NORM = ("noise", "margin")
 ROUNDINGS = ("mode", "feedback")
 CAVITIES = {
     "exact": "bp_inspired",
@@ -63,120 +77,179 @@ CAVITIES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """One training run, with nothing left open.
+class _Regime(NamedTuple):
+    """How a run sees its samples: all at once, or in mini-batches, with a falling step or without."""
 
-    annealing: the numbers of networks with few hidden units (:mod:`mpnn.message_passing.exact.annealing`);
-    None for the others.
-    """
-
-    spec: NetworkSpec
-    schedules: Schedules
-    num_epochs: int
+    num_samples: int
     batch_size: int
-    initial_field: float
-    input_scaling: str | None
-    rounding: str
-    annealing: Annealing | None = None
+    full_batch: bool
+    falling_step: bool
 
 
-def resolve(parameters: dict[str, Any], widths: tuple[int, ...], num_samples: int) -> Settings:
-    """Fill the open parameters of an estimator for ``num_samples`` samples of a network ``widths``."""
-    batch_size = _batch_size(parameters["batch_size"], num_samples)
-    full_batch, num_layers = batch_size == num_samples, len(widths) - 1
-    forgets = _forgets(parameters, full_batch)
-    defaults = _defaults(parameters, num_layers, full_batch, forgets)
+def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
+    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`)."""
+    if given.input_scaling != "auto":
+        return given.input_scaling
+    return _defaults(given, _regime(given, num_samples), num_layers=1).input_scaling
 
-    def value(name: str) -> Any:
-        given = parameters[name]
-        return {**COMMON, **defaults}[name] if given is None else given
 
-    replicas = value("replicas")
-    spec = NetworkSpec.dense(
-        widths,
-        weights=parameters["weights"],
-        rule=_rule(parameters["rule"], parameters["cavity"]),
-        activation=parameters["activation"],
-        output="binary_label" if widths[-1] == 1 else "argmax",
-        bias=parameters["bias"],
-        density=parameters["density"],
-        sweeps_per_batch=whole("num_sweeps", value("num_sweeps")),
-        focusing=replicas != 1.0,
-        anchored=forgets,
-    )
-    if few_units := small.chosen(parameters, spec, full_batch):
-        defaults = dict(small.DEFAULTS)
-        spec = _with_exact_messages(dataclasses.replace(spec, sweeps_per_batch=int(value("num_sweeps"))))
-    num_epochs = whole("num_epochs", value("num_epochs"))
-    num_steps = num_epochs * (num_samples // batch_size) * spec.sweeps_per_batch
-    if forgets:
-        defaults |= _falling_step(num_epochs, num_steps, num_layers)
-    names = ("damping", "reinforcement", "sparsity", "noise", "margin", "coupling")
-    numbers = {"replicas": replicas} | {name: value(name) for name in names}
-    if forgets:
-        step = value("rate"), value("counts"), num_samples / batch_size, num_steps, num_layers
-        schedules = Schedules.falling_step(*step, **numbers)
-    else:
-        schedules = Schedules(rho=value("rho"), **numbers)
-    scaling = parameters["input_scaling"]
-    initial_field = _initial_field(value("initial_field"), parameters["weights"])
+def resolve(given: Parameters, widths: tuple[int, ...], num_samples: int, input_norm: float) -> Settings:
+    """Settings of a training run: what is given, and the best known of what is left open.
+
+    Parameters
+    ----------
+    given : Parameters
+        Of the estimator.
+    widths : tuple of int
+        Inputs, hidden layers, outputs; one output for two classes.
+    num_samples : int >= 1
+        Training samples.
+    input_norm : float > 0
+        Root mean square of the norms of the transformed training inputs.
+
+    Returns
+    -------
+    Settings
+        Final.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or does not go with another.
+    """
+    regime = _regime(given, num_samples)
+    defaults = _defaults(given, regime, len(widths) - 1)
+    spec = _spec(given, widths, whole("num_sweeps", _either(given.num_sweeps, defaults.num_sweeps)), regime)
+    annealed = exact.chosen(given, spec, regime.full_batch)
+    if annealed:
+        defaults = EXACT
+        num_sweeps = int(_either(given.num_sweeps, defaults.num_sweeps))
+        spec = spec.with_exact_messages(num_sweeps)
+    num_epochs = whole("num_epochs", _either(given.num_epochs, defaults.num_epochs))
+    schedules = _schedules(given, defaults, spec, regime, num_epochs)
+    initial_field = _initial_field(_either(given.initial_field, defaults.initial_field), given.weights)
+    damping: Any = schedules.damping
     return Settings(
         spec=spec,
-        schedules=schedules,
+        schedules=_in_units_of_inputs(schedules, spec, input_norm),
         num_epochs=num_epochs,
-        batch_size=batch_size,
+        batch_size=regime.batch_size,
         initial_field=initial_field,
-        input_scaling=defaults["input_scaling"] if scaling == "auto" else scaling,
-        rounding=_rounding(value("rounding"), spec),
-        annealing=small.numbers(value("damping"), initial_field) if few_units else None,
+        rounding=_rounding(_either(given.rounding, defaults.rounding), spec),
+        annealing=Annealing(damping=damping, initial_field=initial_field) if annealed else None,
     )
 
 
-def _forgets(parameters: dict[str, Any], full_batch: bool) -> bool:
-    """Whether a network forgets with a falling step; else its posterior becomes its prior."""
-    rate, counts, rho = (parameters[name] for name in ("rate", "counts", "rho"))
-    if rate is not None and rho is not None:
+def _either(given: Any, default: Any) -> Any:
+    return default if given is None else given
+
+
+def _regime(given: Parameters, num_samples: int) -> _Regime:
+    batch_size = _batch_size(given.batch_size, num_samples)
+    full_batch = batch_size == num_samples
+    return _Regime(num_samples, batch_size, full_batch, _falls(given, full_batch))
+
+
+def _batch_size(given: Any, num_samples: int) -> int:
+    if given is None:
+        return num_samples
+    if given == "auto":
+        return num_samples if num_samples <= FULL_BATCH_LIMIT else MINI_BATCH_SIZE
+    if isinstance(given, str):
+        raise ValueError(f"batch_size must be a whole number, None or 'auto', got {given!r}")
+    return min(whole("batch_size", given), num_samples)
+
+
+def _falls(given: Parameters, full_batch: bool) -> bool:
+    """Whether a network is trained with a falling step; else its posterior becomes its prior."""
+    if given.rate is not None and given.rho is not None:
         raise ValueError("rate says how much of the prior is kept, and so does rho: set one of the two")
-    if rate is not None and parameters["rule"] == "max_sum":
+    if given.rate is not None and given.rule == "max_sum":
         raise ValueError("rate needs a rule that passes means, got rule='max_sum': set rho instead")
-    chosen = not full_batch and rho is None
-    forgets = rate is not None or (
-        chosen and parameters["rule"] != "max_sum" and parameters["weights"] != "gaussian"
-    )
-    if counts is not None and not forgets:
+    possible = given.rule != "max_sum" and given.weights != "gaussian"
+    falls = given.rate is not None or (not full_batch and given.rho is None and possible)
+    if given.counts is not None and not falls:
         raise ValueError("counts belongs to training that forgets: set rate, too")
-    return forgets
+    return falls
 
 
-def _defaults(parameters: dict[str, Any], num_layers: int, full_batch: bool, forgets: bool) -> dict[str, Any]:
-    """The numbers of the regime, and what layers, weights and rule change in them."""
-    defaults = dict(MINI_BATCH if forgets else FULL_BATCH if full_batch else POSTERIOR_AS_PRIOR)
+def _defaults(given: Parameters, regime: _Regime, num_layers: int) -> Defaults:
+    """What the regime, layers, weights and rule leave as best known."""
+    if regime.falling_step:
+        defaults = FALLING_STEP
+    else:
+        defaults = FULL_BATCH if regime.full_batch else POSTERIOR_AS_PRIOR
+    initial_field, numbers = defaults.initial_field, defaults.numbers
     if num_layers > 1:
-        defaults["initial_field"] = max(defaults["initial_field"], HIDDEN_INITIAL_FIELD)
+        initial_field = max(initial_field, HIDDEN_INITIAL_FIELD)
         # a hidden unit learns little from few samples: removing its weak links would leave none
-        defaults["sparsity"] = 0.0
-    if parameters["rule"] == "max_sum":
-        defaults["initial_field"] = MAX_SUM_INITIAL_FIELD
-    if parameters["weights"] == "gaussian":
-        defaults["initial_field"] = GAUSSIAN_INITIAL_FIELD
-    if "rho" not in defaults:
-        # an output layer that forgets stays unpolarized and lets the layers below keep learning
-        defaults["rho"] = (1.0001,) * (num_layers - 1) + (0.9,) if num_layers > 1 else 1.0
-    defaults["rounding"] = _best_rounding(parameters, full_batch)
-    return defaults
+        numbers = dataclasses.replace(numbers, sparsity=0.0)
+        if defaults is POSTERIOR_AS_PRIOR:
+            # an output layer that forgets stays unpolarized and lets the layers below keep learning
+            numbers = dataclasses.replace(numbers, rho=(1.0001,) * (num_layers - 1) + (0.9,))
+    if given.rule == "max_sum":
+        initial_field = MAX_SUM_INITIAL_FIELD
+    if given.weights == "gaussian":
+        initial_field = GAUSSIAN_INITIAL_FIELD
+    rounding = _best_rounding(given, regime.full_batch)
+    return dataclasses.replace(defaults, initial_field=initial_field, numbers=numbers, rounding=rounding)
 
 
-def _best_rounding(parameters: dict[str, Any], full_batch: bool) -> str:
+def _best_rounding(given: Parameters, full_batch: bool) -> str:
     """Feedback with few samples, and for signs, which cannot be 0; zero temperature decides by itself."""
-    levels = weight_family(parameters["weights"]).levels or ()
-    if parameters["rule"] == "max_sum" or not can_round(levels):
+    levels = weight_family(given.weights).levels or ()
+    if given.rule == "max_sum" or not can_round(levels):
         return "mode"
     return "feedback" if full_batch or 0 not in levels else "mode"
 
 
-def _falling_step(num_epochs: int, num_steps: int, num_layers: int) -> dict[str, float]:
-    """Numbers in units of the training's length: how often it forgets all, and how often it averages.
+def _spec(given: Parameters, widths: tuple[int, ...], num_sweeps: int, regime: _Regime) -> NetworkSpec:
+    if given.cavity not in CAVITIES:
+        raise ValueError(f"cavity must be one of {tuple(CAVITIES)}, got {given.cavity!r}")
+    replicas: Any = _either(given.replicas, NUMBERS["replicas"].default)
+    return NetworkSpec.dense(
+        widths,
+        weights=given.weights,
+        rule=CAVITIES[given.cavity] if given.rule == "bp_inspired" else given.rule,
+        activation=given.activation,
+        output="binary_label" if widths[-1] == 1 else "argmax",
+        bias=given.bias,
+        density=given.density,
+        sweeps_per_batch=num_sweeps,
+        focusing=bool(replicas != 1.0),
+        anchored=regime.falling_step,
+    )
+
+
+def _schedules(
+    given: Parameters, defaults: Defaults, spec: NetworkSpec, regime: _Regime, num_epochs: int
+) -> Schedules:
+    """All numbers; noise and margin as shares of the inputs' norm."""
+    if not regime.falling_step:
+        return dataclasses.replace(defaults.numbers, **given.given_numbers)
+    num_batches = regime.num_samples / regime.batch_size
+    num_steps = num_epochs * (regime.num_samples // regime.batch_size) * spec.sweeps_per_batch
+    step = _best_step(num_epochs, num_steps, spec.num_layers)
+    own = ("rho", "evidence")  # of the falling step
+    numbers = {name: getattr(defaults.numbers, name) for name in NUMBERS if name not in own}
+    return Schedules.falling_step(
+        _either(given.rate, step.rate),
+        _either(given.counts, step.counts),
+        num_batches,
+        num_steps,
+        spec.num_layers,
+        **(numbers | {"damping": step.damping} | given.given_numbers),
+    )
+
+
+class _Step(NamedTuple):
+    rate: float
+    damping: float
+    counts: float
+
+
+def _best_step(num_epochs: int, num_steps: int, num_layers: int) -> _Step:
+    """A falling step in units of the training's length: how often it forgets all, how often it averages.
 
     Chosen on held-out training images of MNIST and Fashion-MNIST, 500 to 50,000 samples, 10 to 20 epochs
     (docs/choosing.md, docs/experiments/full_data.md).
@@ -185,56 +258,31 @@ def _falling_step(num_epochs: int, num_steps: int, num_layers: int) -> dict[str,
         memories, averages, counts = 10.0, 50.0, 100.0
     else:  # fewer counts for few epochs, which would take too large a step
         memories, averages, counts = 10.0, 10.0, min(5.0, num_epochs / 4)
-    return {
-        "rate": min(1.0, memories / num_steps),
-        "damping": 1.0 - min(FASTEST_AVERAGE, averages / num_steps),
-        "counts": counts,
-    }
-
-
-def in_units_of_inputs(settings: Settings, inputs: NDArray) -> Settings:
-    """Turn noise and margin from shares of the inputs' norm into units of the pre-activations.
-
-    The norm is the root mean square over the training inputs ``[n, features]`` for the first layer, and the
-    root of the fan-in above.
-    """
-    spec = settings.spec
-    norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
-    norms = (norm, *(_fan_in(spec, layer) ** 0.5 for layer in range(1, spec.num_layers)))
-    schedules = dataclasses.replace(
-        settings.schedules,
-        noise=_per_layer("noise", settings.schedules.noise, norms),
-        margin=_per_layer("margin", settings.schedules.margin, norms),
+    return _Step(
+        rate=min(1.0, memories / num_steps),
+        damping=1.0 - min(FASTEST_AVERAGE, averages / num_steps),
+        counts=counts,
     )
-    return dataclasses.replace(settings, schedules=schedules)
 
 
-def _fan_in(spec: NetworkSpec, layer: int) -> int:
-    place = spec.places[layer]
-    return spec.weighted[layer].fan_in(place.in_shape)
+def _in_units_of_inputs(schedules: Schedules, spec: NetworkSpec, input_norm: float) -> Schedules:
+    """Turn shares of the inputs' norm into units of the pre-activations.
+
+    The norm is that of the training inputs for the first layer, and the root of the fan-in above.
+    """
+    norms = (input_norm, *(fan_in**0.5 for fan_in in spec.fan_ins[1:]))
+    scaled = {name: _times_norms(name, getattr(schedules, name), norms) for name in SHARES_OF_INPUT_NORM}
+    return dataclasses.replace(schedules, **scaled)
 
 
-def _with_exact_messages(spec: NetworkSpec) -> NetworkSpec:
-    """The same network with exact messages above its first layer."""
-    first, *others = spec.layers
-    exact = (dataclasses.replace(layer, messages="exact") for layer in others)  # type: ignore[type-var]
-    return dataclasses.replace(spec, layers=(first, *exact))
-
-
-def _per_layer(name: str, value: Schedule, factors: tuple[float, ...]) -> Schedule:
+def _times_norms(name: str, value: Schedule, norms: tuple[float, ...]) -> Schedule:
     """A number, a value per layer, or a schedule of either, times one factor a layer."""
     if callable(value):
-        return lambda step: jnp.asarray(value(step)) * jnp.asarray(factors)
+        return lambda step: jnp.asarray(value(step)) * jnp.asarray(norms)
     values = np.atleast_1d(np.asarray(value, dtype=float))
-    if len(values) not in (1, len(factors)):
-        raise ValueError(f"{name} must be one number or {len(factors)}, one a layer; got {len(values)}")
-    return (values * factors).tolist()
-
-
-def _rule(rule: str, cavity: str) -> str:
-    if cavity not in CAVITIES:
-        raise ValueError(f"cavity must be one of {tuple(CAVITIES)}, got {cavity!r}")
-    return CAVITIES[cavity] if rule == "bp_inspired" else rule
+    if len(values) not in (1, len(norms)):
+        raise ValueError(f"{name} must be one number or {len(norms)}, one a layer; got {len(values)}")
+    return (values * norms).tolist()
 
 
 def _rounding(rounding: str, spec: NetworkSpec) -> str:
@@ -249,13 +297,3 @@ def _initial_field(value: Any, weights: Any) -> float:
     if weights == "gaussian" and value == 0.0:
         raise ValueError("initial_field must be above 0 with weights='gaussian': it is their prior's width")
     return at_least_zero("initial_field", value)
-
-
-def _batch_size(given: Any, num_samples: int) -> int:
-    if given is None:
-        return num_samples
-    if given == "auto":
-        return num_samples if num_samples <= FULL_BATCH_LIMIT else MINI_BATCH_SIZE
-    if isinstance(given, str):
-        raise ValueError(f"batch_size must be a whole number, None or 'auto', got {given!r}")
-    return min(whole("batch_size", given), num_samples)

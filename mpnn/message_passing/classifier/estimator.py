@@ -7,26 +7,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpnn.message_passing.classifier import compiled, many
-from mpnn.message_passing.classifier import exact as small
-from mpnn.message_passing.classifier.defaults import Settings, in_units_of_inputs, resolve
-from mpnn.message_passing.fields import Hyper
-from mpnn.message_passing.network import Batch, State
+from mpnn.classifiers.base import ProbabilisticClassifier
+from mpnn.message_passing.classifier import compiled, fitting
+from mpnn.message_passing.classifier.defaults import choose_input_scaling, resolve
+from mpnn.message_passing.classifier.settings import Fit, Parameters, Settings
+from mpnn.message_passing.hyper import Hyper, described
+from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.preprocessing.scaling import fit_transform_of
-from mpnn.validation import hidden_widths, whole
+from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 
 __all__ = ["MessagePassingClassifier"]
 
-PREDICTIONS = ("mode", "bayes", "sample")
 
-
-class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
+@described(Parameters.__dataclass_fields__, default="None")
+class MessagePassingClassifier(ProbabilisticClassifier):
     """A sign network with discrete weights, trained by messages of the belief-propagation family.
 
     What is left at None is set to the best value known for the regime: full batch for up to 2000 samples,
@@ -34,52 +31,73 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden : widths of the hidden layers; () for a single layer.
-    weights : ``"binary"`` (-1, +1), ``"ternary"``, an int P for {-P..P}, or ``"gaussian"`` (real).
-    rule : ``"mean_field"``, ``"amp"``, ``"bp_inspired"``, ``"belief_propagation"`` or ``"max_sum"``.
-    prediction : ``"mode"`` (the discrete weights alone), ``"bayes"`` (means and variances of the weights, no
-        sampling) or ``"sample"`` (average over drawn networks). May be changed after fitting.
-    num_epochs, batch_size : mini-batch training; ``batch_size=None`` is full batch, ``"auto"`` chooses.
-    num_sweeps : sweeps of messages over each batch, >= 1.
-    damping : weight of the old message, in [0, 1).
-    reinforcement : weight of a batch's earlier evidence, in [0, 1].
-    rate, counts : mini-batches that forget what earlier ones said: the first step, in (0, 1], which falls to
-        0 by half a cosine, and how often a sample counts, > 0 (more: surer).
-    rho : instead of rate, the share of the posterior that is the next batch's prior, > 0.
-    sparsity : log odds of a zero weight before data; more removes more links. Not for binary weights.
-    noise : standard deviation assumed on every pre-activation, >= 0, as a share of the inputs' norm.
-    margin : pre-activation that a label asks for, >= 0, as a share of the inputs' norm. Two classes only.
-    replicas, coupling : focusing: number of replicas >= 1 and their coupling >= 0.
-    initial_field : scale of the random initial fields, >= 0.
-    activation : of hidden units: ``"sign"``, ``"relu"`` or ``"identity"``.
-    bias : adds a constant input of 1 to every layer.
-    density : share of links that exist, in (0, 1]; the others are removed at random before training.
-    cavity : of ``"bp_inspired"``: ``"second_order"`` or ``"interpolated"`` (matrix products only; the latter
-        is exact to rounding in wide layers, also when weights are nearly certain) or ``"exact"``.
-    small_fan_in : ``"exact"``: hidden layers of up to 16 units exchange exact messages and the beliefs are
-        annealed to discrete weights (:mod:`mpnn.message_passing.exact.sweep`); for ternary weights, sign
-        activations,
+    hidden : sequence of int >= 1, default=()
+        Widths of the hidden layers; () for a single layer.
+    weights : ``"binary"``, ``"ternary"``, int from 1 to 127 or ``"gaussian"``, default="ternary"
+        Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights.
+    rule : str, default="bp_inspired"
+        ``"mean_field"``, ``"amp"``, ``"bp_inspired"``, ``"belief_propagation"`` or ``"max_sum"``.
+    prediction : ``"mode"``, ``"bayes"`` or ``"sample"``, default="mode"
+        The discrete weights alone; means and variances of the weights, without sampling; or the average over
+        drawn networks. May be changed after fitting.
+    num_epochs : int >= 1, default=None
+        Passes over the samples in mini-batches.
+    batch_size : int >= 1, None or ``"auto"``, default="auto"
+        Samples of a mini-batch; None: all. Full batch up to 2000 samples and 128 above where ``"auto"``.
+    num_sweeps : int >= 1, default=None
+        Sweeps of messages over each batch.
+    {numbers}
+    rate : float in (0, 1], default=None
+        First step of mini-batches whose samples count once; falls to 0 by half a cosine. Instead of ``rho``.
+    counts : float above 0, or a pair, default=None
+        With ``rate``, how often a sample counts (of a pair, at first and at last): more makes surer.
+    initial_field : float >= 0, default=None
+        Scale of the random initial fields.
+    activation : ``"sign"``, ``"relu"`` or ``"identity"``, default="sign"
+        Of the hidden units.
+    bias : bool, default=False
+        Whether every layer has a constant input of 1.
+    density : float in (0, 1], default=1.0
+        Share of the links that exist; the others are removed at random before training.
+    cavity : ``"second_order"``, ``"interpolated"`` or ``"exact"``, default="second_order"
+        Of ``"bp_inspired"``. The first two need matrix products only; the interpolated one is exact to
+        rounding in wide layers, also where weights are nearly certain.
+    small_fan_in : ``"auto"``, ``"exact"`` or ``"gaussian"``, default="auto"
+        ``"exact"``: hidden layers of up to 16 units exchange exact messages and the beliefs are annealed to
+        discrete weights (:mod:`mpnn.message_passing.exact.sweep`); for ternary weights, sign activations,
         rule ``"bp_inspired"``, two classes, full batch, no bias, and of the numbers only num_sweeps, damping
         and initial_field. ``"gaussian"``: messages as in wide layers. ``"auto"``: exact where possible.
-    input_scaling : ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"centred"``, ``"features"``,
-        None or ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    rounding : to discrete weights: ``"mode"`` (most probable levels) or ``"feedback"`` (the first layer one
-        weight at a time, each repairing on the training inputs what earlier ones lost; then the mode).
-    num_samples : networks drawn by ``prediction="sample"``, >= 1.
-    random_state : int, RandomState or None.
+    input_scaling : str or None, default="auto"
+        ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"centred"``, ``"features"``, None or
+        ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    rounding : ``"mode"`` or ``"feedback"``, default=None
+        To discrete weights: the most probable levels, or the first layer one weight at a time, each repairing
+        on the training inputs what earlier ones lost, then the mode.
+    num_samples : int >= 1, default=32
+        Networks drawn by ``prediction="sample"``.
+    random_state : int, RandomState or None, default=None
+        Seeds initial fields, order of samples and drawn networks.
 
-    rho, damping, reinforcement, sparsity, noise and margin also take one value a layer, or a schedule: a
-    function of the sweep's number, as optax makes them.
+    Notes
+    -----
+    ``noise`` and ``margin`` are shares of the norm of a layer's inputs.
 
     Attributes
     ----------
-    classes_ : the labels, sorted; for two, the second is the positive one, and an output of 0 votes for it.
-    weights_ : list of int8 arrays ``[inputs, outputs]``, a layer each.
-    biases_ : list of int8 arrays ``[outputs]``, or None.
-    state_ : the beliefs, apart from the weights: :class:`mpnn.message_passing.network.State` of NumPy arrays.
-    history_ : dict of arrays with one row a sweep: ``error``, ``change``, ``polarization``.
-    input_transform_ : what inputs go through; ``live`` says which were ever non-zero in training.
-    n_iter_ : sweeps done.
+    classes_ : array [C]
+        The labels, sorted; of two, the second is the positive one, and an output of 0 votes for it.
+    weights_ : list of int8 arrays [inputs, outputs]
+        One a layer.
+    biases_ : list of int8 arrays [outputs], or None
+        One a layer.
+    state_ : State
+        The beliefs, apart from the weights: :class:`mpnn.message_passing.network.State` of NumPy arrays.
+    history_ : dict of arrays
+        One row a sweep: ``error``, ``change``, ``polarization``; exact messages: ``error`` alone.
+    input_transform_ : InputTransform
+        What inputs go through; ``live`` marks those that were ever non-zero in training.
+    n_iter_ : int
+        Sweeps done.
 
     Examples
     --------
@@ -153,21 +171,22 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "MessagePassingClassifier":
-        """Train on inputs ``[n, features]`` and labels ``[n]`` of any type."""
-        inputs, labels = validate_data(self, X, y, dtype=np.float32)
-        check_classification_targets(labels)
-        codes = self._encode(labels)
+        """Train.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+        y : array [n]
+            Labels of any type, of at least two classes.
+        """
+        inputs, codes = self._encode(X, y, dtype=np.float32)
         self._checked_prediction()
-        settings = self._settings(inputs.shape[1], len(inputs))
-        self.input_transform_ = fit_transform_of(inputs, settings.input_scaling)
+        self.input_transform_ = self._transform_of(inputs, len(inputs))
+        transformed = self.input_transform_(inputs)
+        settings = self._settings(transformed, len(inputs))
         seed = self._seed()
-        inputs = self.input_transform_(inputs)
-        settings = in_units_of_inputs(settings, inputs)
-        data = Batch(jnp.asarray(inputs), jnp.asarray(self._targets(codes)))
-        train = compiled.train if settings.annealing is None else small.train
-        state, hyper, weights, history = train(jax.random.key(seed), settings, data)
-        self._publish(settings.spec, state, hyper, weights)
-        self._remember(history, seed)
+        self._publish_fit(settings, fitting.fit(seed, settings, transformed, self._targets(codes)), seed)
         return self
 
     @classmethod
@@ -179,44 +198,58 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
         *,
         problems_at_once: int | None = None,
     ) -> None:
-        """Fit equally configured binary members, one a problem, as one compiled program.
+        """Fit equally configured binary members, one a problem, in place and as one compiled program.
 
         Parameters
         ----------
-        members : unfitted, equal but for their random states.
-        X : pool of inputs ``[n, features]``, finite; all problems share its input transform.
-        problems : for each member, rows of ``X`` and their labels of two classes.
-        problems_at_once : bounds the memory of networks with hidden layers; None trains all side by side.
+        members : sequence of classifiers of this class
+            Unfitted, equal but for their random states.
+        X : array [n, features]
+            Pool of finite inputs; all problems share its input transform.
+        problems : sequence of (int array, array)
+            For each member, rows of ``X`` and their labels of two classes.
+        problems_at_once : int or None, default=None
+            Bounds the memory of networks with hidden layers; None trains all side by side.
         """
-        many.fit_many(members, check_array(X, dtype=np.float32, input_name="X"), problems, problems_at_once)
+        inputs = check_array(X, dtype=np.float32, input_name="X")
+        own, first = cls._binary_problems(members, inputs.shape[1], problems), members[0]
+        first._checked_prediction()
+        transform = first._transform_of(inputs, own.most_samples)
+        transformed = transform(inputs)
+        settings = first._settings(transformed, own.most_samples)
+        seeds = [member._seed() for member in members]
+        fits = fitting.fit_many(seeds, settings, transformed, own, problems_at_once)
+        for member, seed, fit in zip(members, seeds, fits, strict=True):
+            member.input_transform_ = transform
+            member._publish_fit(settings, fit, seed)
 
     @classmethod
-    def decide_many(
-        cls, members: Sequence["MessagePassingClassifier"], X: NDArray
-    ) -> tuple[NDArray, NDArray]:
-        """Whether each binary member chooses its second class, and its probability: ``[n, P]`` each."""
-        return many.decide_many(members, check_array(X, dtype=np.float32, input_name="X"))
+    def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:
+        first = members[0]
+        how = first.spec_, *first._checked_prediction()
+        models = jax.tree.map(lambda *leaves: np.stack(leaves), *(member._model() for member in members))
+        return lambda block: compiled.decide_many(*how, models, jnp.asarray(first.input_transform_(block)))
 
-    def decision_function(self, X: ArrayLike) -> NDArray:
-        """Scores ``[n]`` for two classes (positive or 0: the second), ``[n, C]`` for more.
-
-        ``"mode"``: the network's outputs over their spread, see :meth:`predict_proba`; else its log odds or
-        log probabilities.
-        """
-        scores = self._decided_by(compiled.score, X)
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Labels ``[n]`` by the chosen prediction."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores >= 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+    def _scores(self, X: ArrayLike) -> NDArray:
+        """``"mode"``: outputs over their spread; else log odds or log probabilities ``[n, K]``."""
+        return self._decided_by(compiled.score, X)
 
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Probabilities ``[n, C]``.
+        """Probabilities of the classes.
 
-        ``"bayes"`` and ``"sample"``: from the beliefs. ``"mode"``: discrete weights know no uncertainty;
+        ``"bayes"`` and ``"sample"``: from the beliefs. ``"mode"``: discrete weights have no uncertainty;
         their output, over its standard deviation were their signs random, goes through the normal
         distribution, which ranks samples by margin but is not calibrated.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        probabilities : array [n, C]
+            Rows sum to 1.
         """
         return self._decided_by(compiled.decide, X)[1]
 
@@ -228,53 +261,26 @@ class MessagePassingClassifier(ClassifierMixin, BaseEstimator):
             compiled_function(self.spec_, *self._checked_prediction(), self._model(), inputs)
         )
 
-    def _checked_prediction(self) -> tuple[str, int]:
-        """How to predict, and from how many samples."""
-        if self.prediction not in PREDICTIONS:
-            raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
-        return self.prediction, whole("num_samples", self.num_samples)
-
     def _model(self) -> compiled.Model:
         """The published weights (bias rows last, as the network multiplies them) and the beliefs."""
-        weights = self.weights_
-        if self.biases_ is not None:
-            pairs = zip(self.weights_, self.biases_, strict=True)
-            weights = [np.concatenate([layer, bias[None]]) for layer, bias in pairs]
-        return compiled.Model(weights, self.state_, self.hyper_, np.int32(self.sampling_seed_))
+        return compiled.Model(self._joined_weights(), self.state_, self.hyper_, np.int32(self.sampling_seed_))
 
-    def _encode(self, y: NDArray) -> NDArray:
-        """Class numbers of the labels; sets ``classes_``."""
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"{type(self).__name__} needs at least two classes, got one class: {self.classes_.item(0)!r}"
-            )
-        return codes
+    def _transform_of(self, inputs: NDArray, num_samples: int) -> InputTransform:
+        """The transform learned from ``[n, features]``; a problem has ``num_samples`` of them."""
+        return fit_transform_of(inputs, choose_input_scaling(Parameters.of(self), num_samples))
 
-    def _targets(self, codes: NDArray) -> NDArray:
-        """Labels as the network takes them: -1 and +1 for two classes, else class numbers."""
-        if len(self.classes_) == 2:
-            return (2.0 * codes - 1.0).astype(np.float32)
-        return codes.astype(np.int32)
+    def _settings(self, inputs: NDArray, num_samples: int) -> Settings:
+        """Settings of a run with ``num_samples`` of the transformed inputs ``[n, features]``."""
+        norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
+        return resolve(Parameters.of(self), self._widths(inputs.shape[1]), num_samples, norm)
 
-    def _settings(self, num_features: int, num_samples: int) -> Settings:
-        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        widths = (num_features, *hidden_widths(self.hidden), num_outputs)
-        return resolve(self.get_params(deep=False), widths, num_samples)
-
-    def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: list[NDArray]) -> None:
-        """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
-        self.spec_, self.state_, self.hyper_ = spec, state, hyper
-        biased = spec.weighted[0].bias
-        self.weights_ = [layer[:-1] for layer in weights] if biased else list(weights)
-        self.biases_ = [layer[-1] for layer in weights] if biased else None
-
-    def _remember(self, history: dict[str, NDArray], seed: int) -> None:
-        """Store what happened on the way."""
-        self.history_ = history
-        self.n_iter_ = len(history["error"])
+    def _publish_fit(self, settings: Settings, fit: Fit, seed: int) -> None:
+        """Store the network and what happened on the way."""
+        self._publish(settings.spec, fit.state, fit.hyper, fit.weights)
+        self.history_, self.n_iter_ = fit.history, len(fit.history["error"])
         self.sampling_seed_ = seed
 
-    def _seed(self) -> int:
-        """The seed of training and of sampled predictions."""
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+    def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: Sequence[NDArray]) -> None:
+        """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
+        self.spec_, self.state_, self.hyper_ = spec, state, hyper
+        self._publish_weights(weights, bool(spec.weighted[0].bias))

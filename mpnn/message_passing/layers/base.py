@@ -15,7 +15,8 @@ from jax import Array
 
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.channels.outputs import OutputChannel
-from mpnn.message_passing.fields import Hyper, Natural
+from mpnn.message_passing.fields import Natural
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.rules.base import Inputs
 
 __all__ = ["Labels", "Layer", "Numbers", "Place", "Shape", "reshaped"]

@@ -15,7 +15,6 @@ from mpnn.linear_maps.dense import DenseMap
 from mpnn.message_passing.channels.hidden import ACTIVATIONS, HiddenChannel
 from mpnn.message_passing.fields import (
     Evidence,
-    Hyper,
     LayerState,
     Natural,
     begin_batch,
@@ -23,6 +22,7 @@ from mpnn.message_passing.fields import (
     masked_moments,
     update,
 )
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.base import Labels, Numbers, Place, Shape, reshaped
 from mpnn.message_passing.rules import RuleEntry, find_rule
 from mpnn.message_passing.rules import base as rules

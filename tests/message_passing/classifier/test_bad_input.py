@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.hyper import Schedules
 
 NETWORK = MessagePassingClassifier(num_sweeps=5, rounding="mode", random_state=0)
 BOTH = pytest.mark.parametrize(
@@ -124,7 +124,7 @@ OUT_OF_RANGE = [
     ("damping", "slow", "damping must be a number, one value a layer or a schedule, got 'slow'"),
     ("reinforcement", 1.1, "reinforcement must be in [0, 1], got 1.1"),
     ("rate", 1.5, "rate must be in (0, 1], got 1.5"),
-    ("rate", "fast", "rate must be above 0 and finite, got 'fast'"),
+    ("rate", "fast", "rate must be in (0, 1], got 'fast'"),
     ("counts", 10.0, "counts belongs to training that forgets: set rate, too"),
     ("rho", -0.1, "rho must be at least 0 and finite, got -0.1"),
     ("sparsity", float("-inf"), "sparsity must be finite, got -inf"),

@@ -11,6 +11,8 @@ from sklearn.datasets import load_digits
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.classifier.defaults import resolve
+from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.exact import annealing
 from mpnn.message_passing.exact.prediction import exact_probabilities
 from mpnn.message_passing.exact.requirements import unmet_requirement
@@ -167,6 +169,11 @@ def test_bayesian_prediction_averages_the_upper_layers_exactly():
     np.testing.assert_allclose(found.sum(axis=1), 1.0, atol=1e-6)
 
 
+def settings_of(classifier, num_outputs=1):
+    """Settings for 40 samples of 64 features."""
+    return resolve(Parameters.of(classifier), (64, *classifier.hidden, num_outputs), 40, input_norm=1.0)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -185,22 +192,19 @@ def test_bayesian_prediction_averages_the_upper_layers_exactly():
 )
 def test_says_what_hinders_exact_messages(changed, message):
     parameters = {"hidden": (4, 4)} | changed
-    settings = MessagePassingClassifier(**parameters)
-    settings.classes_ = np.arange(2)
-    assert settings._settings(64, 40).annealing is None
-    settings.set_params(small_fan_in="exact")
+    classifier = MessagePassingClassifier(**parameters)
+    assert settings_of(classifier).annealing is None
+    classifier.set_params(small_fan_in="exact")
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):
-        settings._settings(64, 40)
+        settings_of(classifier)
 
 
 def test_more_classes_and_other_choices_take_gaussian_messages():
     classifier = MessagePassingClassifier(hidden=(4, 4))
-    classifier.classes_ = np.arange(2)
-    assert classifier._settings(64, 40).spec.exact
-    assert not classifier.set_params(small_fan_in="gaussian")._settings(64, 40).spec.exact
+    assert settings_of(classifier).spec.exact
+    assert not settings_of(classifier.set_params(small_fan_in="gaussian")).spec.exact
     with pytest.raises(ValueError, match="small_fan_in must be one of"):
-        classifier.set_params(small_fan_in="sometimes")._settings(64, 40)
-    classifier.set_params(small_fan_in="auto").classes_ = np.arange(3)
-    spec = classifier._settings(64, 40).spec
+        settings_of(classifier.set_params(small_fan_in="sometimes"))
+    spec = settings_of(classifier.set_params(small_fan_in="auto"), num_outputs=3).spec
     assert not spec.exact
     assert "output='binary_label'" in unmet_requirement(spec)

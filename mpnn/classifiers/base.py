@@ -1,0 +1,180 @@
+"""The scikit-learn side of a network: labels to targets, outputs to labels, seeds.
+
+Axes: samples n, outputs K (1 for two classes), classes C.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import validate_data
+
+from mpnn.classifiers.problems import BinaryProblems, decide_in_blocks
+from mpnn.validation import hidden_widths, whole
+
+__all__ = ["PREDICTIONS", "NetworkClassifier", "ProbabilisticClassifier"]
+
+PREDICTIONS = ("mode", "bayes", "sample")
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """A network as a scikit-learn classifier.
+
+    Subclasses add ``fit`` and :meth:`_scores`; those with hidden layers have a parameter ``hidden``, those
+    that draw numbers a parameter ``random_state``.
+
+    Attributes
+    ----------
+    classes_ : array [C]
+        The labels, sorted; of two, the second is the positive one, chosen by a score of 0 or more.
+    weights_ : list of arrays [inputs, outputs]
+        One a layer.
+    biases_ : list of arrays [outputs], or None
+        One a layer.
+    """
+
+    classes_: NDArray
+    weights_: list[NDArray]
+    biases_: list[NDArray] | None
+    input_transform_: Any
+
+    @abstractmethod
+    def _scores(self, X: ArrayLike) -> NDArray:
+        """Outputs, or whatever ranks the classes ``[n, K]``."""
+
+    def decision_function(self, X: ArrayLike) -> NDArray:
+        """Scores of the classes.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        scores : array [n] for two classes, [n, C] for more
+            Of two classes, 0 and more choose the second.
+        """
+        scores = self._scores(X)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Labels of the largest scores.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        labels : array [n]
+            Of ``classes_``.
+        """
+        scores = self.decision_function(X)
+        return self.classes_[(scores >= 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def _encode(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[NDArray, NDArray]:
+        """Check the samples; inputs ``[n, features]`` and class numbers ``[n]``. Sets ``classes_``."""
+        inputs, labels = validate_data(self, X, y, **options)
+        return inputs, self._class_numbers(labels)
+
+    def _class_numbers(self, labels: NDArray) -> NDArray:
+        """Class numbers of the labels; sets ``classes_``."""
+        check_classification_targets(labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        name = type(self).__name__
+        if len(self.classes_) < 2:
+            raise ValueError(f"{name} needs at least two classes, got one class: {self.classes_.item(0)!r}")
+        if len(self.classes_) > 2 and not self.__sklearn_tags__().classifier_tags.multi_class:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(labels)}; put {name} into PairwiseVoteClassifier"
+            )
+        return codes
+
+    def _targets(self, codes: NDArray) -> NDArray:
+        """Targets of class numbers: -1 and +1, float32, for two classes; else the numbers, int32."""
+        if len(self.classes_) == 2:
+            return (2.0 * codes - 1.0).astype(np.float32)
+        return codes.astype(np.int32)
+
+    def _widths(self, num_features: int) -> tuple[int, ...]:
+        """Widths of all layers; one output for two classes, else one a class."""
+        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        return (num_features, *hidden_widths(self.hidden), num_outputs)
+
+    def _seed(self) -> int:
+        """A seed of the random state."""
+        return int(check_random_state(getattr(self, "random_state", None)).randint(np.iinfo(np.int32).max))
+
+
+class ProbabilisticClassifier(NetworkClassifier):
+    """A network with a distribution over its weights: parameters ``prediction`` and ``num_samples``."""
+
+    prediction: str
+    num_samples: int
+
+    @classmethod
+    @abstractmethod
+    def _joint_decision(cls, members: Sequence[Any]) -> Callable[[NDArray], tuple[Any, Any]]:
+        """From inputs ``[B, features]`` to scores ``[P, B, 1]`` and probabilities ``[P, B, 2]``."""
+
+    @classmethod
+    def decide_many(cls, members: Sequence[Any], X: ArrayLike) -> tuple[NDArray, NDArray]:
+        """Decisions of binary members that were fitted together.
+
+        Parameters
+        ----------
+        members : sequence of P classifiers of this class
+            Fitted, equal but for what they learned.
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        second_wins : bool array [n, P]
+            Whether a member chooses its second class.
+        probabilities : float32 array [n, P]
+            Of that class.
+        """
+        inputs = check_array(X, dtype=np.float32, input_name="X")
+        return decide_in_blocks(cls._joint_decision(members), inputs, len(members))
+
+    def _checked_prediction(self) -> tuple[str, int]:
+        """How to predict, and from how many drawn networks."""
+        if self.prediction not in PREDICTIONS:
+            raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
+        return self.prediction, whole("num_samples", self.num_samples)
+
+    def _publish_weights(self, layers: Sequence[NDArray], bias: bool) -> None:
+        """Store discrete weights whose last row, with a bias, is the bias."""
+        self.weights_ = [layer[:-1] for layer in layers] if bias else list(layers)
+        self.biases_ = [layer[-1] for layer in layers] if bias else None
+
+    def _joined_weights(self) -> list[NDArray]:
+        """The published weights with the biases as last rows."""
+        if self.biases_ is None:
+            return self.weights_
+        pairs = zip(self.weights_, self.biases_, strict=True)
+        return [np.concatenate([layer, bias[None]]) for layer, bias in pairs]
+
+    @staticmethod
+    def _binary_problems(
+        members: Sequence[Any], num_features: int, problems: Sequence[tuple[NDArray, NDArray]]
+    ) -> BinaryProblems:
+        """Targets of each member's problem (rows of the pool and their labels); sets its classes."""
+        rows_of, targets_of = [], []
+        for member, (rows, labels) in zip(members, problems, strict=True):
+            member.n_features_in_ = num_features
+            codes = member._class_numbers(labels)
+            if len(member.classes_) != 2:
+                raise ValueError(f"fit_many needs two classes a problem, got {len(member.classes_)}")
+            rows_of.append(rows)
+            targets_of.append(member._targets(codes))
+        return BinaryProblems(rows_of, targets_of)

@@ -1,0 +1,112 @@
+"""Many problems of two classes over one pool of inputs: who fits them together, and their arrays.
+
+Axes: problems P, samples of the pool n, samples of the longest problem B, outputs K, classes C.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BinaryProblems", "FitsMany", "PaddedProblems", "decide_in_blocks"]
+
+# Bounds the memory of many networks predicting side by side.
+ROWS_AT_ONCE = 2048
+
+
+@runtime_checkable
+class FitsMany(Protocol):
+    """The optional capability of a classifier: many equally shaped problems as one program.
+
+    ``fit_many(members, X, problems, *, problems_at_once=None)`` fits a member a problem, in place;
+    ``decide_many(members, X)`` returns whether each member chooses its second class, bool ``[n, P]``, and
+    that class's probability ``[n, P]``.
+    """
+
+    fit_many: Callable[..., None]
+    decide_many: Callable[..., tuple[NDArray, NDArray]]
+
+
+class PaddedProblems(NamedTuple):
+    """Problems of one length: rows of the pool, int32, targets and sample mask, float32; ``[P, B]`` each.
+
+    The mask is 1 for samples and 0 for padding, whose rows and targets are 0.
+    """
+
+    rows: NDArray
+    targets: NDArray
+    sample_mask: NDArray
+
+
+@dataclass(frozen=True)
+class BinaryProblems:
+    """P problems of two classes over one pool of inputs.
+
+    Parameters
+    ----------
+    rows : sequence of int arrays
+        Each problem's samples in the pool.
+    targets : sequence of float arrays
+        Their labels, -1 and +1.
+    """
+
+    rows: Sequence[NDArray]
+    targets: Sequence[NDArray]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def most_samples(self) -> int:
+        """Samples of the longest problem."""
+        return max(len(rows) for rows in self.rows)
+
+    def padded(self) -> PaddedProblems:
+        """Every problem's samples, the short ones padded: for networks that gather their own samples."""
+        shape = (len(self), self.most_samples)
+        padded = PaddedProblems(np.zeros(shape, np.int32), *np.zeros((2, *shape), np.float32))
+        for index, (rows, targets) in enumerate(zip(self.rows, self.targets, strict=True)):
+            padded.rows[index, : len(rows)] = rows
+            padded.targets[index, : len(rows)] = targets
+            padded.sample_mask[index, : len(rows)] = 1.0
+        return padded
+
+    def as_columns(self, pool_size: int) -> NDArray:
+        """Targets of the whole pool ``[n, P]``, 0 where a sample is not of the problem: for one layer."""
+        columns = np.zeros((pool_size, len(self)), np.float32)
+        for index, (rows, targets) in enumerate(zip(self.rows, self.targets, strict=True)):
+            columns[rows, index] = targets
+        return columns
+
+
+def decide_in_blocks(
+    decide: Callable[[NDArray], tuple[Any, Any]], X: NDArray, num_problems: int
+) -> tuple[NDArray, NDArray]:
+    """Decisions of P networks on inputs ``[n, features]``, block by block.
+
+    Parameters
+    ----------
+    decide : callable
+        From a block of at most 2048 inputs to scores ``[P, B, 1]`` and probabilities ``[P, B, 2]``.
+    X : array [n, features]
+        The inputs.
+    num_problems : int
+        P.
+
+    Returns
+    -------
+    second_wins : bool array [n, P]
+        Whether the score is at least 0.
+    probabilities : float32 array [n, P]
+        Of the second class.
+    """
+    second_wins = np.zeros((len(X), num_problems), bool)
+    probabilities = np.zeros(second_wins.shape, np.float32)
+    for start in range(0, len(X), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        scores, shares = decide(X[rows])
+        second_wins[rows] = np.asarray(scores)[:, :, 0].T >= 0
+        probabilities[rows] = np.asarray(shares)[:, :, 1].T
+    return second_wins, probabilities

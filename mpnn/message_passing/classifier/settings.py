@@ -1,0 +1,107 @@
+"""What goes into a training run and what comes out: parameters as given, settings as resolved, the fit."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from mpnn.message_passing.exact.sweep import Annealing
+from mpnn.message_passing.hyper import NUMBERS, Hyper, Schedule, Schedules
+from mpnn.message_passing.network import State
+from mpnn.message_passing.spec import NetworkSpec
+
+__all__ = ["Fit", "Parameters", "Settings"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """What a user gave the estimator, unchecked; None and ``"auto"`` are left open.
+
+    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names.
+    """
+
+    hidden: Any
+    weights: str | int
+    rule: str
+    num_epochs: int | None
+    batch_size: int | str | None
+    num_sweeps: int | None
+    damping: Schedule | None
+    reinforcement: Schedule | None
+    rate: float | None
+    counts: float | tuple[float, float] | None
+    rho: Schedule | None
+    sparsity: Schedule | None
+    noise: Schedule | None
+    margin: Schedule | None
+    replicas: Schedule | None
+    coupling: Schedule | None
+    initial_field: float | None
+    activation: str
+    bias: bool
+    density: float
+    cavity: str
+    small_fan_in: str
+    input_scaling: str | None
+    rounding: str | None
+
+    @classmethod
+    def of(cls, estimator: Any) -> "Parameters":
+        """The parameters of an estimator."""
+        return cls(**{field.name: getattr(estimator, field.name) for field in dataclasses.fields(cls)})
+
+    @property
+    def given_numbers(self) -> dict[str, Schedule]:
+        """Those numbers of :class:`mpnn.message_passing.hyper.Hyper` that are not left open."""
+        values = {name: getattr(self, name, None) for name in NUMBERS}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A training run with nothing left open; numbers are in units of the pre-activations.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network.
+    schedules : Schedules
+        Its numbers.
+    num_epochs : int >= 1
+        Passes over the samples.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    initial_field : float >= 0
+        Scale of the random initial fields.
+    rounding : ``"mode"`` or ``"feedback"``
+        From beliefs to discrete weights.
+    annealing : Annealing or None, default=None
+        Numbers of exact messages (:mod:`mpnn.message_passing.exact.annealing`); None: Gaussian messages.
+    """
+
+    spec: NetworkSpec
+    schedules: Schedules
+    num_epochs: int
+    batch_size: int
+    initial_field: float
+    rounding: str
+    annealing: Annealing | None = None
+
+    def as_columns(self, num_problems: int, pool_size: int) -> "Settings":
+        """The same for P single layers with one output as one layer with P outputs on the whole pool."""
+        layer = dataclasses.replace(self.spec.weighted[0], units=num_problems)  # type: ignore[call-arg]
+        spec = dataclasses.replace(self.spec, layers=(layer,))
+        return dataclasses.replace(self, spec=spec, batch_size=pool_size)
+
+
+class Fit(NamedTuple):
+    """What training leaves, as NumPy arrays.
+
+    The beliefs, the numbers of the last sweep, a discrete array ``[inputs, outputs]`` a layer (of a bias, the
+    last row), and a dict of arrays with one row a sweep.
+    """
+
+    state: State
+    hyper: Hyper
+    weights: list[NDArray]
+    history: dict[str, NDArray]

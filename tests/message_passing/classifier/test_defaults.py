@@ -1,0 +1,100 @@
+"""From parameters to settings: what is left open, what is given, and in which units."""
+
+import dataclasses
+
+import numpy as np
+import optax
+import pytest
+
+from mpnn import MessagePassingClassifier
+from mpnn.message_passing.classifier.defaults import (
+    EXACT,
+    FULL_BATCH,
+    FULL_BATCH_LIMIT,
+    POSTERIOR_AS_PRIOR,
+    choose_input_scaling,
+    resolve,
+)
+from mpnn.message_passing.classifier.settings import Parameters
+
+
+def settings_of(num_samples=40, widths=(64, 1), input_norm=1.0, **parameters):
+    parameters = {"hidden": widths[1:-1]} | parameters
+    given = Parameters.of(MessagePassingClassifier(**parameters))
+    return resolve(given, widths, num_samples, input_norm)
+
+
+def values_of(schedules, spec):
+    """All numbers at a few sweeps."""
+    return np.stack(schedules.at(np.arange(0, 200, 50), spec.num_layers))
+
+
+@pytest.mark.parametrize(
+    ("defaults", "parameters"),
+    [
+        (FULL_BATCH, {"rounding": "feedback"}),
+        (EXACT, {"widths": (64, 4, 4, 1), "small_fan_in": "auto"}),
+        (POSTERIOR_AS_PRIOR, {"num_samples": FULL_BATCH_LIMIT + 1, "rho": 1.0, "rounding": "mode"}),
+    ],
+)
+def test_open_parameters_are_the_regimes(defaults, parameters):
+    """Every default, given, resolves to what None does."""
+    settings = settings_of(**parameters)
+    given = {
+        "num_sweeps": defaults.num_sweeps,
+        "initial_field": defaults.initial_field,
+        "damping": defaults.numbers.damping,
+    }
+    if defaults is not EXACT:  # whose other numbers have to stay open
+        names = ("reinforcement", "sparsity", "noise", "margin", "replicas", "coupling")
+        given |= {name: getattr(defaults.numbers, name) for name in names}
+        given |= {"num_epochs": defaults.num_epochs}
+    same = settings_of(**(parameters | given))
+    assert same == settings
+    assert (settings.annealing is not None) == (defaults is EXACT)
+    assert settings.spec.sweeps_per_batch == defaults.num_sweeps
+
+
+def test_mini_batches_fall_from_a_first_step_to_nothing():
+    settings = settings_of(1000, batch_size=100, num_epochs=4)
+    numbers = settings.schedules.at(np.array([0, 20, 40]), 1)
+    np.testing.assert_allclose(numbers.rho[:, 0], [0.75, 0.875, 1.0], atol=1e-6)  # a step of 10 / 40 steps
+    np.testing.assert_allclose(numbers.damping[:, 0], 0.9, rtol=1e-6)
+    np.testing.assert_allclose(numbers.evidence[:, 0], [2.5, 1.25, 0.0], atol=1e-5)  # 10 batches, 1 count
+    assert settings.spec.anchored
+
+
+@pytest.mark.parametrize(
+    "noise", [0.5, (0.5, 0.25), optax.linear_schedule(0.5, 0.25, 100)], ids=["one", "layers", "schedule"]
+)
+def test_noise_is_a_share_of_the_norm_of_a_layers_inputs(noise):
+    widths = (64, 9, 1)
+    plain = settings_of(widths=widths, noise=noise, small_fan_in="gaussian")
+    scaled = settings_of(widths=widths, noise=noise, input_norm=7.0, small_fan_in="gaussian")
+    plain, scaled = (values_of(own.schedules, own.spec) for own in (plain, scaled))
+    np.testing.assert_allclose(scaled[..., 0][4], 7 * plain[..., 0][4], rtol=1e-6)
+    np.testing.assert_array_equal(scaled[..., 1], plain[..., 1])  # the root of 9 inputs, whatever came below
+    first = 0.25 if isinstance(noise, tuple) else 0.5
+    np.testing.assert_allclose(plain[4, 0], [0.5, 3 * first], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "num_samples", "expected"),
+    [
+        ({}, 40, "auto"),
+        ({}, FULL_BATCH_LIMIT + 1, "auto"),
+        ({"rho": 1.0}, FULL_BATCH_LIMIT + 1, "standard"),
+        ({"rho": 1.0, "input_scaling": None}, FULL_BATCH_LIMIT + 1, None),
+        ({"input_scaling": "centred"}, 40, "centred"),
+    ],
+)
+def test_scaling_of_inputs_follows_the_regime(parameters, num_samples, expected):
+    given = Parameters.of(MessagePassingClassifier(**parameters))
+    assert choose_input_scaling(given, num_samples) == expected
+
+
+def test_single_layers_side_by_side_are_one_layer():
+    settings = settings_of()
+    together = settings.as_columns(num_problems=45, pool_size=100)
+    assert together.spec.widths == (64, 45)
+    assert together == dataclasses.replace(settings, spec=together.spec, batch_size=100)
