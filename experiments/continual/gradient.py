@@ -21,7 +21,7 @@ from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli
 from mpnn.gradient.method import Plan
 from mpnn.gradient.optimizers import set_prior
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def learn_tasks(job: Mapping[str, Any], config: Config, data: Dataset) -> dict[s
     widths = (x_train.shape[1], *config.hidden, int(data.y_train.max()) + 1)
     plan = Plan(config.num_epochs, config.batch_size, len(x_train), len(x_train) % config.batch_size != 0)
     method = BayesianRule(
-        network=NetworkSpec.dense(widths, activation="relu", norm="batch", scaled=False),
+        network=PerceptronSpec(widths, activation="relu", norm="batch", scaled=False),
         family=Bernoulli(config.initial_field, two_valued=True),
         learning_rate=config.learning_rate,
         temperature=config.temperature,

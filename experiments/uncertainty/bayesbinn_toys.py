@@ -23,7 +23,7 @@ from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli, LatentBinary
 from mpnn.gradient.method import Leaves, Method, Plan, partitioned
 from mpnn.gradient.optimizers import bayesbinn, keep_in_box, pull_to_prior, relaxed_sample
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.gradient.ste import StraightThrough
 from mpnn.runs.toml import ConfigError
 
@@ -133,7 +133,7 @@ def method_of(model: Model, hidden: list[int]) -> Method:
     """The trainer's description of a model."""
     classify = model.task == "two_moons"
     common: dict[str, Any] = {
-        "network": NetworkSpec.dense(
+        "network": PerceptronSpec(
             (2 if classify else 1, *hidden, 1),
             activation="tanh",
             bias=True,

@@ -13,7 +13,7 @@ from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import bayesbinn, bimu, relaxed_sample, sign_ema
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.validation import above_zero, at_least_zero, below_one, whole
 
 __all__ = ["BayesBiNNClassifier", "BayesianRule"]
@@ -176,7 +176,7 @@ class BayesBiNNClassifier(GradientClassifier):
         if self.rule not in RATES:
             raise ValueError(f"rule must be one of {tuple(RATES)}, got {self.rule!r}")
         norm = self._norm(self.norm, "batch")
-        network = NetworkSpec(
+        network = PerceptronSpec(
             widths,
             activation=self.activation,
             norm=norm,

@@ -11,7 +11,7 @@ from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import bop
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["BopClassifier", "Flips"]
@@ -117,7 +117,7 @@ class BopClassifier(GradientClassifier):
             raise ValueError(f"adaptivity must be in (0, 1], got {adaptivity}")
         norm = self._norm(self.norm, "batch_affine")
         return Flips(
-            network=NetworkSpec(widths, norm=norm, scaled=norm is None, bias=self.bias),
+            network=PerceptronSpec(widths, norm=norm, scaled=norm is None, bias=self.bias),
             family=SignsOnly(),
             adaptivity=adaptivity,
             threshold=at_least_zero("threshold", self.threshold),

@@ -19,7 +19,7 @@ from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentTernary
 from mpnn.gradient.losses import LOSSES, errors
 from mpnn.gradient.method import Leaves, Method, Parameters, Plan
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.gradient.training import Data, History, TrainState
 
 __all__ = ["CoNNTrAClassifier", "Coordinates", "Discretes"]
@@ -76,7 +76,7 @@ def fit_problem(key: Array, method: Coordinates, plan: Plan, data: Data) -> tupl
 
 
 def _sweep_layer(
-    key: Array, spec: NetworkSpec, weights: Leaves, layer: int, inputs: Array, loss: Any
+    key: Array, spec: PerceptronSpec, weights: Leaves, layer: int, inputs: Array, loss: Any
 ) -> Leaves:
     """Visit every weight of one layer."""
     below = _with_bias(spec, _units_below(spec, weights, layer, inputs))
@@ -109,7 +109,7 @@ def _sweep_layer(
     return (*weights[:layer], own, *above)
 
 
-def _units_below(spec: NetworkSpec, weights: Leaves, layer: int, inputs: Array) -> Array:
+def _units_below(spec: PerceptronSpec, weights: Leaves, layer: int, inputs: Array) -> Array:
     units = inputs
     for kernel in weights[:layer]:
         units = _with_bias(spec, units)
@@ -117,19 +117,19 @@ def _units_below(spec: NetworkSpec, weights: Leaves, layer: int, inputs: Array) 
     return units
 
 
-def _from_preactivations(spec: NetworkSpec, preactivations: Array, above: Leaves) -> Array:
+def _from_preactivations(spec: PerceptronSpec, preactivations: Array, above: Leaves) -> Array:
     for kernel in above:
         units = _with_bias(spec, surrogates.sign(preactivations))
         preactivations = _scale(units) * units @ kernel
     return preactivations
 
 
-def _forward(spec: NetworkSpec, weights: Leaves, inputs: Array) -> Array:
+def _forward(spec: PerceptronSpec, weights: Leaves, inputs: Array) -> Array:
     units = _with_bias(spec, inputs)
     return _from_preactivations(spec, _scale(units) * units @ weights[0], weights[1:])
 
 
-def _with_bias(spec: NetworkSpec, units: Array) -> Array:
+def _with_bias(spec: PerceptronSpec, units: Array) -> Array:
     return jnp.pad(units, ((0, 0), (0, 1)), constant_values=1.0) if spec.bias else units
 
 
@@ -194,4 +194,4 @@ class CoNNTrAClassifier(GradientClassifier):
         start = float(bool(len(self.hidden))) if self.start is None else self.start
         if not 0.0 <= start <= 1.0:
             raise ValueError(f"start must be in [0, 1], got {start}")
-        return Coordinates(network=NetworkSpec(widths, bias=self.bias), family=Discretes(start))
+        return Coordinates(network=PerceptronSpec(widths, bias=self.bias), family=Discretes(start))

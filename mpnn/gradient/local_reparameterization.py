@@ -14,7 +14,7 @@ from mpnn.gradient.families import Moments, TernaryBelief
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moment_propagation import BELIEFS
 from mpnn.gradient.moments import expected_logits
-from mpnn.gradient.perceptron import MomentPerceptron, NetworkSpec
+from mpnn.gradient.perceptron import MomentPerceptron, PerceptronSpec
 from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["LocalReparameterization", "LocalReparameterizationClassifier"]
@@ -158,7 +158,7 @@ class LocalReparameterizationClassifier(GradientClassifier):
         if self.real_output and len(widths) == 2:
             raise ValueError("real_output=True needs hidden layers: a single layer would be all real")
         norm = self._norm(self.norm, "batch_affine")
-        network = NetworkSpec(
+        network = PerceptronSpec(
             widths,
             activation=self.activation,
             norm=norm,

@@ -13,7 +13,7 @@ from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Bernoulli, Family, Moments, TernaryBelief
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moments import expected_logits
-from mpnn.gradient.perceptron import MomentPerceptron, NetworkSpec
+from mpnn.gradient.perceptron import MomentPerceptron, PerceptronSpec
 from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["BELIEFS", "MomentPropagation", "MomentPropagationClassifier"]
@@ -151,7 +151,7 @@ class MomentPropagationClassifier(GradientClassifier):
         if penalty is None:
             penalty = 0.0 if plan.steps_per_epoch == 1 else 2.5e-7
         return MomentPropagation(
-            network=NetworkSpec(widths, bias=self.bias),
+            network=PerceptronSpec(widths, bias=self.bias),
             family=BELIEFS[self.weights](spread=above_zero("spread", self.spread)),
             learning_rate=self._rate(plan),
             variance_penalty=at_least_zero("variance_penalty", penalty),

@@ -22,7 +22,7 @@ from mpnn.gradient.moments import (
     unit_sample,
 )
 
-__all__ = ["Discrete", "MomentPerceptron", "NetworkSpec", "Perceptron"]
+__all__ = ["Discrete", "MomentPerceptron", "PerceptronSpec", "Perceptron"]
 
 ACTIVATIONS = ("sign", "relu", "tanh")
 NORMS = (None, "batch", "batch_affine")
@@ -34,7 +34,7 @@ class Discrete(nnx.Param):
 
 
 @dataclass(frozen=True)
-class NetworkSpec:
+class PerceptronSpec:
     """A network's shape and units.
 
     Parameters
@@ -92,7 +92,7 @@ class NetworkSpec:
 class Perceptron(nnx.Module):
     """The network whose weights are numbers."""
 
-    def __init__(self, spec: NetworkSpec, family: Family, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, spec: PerceptronSpec, family: Family, *, rngs: nnx.Rngs) -> None:
         self.spec = spec
         kernels: list[nnx.Param] = []
         num_layers = len(spec.widths) - 1
@@ -158,7 +158,7 @@ class MomentPerceptron(Perceptron):
 
     def __init__(
         self,
-        spec: NetworkSpec,
+        spec: PerceptronSpec,
         family: Family,
         propagation: str = "moments",
         temperature: float = 1.0,

@@ -13,7 +13,7 @@ from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentBinary
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import adaste_weights, proxquant, scale_by_adaste
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.validation import at_least_zero
 
 __all__ = ["AdaSTEClassifier", "ProxQuantClassifier"]
@@ -70,9 +70,11 @@ class Adaptive(Method):
 
 
 class _QuantizingClassifier(GradientClassifier):
-    def _network(self, widths: tuple[int, ...]) -> NetworkSpec:
+    def _network(self, widths: tuple[int, ...]) -> PerceptronSpec:
         norm = self._norm(self.norm, "batch_affine")
-        return NetworkSpec(widths, activation=self.activation, norm=norm, scaled=norm is None, bias=self.bias)
+        return PerceptronSpec(
+            widths, activation=self.activation, norm=norm, scaled=norm is None, bias=self.bias
+        )
 
 
 class ProxQuantClassifier(_QuantizingClassifier):

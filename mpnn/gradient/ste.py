@@ -13,7 +13,7 @@ from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import Family, LatentBinary, LatentTernary
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import keep_in_box
-from mpnn.gradient.perceptron import NetworkSpec
+from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.validation import above_zero
 
 __all__ = ["STEClassifier", "StraightThrough"]
@@ -152,7 +152,7 @@ class STEClassifier(GradientClassifier):
         plain = self.recipe == "plain"
         # the plain ones: chosen on validation draws of MNIST and Fashion-MNIST training images, 10 a class
         rates = (10.0 if len(widths) > 2 else 100.0, 10.0) if plain else (3e-3, 3e-3)
-        network = NetworkSpec(
+        network = PerceptronSpec(
             widths,
             surrogate=self.surrogate,
             clip=above_zero("clip", self.clip),

@@ -15,6 +15,7 @@ from jax import Array
 from mpnn import numerics
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.channels.base import VARIANCE_FLOOR
+from mpnn.message_passing.exact.prediction import exact_probabilities
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.base import Layer
@@ -26,14 +27,17 @@ from mpnn.message_passing.sweep import data_inputs
 
 __all__ = [
     "argmax_probabilities",
+    "bayes_scores",
     "class_probabilities",
     "decode",
     "discrete_outputs",
     "discrete_preactivation",
     "discrete_units",
     "moment_outputs",
+    "mode_scores",
     "moment_units",
     "sample_weights",
+    "sampled_scores",
     "winner",
 ]
 
@@ -41,6 +45,8 @@ __all__ = [
 # variances differ by factors up to 16 the error is below 1e-5.
 QUADRATURE_POINTS = 32
 REACH = 6.0
+# An output of 0 chooses the positive class, sign(0) = +1; score and probability say so too.
+SCORE_OF_ZERO = 1e-6
 
 
 def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
@@ -122,6 +128,50 @@ def _moment_pass(
     if variance is None:
         raise AssertionError("the output is never known")
     return Preactivation(mean, variance), units[:-1]
+
+
+def mode_scores(spec: NetworkSpec, weights: list[Array], inputs: Array) -> tuple[Array, Array]:
+    """Scores ``[B, K]`` and probabilities ``[B, C]`` of a discrete network.
+
+    Its outputs over their spread, were the weights' signs random, go through the normal distribution.
+    """
+    outputs, variance = discrete_preactivation(spec, weights, inputs)
+    # one spread for all outputs, so that the largest output is the most probable class
+    spread = jnp.broadcast_to(jnp.mean(variance, axis=-1, keepdims=True), outputs.shape)
+    scores = outputs / jnp.sqrt(spread)
+    if spec.num_outputs == 1:
+        scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
+    return scores, class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
+
+
+def bayes_scores(spec: NetworkSpec, state: State, inputs: Array, noise: Array) -> tuple[Array, Array]:
+    """Log odds or log probabilities ``[B, K]``, and probabilities ``[B, C]``, of the mixture over beliefs."""
+    beliefs = [damped_moments(layer) for layer in state.weighted]
+    if spec.exact:
+        probabilities = exact_probabilities(beliefs, inputs, noise)
+    else:
+        probabilities = class_probabilities(moment_outputs(spec, beliefs, inputs, noise))
+    return _logits(probabilities), probabilities
+
+
+def sampled_scores(
+    key: Array, spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, num_samples: int
+) -> tuple[Array, Array]:
+    """As :func:`bayes_scores`, from the share of drawn networks that choose each class."""
+
+    def vote(key: Array) -> Array:
+        chosen = winner(discrete_outputs(spec, sample_weights(key, spec, state, hyper), inputs))
+        return jax.nn.one_hot(chosen, max(spec.num_outputs, 2))
+
+    votes = jax.lax.map(vote, jax.random.split(key, num_samples))
+    probabilities = jnp.mean(votes, axis=0)
+    return _logits(probabilities), probabilities
+
+
+def _logits(probabilities: Array) -> Array:
+    """Log probabilities ``[B, C]``; of two classes, the log odds ``[B, 1]`` of the second."""
+    logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))
+    return logits[:, 1:] - logits[:, :1] if probabilities.shape[-1] == 2 else logits
 
 
 def class_probabilities(preactivation: Preactivation) -> Array:

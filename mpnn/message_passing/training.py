@@ -21,7 +21,7 @@ from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info, begin, observe, sweep
 from mpnn.preprocessing.augmentation import Augment
 
-__all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "train", "train_many"]
+__all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "shuffled_epoch", "train", "train_many"]
 
 
 def run_batch(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Info]:
@@ -99,7 +99,7 @@ def run_epoch(
     return state, infos
 
 
-def _shuffled_epoch(
+def shuffled_epoch(
     key: Array,
     spec: NetworkSpec,
     state: State,
@@ -130,7 +130,7 @@ def _epoch(
     batch_size: int,
     augment: Augment | None,
 ) -> tuple[State, Info]:
-    return _shuffled_epoch(key, spec, state, data, hyper, batch_size, augment)
+    return shuffled_epoch(key, spec, state, data, hyper, batch_size, augment)
 
 
 @partial(jax.jit, static_argnames=("spec", "batch_size", "at_once", "augment"), donate_argnames="state")
@@ -150,7 +150,7 @@ def _epoch_of_many(
         def one(problem: Any) -> tuple[State, Info]:
             own_key, own_state, samples = problem
             own_data = Problems(inputs, *samples)
-            return _shuffled_epoch(own_key, spec, own_state, own_data, hyper, batch_size, augment)
+            return shuffled_epoch(own_key, spec, own_state, own_data, hyper, batch_size, augment)
 
         return jax.lax.map(one, own, batch_size=min(at_once, own[0].shape[0]))
 

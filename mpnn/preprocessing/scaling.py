@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "zero_means_nothing"]
+__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "is_intensity"]
 
 INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard", "centred", None)
 # Chosen on validation draws of training images, 2 to 40 a class: power and centring on MNIST and
@@ -61,7 +61,7 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")
     if kind == "auto":
         root = "root" if inputs.shape[1] >= MANY_INPUTS else "mild_root"
-        kind = root if zero_means_nothing(inputs) else "features"
+        kind = root if is_intensity(inputs) else "features"
     one, zero = np.ones((), np.float32), np.zeros((), np.float32)
     everything = np.ones(inputs.shape[1], bool)
     if kind is None:
@@ -84,7 +84,7 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
     return rooted._replace(offset=np.float32(ROOT_CENTRING) * rooted(inputs).mean(axis=0))
 
 
-def zero_means_nothing(inputs: NDArray) -> bool:
+def is_intensity(inputs: NDArray) -> bool:
     """Whether inputs look like intensities, as pixels and counts do: non-negative, often 0, on one scale."""
     if inputs.min() < 0.0 or np.mean(inputs == 0.0) < COMMON_ZEROS:
         return False

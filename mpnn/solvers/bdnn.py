@@ -15,7 +15,7 @@ from mpnn.solvers.base import BinaryNetworkMixin, check_time_limit, seconds_unti
 from mpnn.solvers.engines import Limits, Listener, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
-from mpnn.solvers.step_network import StepProgram, StepWeights, silent_network
+from mpnn.solvers.step_network import StepProgram, StepWeights, zero_network
 
 __all__ = ["BDNNClassifier"]
 
@@ -108,7 +108,7 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         widths = (live.shape[1], self.width, 1)
         neurons = self._neurons()
         program = StepProgram(neurons, widths, live, codes[:, None], np.arange(len(codes)))
-        start = silent_network(widths, neurons)
+        start = zero_network(widths, neurons)
         seed = self._seed()
         with shown_progress(self.verbose) as announce:
             if self.method == "exact":

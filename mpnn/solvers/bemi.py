@@ -238,7 +238,7 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
                     f"{self.engine} found no network in {allowed:g} s; raise time_limit or give a warm_start"
                 )
             if name == "SM":
-                kept = problem.restricted(problem.kept(weights))
+                kept = problem.restricted(problem.satisfied(weights))
             widened = widened or name == "MM"
             used = perf_counter() - began
             left = max(allowed - used, 0.0)

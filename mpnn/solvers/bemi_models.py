@@ -79,7 +79,7 @@ class Problem:
         last = self.widths[-2] if len(self.widths) > 2 else self.num_features
         return ceil(self.levels * (last + 1) / 4)
 
-    def kept(self, weights: Weights) -> NDArray[np.bool_]:
+    def satisfied(self, weights: Weights) -> NDArray[np.bool_]:
         """Return which samples a network gets confidently right, [n]."""
         return self.signs * forward(self.inputs, weights)[-1][:, 0] >= self.confidence
 
@@ -138,7 +138,7 @@ def satisfiability_program(problem: Problem) -> Program:
     def complete(weights: Weights) -> NDArray:
         values = np.zeros(finished.num_variables)
         network.assign(values, weights)
-        values[right] = problem.kept(weights)
+        values[right] = problem.satisfied(weights)
         return values
 
     return Program(finished, network, complete)

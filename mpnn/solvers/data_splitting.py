@@ -26,7 +26,7 @@ from mpnn.solvers.base import (
 from mpnn.solvers.engines import Limits, Solution
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
-from mpnn.solvers.step_network import StepProgram, StepWeights, silent_network
+from mpnn.solvers.step_network import StepProgram, StepWeights, zero_network
 from mpnn.validation import hidden_widths
 
 __all__ = ["DataSplittingClassifier", "Split"]
@@ -214,7 +214,7 @@ class _Search:
     def run(self, ends: float, announce: Announce) -> StepWeights:
         """Return the best network."""
         sets = np.zeros(len(self.inputs), np.intp)
-        weights = best = silent_network(self.widths, self.neurons)
+        weights = best = zero_network(self.widths, self.neurons)
         for left in range(self.settings.max_splits + 1, 0, -1):
             began = perf_counter()
             solution, weights = self._solve(sets, weights, began + (ends - began) / left, announce)
@@ -241,7 +241,7 @@ class _Search:
             return Solution("optimal", None, float(wrong), float(least), 0.0), start
         program = StepProgram(self.neurons, self.widths, self.inputs[batch], self.targets[batch], own)
         if not program.model.accepts(program.complete(start)):
-            start = silent_network(self.widths, self.neurons)
+            start = zero_network(self.widths, self.neurons)
         limits = Limits(seconds_until(ends), self.settings.threads, self._program_seed())
         solution = program.solve(limits, self.settings.engine, listener, start=start)
         return solution, start if solution.values is None else program.read(solution.values)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from mpnn.solvers.engines import Expression, Limits, Listener, Model, Solution, solve
 from mpnn.solvers.formulation import add_magnitudes
 
-__all__ = ["StepNeurons", "StepProgram", "StepWeights", "silent_network"]
+__all__ = ["StepNeurons", "StepProgram", "StepWeights", "zero_network"]
 
 # A pre-activation below the threshold is at least this far below, for real weights and inputs in [0, 1].
 EPS = 1e-3
@@ -89,7 +89,7 @@ class StepWeights:
         return outputs
 
 
-def silent_network(widths: Sequence[int], neurons: StepNeurons) -> StepWeights:
+def zero_network(widths: Sequence[int], neurons: StepNeurons) -> StepWeights:
     """Return the network without weights, which any sets allow; with thresholds, its outputs are 0."""
     layers = tuple(np.zeros(shape) for shape in pairwise(widths))
     thresholds = tuple(np.zeros(width) for width in widths[1:])

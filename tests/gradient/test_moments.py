@@ -15,7 +15,7 @@ from mpnn.gradient.bayesbinn import BayesianRule
 from mpnn.gradient.families import Bernoulli, LatentBinary, LatentTernary, Moments, TernaryBelief
 from mpnn.gradient.method import initial_leaves
 from mpnn.gradient.moment_propagation import MomentPropagation
-from mpnn.gradient.perceptron import NetworkSpec, Perceptron
+from mpnn.gradient.perceptron import Perceptron, PerceptronSpec
 
 FAMILIES = [Bernoulli(1.0), TernaryBelief(1.0)]
 
@@ -97,7 +97,7 @@ def test_norm_of_moments_counts_both_spreads():
 
 
 def test_norm_of_the_outputs_alone():
-    spec = NetworkSpec.dense((4, 3, 2), activation="tanh", norm="batch", norm_hidden=False)
+    spec = PerceptronSpec((4, 3, 2), activation="tanh", norm="batch", norm_hidden=False)
     network = Perceptron(spec, LatentBinary(), rngs=nnx.Rngs(0))
     inputs = np.random.default_rng(0).normal(size=(16, 4))
     first, second = (np.asarray(kernel[...], float) for kernel in network.kernels)
@@ -111,7 +111,7 @@ def test_norm_of_the_outputs_alone():
 )
 def test_sampled_means_converge_to_analytic_ones(family, width):
     """Mean outputs of drawn networks: exact for the central limit theorem at these widths."""
-    spec = NetworkSpec.dense((2 * width, width, width, 3), bias=True)
+    spec = PerceptronSpec((2 * width, width, width, 3), bias=True)
     method = MomentPropagation(network=spec, family=family)
     inputs = jnp.asarray(np.random.default_rng(1).normal(size=(20, 2 * width)), jnp.float32)
 
@@ -136,7 +136,7 @@ def test_sampled_means_converge_to_analytic_ones(family, width):
 
 def test_point_modules_share_their_arrays_with_moment_modules():
     """The same leaves run through either module: weights of no variance give the discrete network."""
-    method = MomentPropagation(network=NetworkSpec.dense((20, 11, 2)), family=Bernoulli(5.0))
+    method = MomentPropagation(network=PerceptronSpec((20, 11, 2)), family=Bernoulli(5.0))
     parameters, statistics = initial_leaves(method, jax.random.key(0))
     weights = tuple(method.family.mode(latent) for latent in parameters.latents)
     sure = tuple(jnp.stack([weight, jnp.zeros_like(weight)]) for weight in weights)
@@ -148,7 +148,7 @@ def test_point_modules_share_their_arrays_with_moment_modules():
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_variance_penalty_makes_beliefs_decide(family):
-    method = MomentPropagation(network=NetworkSpec.dense((5, 3)), family=family, variance_penalty=0.5)
+    method = MomentPropagation(network=PerceptronSpec((5, 3)), family=family, variance_penalty=0.5)
     latent = family.init(jax.random.key(0), (5, 3))
     assert float(method.penalty((latent, latent))) == pytest.approx(
         float(family.moments(latent).variance.sum())
@@ -158,7 +158,7 @@ def test_the_variance_penalty_makes_beliefs_decide(family):
 
 
 def test_relaxed_training_reads_inside_the_levels():
-    method = BayesianRule(network=NetworkSpec.dense((4, 2)), family=Bernoulli(1.0), temperature=0.5)
+    method = BayesianRule(network=PerceptronSpec((4, 2)), family=Bernoulli(1.0), temperature=0.5)
     parameters, _ = initial_leaves(method, jax.random.key(0))
     (read,) = method.read(parameters.latents, jax.random.key(1), jnp.zeros([], jnp.int32), None)
     assert np.all(np.abs(read) < 1)

@@ -93,7 +93,13 @@ def check_ensembles():
 def check_errors():
     with jax.set_mesh(meshes.make_mesh(networks=1, data=8)), pytest.raises(ValueError, match="multiple"):
         training.train(
-            jax.random.key(3), SPEC, STATE, Batch(INPUTS, LABELS), SCHEDULES, num_epochs=1, batch_size=12
+            jax.random.key(3),
+            SPEC,
+            init_one(jax.random.key(0)),
+            Batch(INPUTS, LABELS),
+            SCHEDULES,
+            num_epochs=1,
+            batch_size=12,
         )
     with jax.set_mesh(meshes.make_mesh()), pytest.raises(ValueError, match="number of networks"):
         train_several()

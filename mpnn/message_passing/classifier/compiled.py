@@ -4,23 +4,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier.settings import Settings
-from mpnn.message_passing.exact.prediction import exact_probabilities
-from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rounding import round_first_layer
-from mpnn.message_passing.rules.base import Preactivation
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "init_many", "score"]
-
-# An output of 0 chooses the positive class, sign(0) = +1; score and probability say so too.
-SCORE_OF_ZERO = 1e-6
 
 
 class Model(NamedTuple):
@@ -73,36 +66,11 @@ def _decide(
     spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array
 ) -> tuple[Array, Array]:
     if how == "mode":
-        outputs, variance = prediction.discrete_preactivation(spec, model.weights, inputs)
-        # one spread for all outputs, so that the largest output is the most probable class
-        spread = jnp.broadcast_to(jnp.mean(variance, axis=-1, keepdims=True), outputs.shape)
-        scores = outputs / jnp.sqrt(spread)
-        if spec.num_outputs == 1:
-            scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
-        return scores, prediction.class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
+        return prediction.mode_scores(spec, model.weights, inputs)
     if how == "bayes":
-        beliefs = [damped_moments(layer) for layer in model.state.weighted]
-        if spec.exact:
-            probabilities = exact_probabilities(beliefs, inputs, model.hyper.noise)
-        else:
-            moments = prediction.moment_outputs(spec, beliefs, inputs, model.hyper.noise)
-            probabilities = prediction.class_probabilities(moments)
-    else:
-        probabilities = _vote_shares(spec, num_samples, model, inputs)
-    logits = jnp.log(jnp.maximum(probabilities, jnp.finfo(probabilities.dtype).tiny))
-    return logits[:, 1:] - logits[:, :1] if spec.num_outputs == 1 else logits, probabilities
-
-
-def _vote_shares(spec: NetworkSpec, num_samples: int, model: Model, inputs: Array) -> Array:
-    """Share of drawn networks that choose each class ``[B, C]``."""
-
-    def vote(key: Array) -> Array:
-        weights = prediction.sample_weights(key, spec, model.state, model.hyper)
-        chosen = prediction.winner(prediction.discrete_outputs(spec, weights, inputs))
-        return jax.nn.one_hot(chosen, max(spec.num_outputs, 2))
-
-    keys = jax.random.split(jax.random.key(model.seed), num_samples)
-    return jnp.mean(jax.lax.map(vote, keys), axis=0)
+        return prediction.bayes_scores(spec, model.state, inputs, model.hyper.noise)
+    key = jax.random.key(model.seed)
+    return prediction.sampled_scores(key, spec, model.state, model.hyper, inputs, num_samples)
 
 
 # Scores [B, K] (0 and more: the second of two classes) and probabilities [B, C] of one network.

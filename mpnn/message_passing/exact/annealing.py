@@ -12,7 +12,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mpnn import sharding as meshes
-from mpnn.message_passing.exact.sweep import Annealing, Beliefs, Carry, Kept, init, prepare, sweep
+from mpnn.message_passing.exact.sweep import Annealing, Beliefs, Carry, Incumbent, init, prepare, sweep
 from mpnn.message_passing.fields import LayerState, Natural
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
@@ -55,14 +55,14 @@ def _run(key: Array, spec: NetworkSpec, numbers: Annealing, batch: Batch) -> Fit
     """Train one network from one start."""
     data = prepare(batch)
     beliefs, memory = init(key, spec, numbers, data)
-    nothing = tuple(jnp.zeros(shape) for shape in itertools.pairwise(spec.widths))
-    kept = Kept(jnp.full((), jnp.inf), jnp.full((), -jnp.inf), nothing)
+    blank = tuple(jnp.zeros(shape) for shape in itertools.pairwise(spec.widths))
+    incumbent = Incumbent(jnp.full((), jnp.inf), jnp.full((), -jnp.inf), blank)
     done = jnp.arange(spec.sweeps_per_batch) / spec.sweeps_per_batch
-    carry = Carry(beliefs, memory, kept, beliefs)
+    carry = Carry(beliefs, memory, incumbent, beliefs)
     carry, errors = jax.lax.scan(partial(sweep, spec, numbers, data), carry, done)
-    weights = [layer.astype(jnp.int8) for layer in carry.kept.weights]
+    weights = [layer.astype(jnp.int8) for layer in carry.incumbent.weights]
     error = errors / jnp.sum(data.real)
-    return Fit(weights, _as_state(carry.published, data.live), carry.kept.errors, error)
+    return Fit(weights, _as_state(carry.published, data.live), carry.incumbent.errors, error)
 
 
 @partial(jax.jit, static_argnames="spec")

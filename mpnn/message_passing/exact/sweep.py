@@ -12,9 +12,9 @@ Annealing: between two fractions of the run every belief moves linearly to its r
     P <- (1 - alpha) P + alpha [argmax P],
 
 while the messages go on correcting what rounding breaks. Of the discrete networks passed on the way the one
-with fewest training errors is kept; among equals the one whose outputs are most likely right when each of its
-non-zero first-layer weights has a random sign (a smoothed margin). The beliefs as annealing found them serve
-Bayesian prediction. :mod:`mpnn.message_passing.exact.annealing` runs all this.
+with fewest training errors is retained; among equals the one whose outputs are most likely right when
+each of its non-zero first-layer weights has a random sign (a smoothed margin). The beliefs as annealing found
+them serve Bayesian prediction. :mod:`mpnn.message_passing.exact.annealing` runs all this.
 
 Shapes: samples B, inputs N, units K; the arrays of the upper layers are ``[level, inputs, units, samples]``.
 """
@@ -81,7 +81,7 @@ class Memory(NamedTuple):
     down: tuple[Array, ...]
 
 
-class Kept(NamedTuple):
+class Incumbent(NamedTuple):
     """The best discrete network so far, its training errors and its smoothed log-likelihood."""
 
     errors: Array
@@ -89,7 +89,7 @@ class Kept(NamedTuple):
     weights: tuple[Array, ...]
 
 
-class Seen(NamedTuple):
+class FirstLayerPreactivation(NamedTuple):
     """Annealed means of the first layer ``[N, K]``; mean and variance of what its units sum ``[K, B]``."""
 
     mean: Array
@@ -102,7 +102,7 @@ class Carry(NamedTuple):
 
     beliefs: Beliefs
     memory: Memory
-    kept: Kept
+    incumbent: Incumbent
     published: Beliefs
 
 
@@ -130,7 +130,7 @@ def prepare(batch: Batch) -> Data:
 
 
 def init(key: Array, spec: NetworkSpec, numbers: Annealing, data: Data) -> tuple[Beliefs, Memory]:
-    """Random fields; nothing has been said yet."""
+    """Random fields; all messages are zero."""
     first_key, *upper_keys = jax.random.split(key, spec.num_layers)
     noise = jax.random.normal(first_key, spec.widths[:2])
     field = numbers.initial_field * noise * data.live
@@ -169,11 +169,11 @@ def _towards_rounding(log_levels: Array, alpha: Array) -> Array:
 
 
 def _upward(
-    field: Array, cavities: list[Array], heard: tuple[Array, ...]
+    field: Array, cavities: list[Array], above: tuple[Array, ...]
 ) -> tuple[list[Array], list[small_fan_in.Sums]]:
-    """Signs ``[2, K, K', B]`` that each upper layer hears, less its own message, and its sums."""
+    """Signs ``[2, K, K', B]`` below each upper layer, less its own message, and its sums."""
     signs, sums = [], []
-    for cavity, down in zip(cavities, heard, strict=True):
+    for cavity, down in zip(cavities, above, strict=True):
         others = jnp.sum(down, axis=1, keepdims=True) - down
         signs.append(small_fan_in.sign_probabilities(field[:, None] + others))
         up, own = small_fan_in.forward(signs[-1], cavity)
@@ -200,11 +200,11 @@ def _downward(
 def _damped(
     old: tuple[Array, ...], new: list[Array], damping: Array | float, real: Array
 ) -> tuple[Array, ...]:
-    """Mixtures of old and new messages ``[..., B]``; padding stays silent."""
+    """Mixtures of old and new messages ``[..., B]``; zero for padding."""
     return tuple(damping * was + (1.0 - damping) * now * real for was, now in zip(old, new, strict=True))
 
 
-def _judge(data: Data, weights: list[Array], mean: Array, variance: Array) -> Kept:
+def _score(data: Data, weights: list[Array], mean: Array, variance: Array) -> Incumbent:
     """Training errors and smoothed log-likelihood of discrete weights; ``mean`` is ``[K, B]``."""
     decided = jnp.where(mean >= 0, 1.0, -1.0)
     field = numerics.atanh_erf(mean / jnp.sqrt(variance))
@@ -216,20 +216,25 @@ def _judge(data: Data, weights: list[Array], mean: Array, variance: Array) -> Ke
     wrong = jnp.where(decided[0] >= 0, data.labels[0, 0], data.labels[1, 0]) * data.real
     right = jnp.sum(up[:, 0] * data.labels[:, 0], axis=0)
     likelihood = jnp.sum(jnp.log(right + LIKELIHOOD_FLOOR) * data.real) / jnp.sum(data.real)
-    return Kept(jnp.sum(wrong), likelihood, tuple(weights))
+    return Incumbent(jnp.sum(wrong), likelihood, tuple(weights))
 
 
-def _learn_first(
-    spec: NetworkSpec, numbers: Annealing, data: Data, first: FirstLayer, seen: Seen, heard: Array
+def _update_first(
+    spec: NetworkSpec,
+    numbers: Annealing,
+    data: Data,
+    first: FirstLayer,
+    preactivation: FirstLayerPreactivation,
+    above: Array,
 ) -> FirstLayer:
-    """The first layer after it has heard the fields ``heard [K, B]`` from above.
+    """The first layer under the fields ``above [K, B]`` of its units from above.
 
     ``H += step / B sum_b (x g + m x^2 Gamma)``: the BP-inspired message, its cavity to first order.
     """
-    deviation = jnp.sqrt(seen.variance)
-    gradient = numerics.sign_gradient(heard, seen.omega / deviation) / deviation
-    curvature = gradient * (seen.omega / seen.variance + gradient)
-    message = jnp.matmul(gradient, data.inputs).T + seen.mean * jnp.matmul(curvature, data.squares).T
+    deviation = jnp.sqrt(preactivation.variance)
+    gradient = numerics.sign_gradient(above, preactivation.omega / deviation) / deviation
+    curvature = gradient * (preactivation.omega / preactivation.variance + gradient)
+    message = jnp.matmul(gradient, data.inputs).T + preactivation.mean * jnp.matmul(curvature, data.squares).T
     field = first.field + numbers.step / jnp.sum(data.real) * message
     mean, variance = _moments(spec, field, data.live)
     keep = 1.0 - numbers.damping
@@ -237,9 +242,9 @@ def _learn_first(
     return FirstLayer(field, mean, numbers.damping * first.variance + keep * variance)
 
 
-def _see(
+def _preactivate(
     numbers: Annealing, data: Data, first: FirstLayer, alpha: Array
-) -> tuple[Seen, Array, tuple[Array, Array]]:
+) -> tuple[FirstLayerPreactivation, Array, tuple[Array, Array]]:
     """The annealed first layer's pre-activations; its rounding, and the pre-activations of that."""
     rounded = _round_first(first.mean, data.live, numbers.threshold)
     mean = (1.0 - alpha) * first.mean + alpha * rounded
@@ -249,37 +254,41 @@ def _see(
     omega = jnp.matmul(data.inputs, both[0]).T
     variance = jnp.matmul(data.squares, both[1]).T + VARIANCE_FLOOR
     units = mean.shape[1]
-    return Seen(mean, omega[:units], variance[:units]), rounded, (omega[units:], variance[units:])
+    return (
+        FirstLayerPreactivation(mean, omega[:units], variance[:units]),
+        rounded,
+        (omega[units:], variance[units:]),
+    )
 
 
 def sweep(
     spec: NetworkSpec, numbers: Annealing, data: Data, carry: Carry, done: Array
 ) -> tuple[Carry, Array]:
     """One sweep, the fraction ``done`` of the run behind it; returns the errors of the rounded network."""
-    beliefs, memory, kept, published = carry
+    beliefs, memory, incumbent, published = carry
     alpha = jnp.clip((done - numbers.start) / (numbers.end - numbers.start), 0.0, 1.0)
     published = jax.tree.map(partial(jnp.where, alpha > 0), published, beliefs)
-    seen, rounded, discrete = _see(numbers, data, beliefs.first, alpha)
-    field = numerics.atanh_erf(seen.omega / jnp.sqrt(seen.variance))
+    preactivation, rounded, discrete = _preactivate(numbers, data, beliefs.first, alpha)
+    field = numerics.atanh_erf(preactivation.omega / jnp.sqrt(preactivation.variance))
     cavities = [
-        _towards_rounding(levels[..., None] - told, alpha)
-        for levels, told in zip(beliefs.upper, memory.to_weights, strict=True)
+        _towards_rounding(levels[..., None] - messages, alpha)
+        for levels, messages in zip(beliefs.upper, memory.to_weights, strict=True)
     ]
     signs, sums = _upward(field, cavities, memory.down)
     to_weights, down = _downward(data.labels, signs, cavities, sums)
-    judged = _judge(data, [rounded, *map(_round_levels, beliefs.upper)], *discrete)
-    kept = _keep_better(kept, judged, done > numbers.start)
+    scored = _score(data, [rounded, *map(_round_levels, beliefs.upper)], *discrete)
+    incumbent = _better_of(incumbent, scored, done > numbers.start)
     memory = Memory(
         _damped(memory.to_weights, to_weights, numbers.damping, data.real),
         _damped(memory.down, down, numbers.damping, data.real),
     )
-    first = _learn_first(spec, numbers, data, beliefs.first, seen, jnp.sum(memory.down[0], axis=1))
-    told = zip(beliefs.upper, memory.to_weights, strict=True)
-    upper = tuple(levels + jnp.sum(message, axis=-1) for levels, message in told)
-    return Carry(Beliefs(first, upper), memory, kept, published), judged.errors
+    first = _update_first(spec, numbers, data, beliefs.first, preactivation, jnp.sum(memory.down[0], axis=1))
+    messages = zip(beliefs.upper, memory.to_weights, strict=True)
+    upper = tuple(levels + jnp.sum(message, axis=-1) for levels, message in messages)
+    return Carry(Beliefs(first, upper), memory, incumbent, published), scored.errors
 
 
-def _keep_better(kept: Kept, judged: Kept, allowed: Array) -> Kept:
-    likelier = (judged.errors == kept.errors) & (judged.log_likelihood > kept.log_likelihood)
-    better = allowed & ((judged.errors < kept.errors) | likelier)
-    return jax.tree.map(partial(jnp.where, better), judged, kept)
+def _better_of(incumbent: Incumbent, scored: Incumbent, allowed: Array) -> Incumbent:
+    likelier = (scored.errors == incumbent.errors) & (scored.log_likelihood > incumbent.log_likelihood)
+    better = allowed & ((scored.errors < incumbent.errors) | likelier)
+    return jax.tree.map(partial(jnp.where, better), scored, incumbent)
