@@ -23,7 +23,7 @@ from rich.table import Table
 
 from mpnn import sharding as meshes
 from mpnn.message_passing import network
-from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems, train_many
 

@@ -23,7 +23,7 @@ from rich.table import Table
 
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier import compiled
-from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 
 

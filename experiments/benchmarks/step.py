@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from mpnn.message_passing import network
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import run_epoch
 

@@ -23,7 +23,8 @@ from experiments.common.networks import (
 )
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.message_passing import prediction
-from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import train_many

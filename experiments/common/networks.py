@@ -14,9 +14,9 @@ from jax import Array
 from mpnn import sharding as meshes
 from mpnn.data import Dataset
 from mpnn.message_passing import network, prediction
-from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.hyper import Hyper, Schedule, Schedules
 from mpnn.message_passing.network import State
-from mpnn.message_passing.schedules import Schedule, Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
@@ -28,7 +28,7 @@ ODD_OR_EVEN = "odd_even"
 class Model:
     """One network.
 
-    numbers: of mpnn.message_passing.schedules.Schedules, each one value or one a layer, or a table of two
+    numbers: of mpnn.message_passing.hyper.Schedules, each one value or one a layer, or a table of two
     such, `start` and
     `end`, with half a cosine between them. rate: None, or the first step of a network with an anchor
     (Schedules.falling_step); rho and evidence are then not given, and output_batches may be. counts: how

@@ -24,7 +24,8 @@ from rich.table import Table
 from experiments.common.runs import read_config, run_command
 from experiments.full_data.train import Config, trained_models
 from mpnn.message_passing import prediction
-from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rounding import round_first_layer
 from mpnn.message_passing.spec import NetworkSpec

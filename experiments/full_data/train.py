@@ -43,7 +43,7 @@ from mpnn import sharding as meshes
 from mpnn.data import Dataset, load_dataset
 from mpnn.message_passing import prediction
 from mpnn.message_passing.checkpoints import restore_state, save_state
-from mpnn.message_passing.fields import Hyper
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info

@@ -16,7 +16,8 @@ from mpnn.ensemble.pairwise import PairwiseVoteClassifier
 from mpnn.ensemble.votes import all_pairs
 from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_arrays
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
-from mpnn.message_passing.fields import Hyper, LayerState, Natural
+from mpnn.message_passing.fields import LayerState, Natural
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.preprocessing.scaling import InputTransform

@@ -21,8 +21,8 @@ from jax import Array
 
 from mpnn import sharding as meshes
 from mpnn.message_passing import network
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import State
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info
 from mpnn.weight_files import (

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from mpnn.linear_maps.dense import Dense
 from mpnn.message_passing import channels
-from mpnn.message_passing.fields import Hyper, LayerState, masked_moments
+from mpnn.message_passing.fields import LayerState, masked_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.prediction import discrete_outputs, winner
 from mpnn.message_passing.rules.base import Layer

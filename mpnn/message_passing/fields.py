@@ -26,7 +26,7 @@ from jax import Array
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.weights import Moments, WeightFamily
 
-__all__ = ["Evidence", "Hyper", "LayerState", "Natural", "begin_batch", "focusing_message", "update"]
+__all__ = ["Evidence", "LayerState", "Natural", "begin_batch", "focusing_message", "update"]
 
 
 class Natural(NamedTuple):

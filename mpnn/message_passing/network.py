@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.fields import Hyper, LayerState, Natural, masked_moments
+from mpnn.message_passing.fields import LayerState, Natural, masked_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = ["Batch", "State", "anchor_at_posterior", "init"]

@@ -15,7 +15,8 @@ from jax import Array
 from mpnn import numerics
 from mpnn.message_passing.channels import VARIANCE_FLOOR
 from mpnn.message_passing.exact import messages as small_fan_in
-from mpnn.message_passing.fields import Hyper, damped_moments
+from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rules.base import Inputs, Preactivation, gaussian_preactivation
 from mpnn.message_passing.spec import NetworkSpec

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.message_passing.fields import Hyper, LayerState
+from mpnn.message_passing.fields import LayerState
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = ["can_round", "round_first_layer", "round_with_feedback"]

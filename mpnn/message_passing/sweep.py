@@ -13,7 +13,6 @@ from jax import Array
 from mpnn.message_passing import channels
 from mpnn.message_passing.fields import (
     Evidence,
-    Hyper,
     LayerState,
     Natural,
     begin_batch,
@@ -21,6 +20,7 @@ from mpnn.message_passing.fields import (
     masked_moments,
     update,
 )
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.rules.base import Derive, Held, Inputs, Layer, Preactivation, Wants
 from mpnn.message_passing.spec import NetworkSpec

@@ -14,9 +14,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from mpnn import sharding as meshes
-from mpnn.message_passing.fields import Hyper
+from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info, begin, observe, sweep
 from mpnn.preprocessing.augmentation import Augment

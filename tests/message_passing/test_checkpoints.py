@@ -12,9 +12,9 @@ import pytest
 
 from mpnn.message_passing import network
 from mpnn.message_passing.checkpoints import CheckpointError, checkpoint_callback, restore_state, save_state
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import train
 

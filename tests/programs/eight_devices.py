@@ -10,9 +10,9 @@ import pytest
 
 from mpnn import sharding as meshes
 from mpnn.message_passing import network, training
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.message_passing.schedules import Schedules
+from mpnn.message_passing.hyper import Schedules
 
 NETWORK = MessagePassingClassifier(num_sweeps=5, rounding="mode", random_state=0)
 BOTH = pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from sklearn.datasets import load_digits
 
 from mpnn.message_passing import prediction
 from mpnn.message_passing import sweep as sweeps
+from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.rules.max_sum import FORCED_FIELD, node_messages
-from mpnn.message_passing.schedules import Schedules
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import train
 from tests.oracles.helpers import compiled_batch, first_numbers, numbers_for, start
