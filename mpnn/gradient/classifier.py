@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 10_000
 
 
 class GradientClassifier(ProbabilisticClassifier):
-    """A network with few-bit weights trained by gradients; subclasses say by which method.
+    """A network with few-bit weights trained by gradients; subclasses add the method.
 
     Subclasses have the parameters ``prediction``, ``num_epochs``, ``batch_size``, ``input_scaling``,
     ``num_samples`` and ``random_state`` beside their own, and implement :meth:`_method`.

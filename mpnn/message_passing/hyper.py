@@ -36,7 +36,7 @@ class Number(NamedTuple):
     Parameters
     ----------
     default : float
-        Where nothing else is known: without effect.
+        The value where none is chosen.
     low, high : float
         Smallest and largest value, both allowed.
     text : str

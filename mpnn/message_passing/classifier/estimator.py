@@ -182,11 +182,12 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         """
         inputs, codes = self._encode(X, y, dtype=np.float32)
         self._checked_prediction()
-        self.input_transform_ = self._transform_of(inputs, len(inputs))
-        transformed = self.input_transform_(inputs)
+        transform = self._transform_of(inputs, len(inputs))
+        transformed = transform(inputs)
         settings = self._settings(transformed, len(inputs))
         seed = self._seed()
-        self._publish_fit(settings, fitting.fit(seed, settings, transformed, self._targets(codes)), seed)
+        fit = fitting.fit(seed, settings, transformed, self._targets(codes))
+        self._publish_fit(settings, transform, fit, seed)
         return self
 
     @classmethod
@@ -220,8 +221,7 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         seeds = [member._seed() for member in members]
         fits = fitting.fit_many(seeds, settings, transformed, own, problems_at_once)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
-            member.input_transform_ = transform
-            member._publish_fit(settings, fit, seed)
+            member._publish_fit(settings, transform, fit, seed)
 
     @classmethod
     def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:
@@ -274,8 +274,9 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
         return resolve(Parameters.of(self), self._widths(inputs.shape[1]), num_samples, norm)
 
-    def _publish_fit(self, settings: Settings, fit: Fit, seed: int) -> None:
-        """Store the network and what happened on the way."""
+    def _publish_fit(self, settings: Settings, transform: InputTransform, fit: Fit, seed: int) -> None:
+        """Store the network, what its inputs go through, and what happened on the way."""
+        self.input_transform_ = transform
         self._publish(settings.spec, fit.state, fit.hyper, fit.weights)
         self.history_, self.n_iter_ = fit.history, len(fit.history["error"])
         self.sampling_seed_ = seed
