@@ -17,7 +17,7 @@ FLOORS = (
     {"numerics", "validation", "metrics", "sharding", "weight_files"},
     {"linear_maps", "preprocessing", "classifiers", "runs"},
     {"data", "message_passing", "gradient", "solvers"},
-    {"ensemble", "functional", "layers"},
+    {"ensemble", "flax_layers", "functional", "layers"},
     {"compare"},
     {"cli"},
 )

@@ -56,7 +56,7 @@ def check_batch(spec: NetworkSpec, batch: Batch) -> None:
         raise ValueError(f"labels must be one a sample, [{shape[0]}], got {list(batch.labels.shape)}")
     if batch.sample_mask is not None and batch.sample_mask.shape != (shape[0],):
         raise ValueError(f"sample_mask must be [{shape[0]}], got {list(batch.sample_mask.shape)}")
-    if not isinstance(batch.inputs, Tracer) and not bool(jnp.all(jnp.isfinite(batch.inputs))):
+    if not isinstance(batch.inputs, Tracer) and not np.all(np.isfinite(np.asarray(batch.inputs))):
         raise ValueError("inputs must be finite, got NaN or infinity: replace what is missing")
     if spec.output_channel.joint:
         _check_classes(batch.labels, spec.num_outputs)
@@ -69,7 +69,7 @@ def _check_classes(labels: Array, num_classes: int) -> None:
         raise ValueError(f"labels of output 'argmax' are whole numbers, got {labels.dtype}: cast them")
     if isinstance(labels, Tracer) or labels.size == 0:
         return
-    lowest, highest = int(jnp.min(labels)), int(jnp.max(labels))
+    lowest, highest = int(np.min(np.asarray(labels))), int(np.max(np.asarray(labels)))
     if lowest < 0 or highest >= num_classes:
         wrong = lowest if lowest < 0 else highest
         raise ValueError(f"labels of {num_classes} outputs are 0 to {num_classes - 1}, got {wrong}")

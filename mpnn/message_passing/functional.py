@@ -302,6 +302,7 @@ def predict(
         wanted = ", ".join(map(str, spec.input_shape))
         raise ValueError(f"inputs must be [B, {wanted}], as the network has it, got {list(inputs.shape)}")
     check_state(spec, state)
+    inputs = inputs.astype(state.weighted[0].mean.dtype)
     numbers = _numbers(spec, hyper)
     if method == "mode":
         chosen = prediction.decode(spec, state, numbers) if weights is None else weights

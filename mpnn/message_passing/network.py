@@ -43,6 +43,13 @@ class Batch(NamedTuple):
     labels: Array
     sample_mask: Array | None = None
 
+    def astype(self, dtype: Any) -> "Batch":
+        """Real arrays of one type; class numbers stay whole."""
+        is_real = jnp.issubdtype(self.labels.dtype, jnp.floating)
+        labels = self.labels.astype(dtype) if is_real else self.labels
+        mask = None if self.sample_mask is None else self.sample_mask.astype(dtype)
+        return Batch(self.inputs.astype(dtype), labels, mask)
+
 
 def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | float = 1.0) -> State:
     """Return the initial state: fields ``initial_field * N(0, 1)``, or a Gaussian prior of that scale.

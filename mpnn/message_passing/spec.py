@@ -160,11 +160,11 @@ class NetworkSpec:
     def fan_ins(self) -> tuple[int, ...]:
         """Inputs of a unit of every weight layer, the constant one included."""
         return tuple(
-            layer.fan_in(shape) for layer, shape in zip(self.weighted, self._weighted_shapes, strict=True)
+            layer.fan_in(shape) for layer, shape in zip(self.weighted, self.weighted_shapes, strict=True)
         )
 
     @cached_property
-    def _weighted_shapes(self) -> tuple[Shape, ...]:
+    def weighted_shapes(self) -> tuple[Shape, ...]:
         """Shape of one sample of the inputs of every weight layer."""
         return tuple(_input_shapes(self.layers, self.input_shape))
 

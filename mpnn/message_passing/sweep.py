@@ -108,5 +108,5 @@ def _inform(
     return Info(
         change=jnp.stack([jnp.mean(jnp.abs(new - old)) for old, new in pairs]),
         polarization=jnp.stack([jnp.mean(jnp.square(new)) for new in after]),
-        error=jnp.sum(wrong * counted) / jnp.maximum(jnp.sum(counted), 1.0),
+        error=jnp.sum(jnp.where(wrong, counted, 0.0)) / jnp.maximum(jnp.sum(counted), 1.0),
     )

@@ -35,6 +35,7 @@ def _run_batch(
 ) -> tuple[State, tuple[Array, ...], Info]:
     """As :func:`run_batch`, with what is observed of the state before and after (see :func:`begin`)."""
     first = jax.tree.map(lambda leaf: leaf[0], hyper)
+    batch = batch.astype(state.weighted[0].mean.dtype)
     progress = begin(spec, state, batch.inputs.shape[0], first, observed)
     if spec.sweeps_per_batch == 1:
         state, progress, info = sweep(spec, state, batch, progress, first)
