@@ -2,8 +2,8 @@
 
     python -m experiments.common.keep runs/bemi_mnist runs/heart
 
-Of a run results/NAME/{config.json, environments.json, results.jsonl} is kept, without tracebacks; checkpoints,
-weights and reports are not.
+Of a run results/NAME/{config.json, environments.json, results.jsonl} is kept, without tracebacks;
+checkpoints, weights and reports are not.
 """
 
 import argparse

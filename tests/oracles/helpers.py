@@ -1,11 +1,14 @@
 """Small things that several test modules need."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from mpnn.message_passing.network import Batch, init
 from mpnn.message_passing.training import Schedules, run_batch
+from mpnn.runs.rows import read_rows
 
 # A comparison that takes a second.
 TINY_COMPARISON = """
@@ -27,6 +30,15 @@ params = { C = 0.5 }
 # One batch with all its sweeps, and the initial state: compiled once per specification and shape.
 compiled_batch = jax.jit(run_batch, static_argnums=0)
 compiled_init = jax.jit(init, static_argnums=1)
+
+
+def wait_for_rows(process, folder, number):
+    """Wait until a started comparison has written some rows; a process that has ended writes no more."""
+    deadline = time.monotonic() + 60
+    while len(read_rows(folder / "results.jsonl")) < number:
+        assert process.poll() is None, "the comparison ended too early; is the package installed?"
+        assert time.monotonic() < deadline, f"no {number} rows in a minute"
+        time.sleep(0.01)
 
 
 def numbers_for(spec, **numbers):
