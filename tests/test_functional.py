@@ -23,7 +23,7 @@ NETWORKS = {
     **{rule: mp.NetworkSpec.dense((8, 5, 1), rule=rule, sweeps_per_batch=2, bias=True) for rule in RULES},
     "ternary links": mp.NetworkSpec.dense((8, 5, 1), "ternary", density=0.5),
     "levels": mp.NetworkSpec.dense((8, 5, 3), 2, output="argmax"),
-    "real": mp.NetworkSpec.dense((8, 5, 3), "gaussian", activation="relu", output="argmax", argmax_draws=3),
+    "real": mp.NetworkSpec.dense((8, 5, 3), "gaussian", "mean_field", output="argmax", argmax_draws=3),
     "anchored": mp.NetworkSpec.dense((8, 5, 1), anchored=True),
     "focusing": mp.NetworkSpec.dense((8, 5, 1), focusing=True),
     "convolution": mp.NetworkSpec(

@@ -4,7 +4,8 @@
 
 A row is taken over where its key is one that the config asks for, that is where method, parameters, data set,
 shots, draw, seed and test set are the same; `mpnn compare` with that folder then fits what is missing.
-Sources are output folders, or files of JSON lines, of which the report knows no more than their name.
+Sources are output folders, or files of JSON lines; of those without environments.json the report knows no
+more than their name.
 """
 
 import argparse
@@ -41,11 +42,13 @@ def gather_rows(config_path: Path, output: Path, sources: Sequence[Path]) -> int
 
 
 def _read_source(source: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return rows and the starts that they point to."""
-    if source.is_dir():
-        return read_rows(source / "results.jsonl"), read_json(source / "environments.json", default=[])
-    rows = [row | {"run": 0} for row in read_rows(source)]
-    return rows, [{"command": f"rows of {source}"}]
+    """Return rows and the starts that they point to; of rows without a record, all that is known is where."""
+    folder, file = (source, source / "results.jsonl") if source.is_dir() else (source.parent, source)
+    rows = read_rows(file)
+    starts = read_json(folder / "environments.json", default=[])
+    if not starts:
+        rows, starts = [row | {"run": 0} for row in rows], [{"command": f"rows of {source}"}]
+    return rows, starts
 
 
 def _copy_arrays(source: Path, output: Path, key: str) -> None:

@@ -1,19 +1,19 @@
 """Tables and the figure of docs/experiments/solvers.md from the rows of finished comparisons.
 
 mpnn compare configs/compare/bemi_mnist.toml            # and the other configs that the page names
-python -m experiments.figures.solver_report collect runs docs/experiments/solvers
-python -m experiments.figures.solver_report tables docs/experiments/solvers
-python -m experiments.figures.solver_report figure docs/experiments/solvers
+python -m experiments.figures.solver_report runs
+python -m experiments.figures.solver_report results \\
+    --figure docs/experiments/figures/accuracy_against_time.svg
 """
 
 import argparse
-import json
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
 from mpnn.compare.report import tables as tables_of_report
+from mpnn.runs.rows import read_rows
 
 NAMES = (
     "bemi_mnist",
@@ -26,29 +26,12 @@ NAMES = (
     "toro_icarte_mnist",
     "bdnn_tabular",
 )
-# What a row says of the machine it ran on rather than of the method.
-PRIVATE = ("traceback", "run")
-
-
-def collect(runs: Path, folder: Path) -> None:
-    """Copy the rows of every comparison that has been run."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in NAMES:
-        source = runs / name / "results.jsonl"
-        if not source.exists():
-            continue
-        rows = [json.loads(line) for line in source.read_text().splitlines()]
-        kept = [{key: value for key, value in row.items() if key not in PRIVATE} for row in rows]
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
-        print(f"{name}: {len(kept)} rows")
 
 
 def read(folder: Path, name: str) -> dict[str, list[dict]]:
     """Rows of a comparison by the name of the method, in the order of the config."""
     found = defaultdict(list)
-    path = folder / f"{name}.jsonl"
-    for line in path.read_text().splitlines() if path.exists() else ():
-        row = json.loads(line)
+    for row in read_rows(folder / name / "results.jsonl"):
         found[row["name"]].append(row)
     return found
 
@@ -172,7 +155,7 @@ def tables(folder: Path) -> None:
         stage_table(folder, name)
 
 
-def figure(folder: Path) -> None:
+def figure(folder: Path, path: Path) -> None:
     """Accuracy against training time, one point a method, on the same draws."""
     import matplotlib
 
@@ -209,16 +192,18 @@ def figure(folder: Path) -> None:
         axis.grid(alpha=0.3)
         axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=7, markerscale=0, handlelength=0)
     canvas.tight_layout()
-    canvas.savefig(folder / "accuracy_against_time.svg", metadata={"Date": None})
+    canvas.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
-    """Run one of the three tasks."""
+    """Parse `FOLDER [--figure FILE]`, print the tables and draw the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("task", choices=("collect", "tables", "figure"))
-    parser.add_argument("folders", nargs="+", type=Path, help="runs and target (collect), or rows")
-    arguments = parser.parse_args()
-    {"collect": collect, "tables": tables, "figure": figure}[arguments.task](*arguments.folders)
+    parser.add_argument("folder", type=Path, help="the folder that holds NAME/results.jsonl")
+    parser.add_argument("--figure", type=Path, help="where to draw accuracy against time")
+    given = parser.parse_args()
+    tables(given.folder)
+    if given.figure:
+        figure(given.folder, given.figure)
 
 
 if __name__ == "__main__":

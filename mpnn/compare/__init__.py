@@ -2,6 +2,11 @@
 
 A TOML file says what is compared (`load_config`), `run_comparison` fits what is missing and appends
 one row per fitted model, `write_report` turns the rows into a page. `METHODS` is where methods are added.
+
+The way of a config to its rows, six files: `config_files` reads it, `run.engine` opens the folder, `run.jobs`
+lists what is asked for and draws each problem, `run.fitting` fits and scores with the row of
+`methods.registry`, `mpnn.runs.rows` writes. `run.workers` and `run.cluster` do the same in other processes.
+`report` reads rows and nothing else.
 """
 
 from importlib import import_module

@@ -1,17 +1,13 @@
 """What the experiment scripts share: rows that resume, and comparisons that start from measured rows."""
 
 import json
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from tests.oracles.helpers import TINY_COMPARISON
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run from there, not installed
 from experiments.benchmarks.profile import parts_of
+from experiments.common.keep import keep
 from experiments.common.networks import Model, schedules_of
 from experiments.common.runs import read_config, run_jobs
 from experiments.continual.message_passing import Config, run
@@ -20,6 +16,7 @@ from experiments.full_data import refit_above, rounding_loss
 from experiments.full_data import train as full_data
 from mpnn.compare import ConfigError, load_config, run_comparison
 from mpnn.runs.rows import read_rows
+from tests.oracles.helpers import TINY_COMPARISON
 
 
 def test_a_row_keeps_what_the_work_found(tmp_path):
@@ -56,6 +53,22 @@ def test_a_comparison_starts_from_measured_rows(tmp_path, as_file):
     environments = json.loads((output / "environments.json").read_text())
     for row in read_rows(output / "results.jsonl"):
         assert row["run"] < len(environments)
+
+
+def test_kept_rows_start_a_comparison_with_and_without_their_records(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY_COMPARISON)
+    run_comparison(load_config(path), tmp_path / "runs" / "tiny")
+    kept = tmp_path / "results" / "tiny"
+    assert keep(tmp_path / "runs" / "tiny", kept.parent) == 8
+    assert {path.name for path in kept.iterdir()} == {"config.json", "environments.json", "results.jsonl"}
+    assert gather_rows(path, tmp_path / "with", [kept]) == 8
+    (kept / "environments.json").unlink()  # as of rows that are older than this record
+    assert gather_rows(path, tmp_path / "without", [kept]) == 8
+    (known,) = json.loads((tmp_path / "without" / "environments.json").read_text())
+    assert known == {"command": f"rows of {kept}"}
+    with pytest.raises(SystemExit, match=r"tiny holds no environments\.json"):
+        keep(kept, tmp_path / "again")
 
 
 def test_a_profile_tells_products_beliefs_and_units_apart():

@@ -1,13 +1,10 @@
 """Calibration and flatness: what the experiments measure, on the digits."""
 
-import sys
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the scripts are run from there, not installed
 from experiments.common.methods import Classifier
 from experiments.common.networks import Model, hold_out
 from experiments.uncertainty import calibration, flatness

@@ -1,11 +1,15 @@
 """Small things that several test modules need."""
 
+import dataclasses
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from mpnn.message_passing.network import Batch, init
 from mpnn.message_passing.training import Schedules, run_batch
+from mpnn.runs.rows import read_rows
 
 # A comparison that takes a second.
 TINY_COMPARISON = """
@@ -27,6 +31,17 @@ params = { C = 0.5 }
 # One batch with all its sweeps, and the initial state: compiled once per specification and shape.
 compiled_batch = jax.jit(run_batch, static_argnums=0)
 compiled_init = jax.jit(init, static_argnums=1)
+SAME_LAYERS = {"rule": "mean_field", "activation": "sign", "messages": "gaussian"}
+SAME_NETWORK = {"output": "binary_label", "sweeps_per_batch": 1, "argmax_draws": 0}
+
+
+def wait_for_rows(process, folder, number):
+    """Wait until a started comparison has written some rows; a process that has ended writes no more."""
+    deadline = time.monotonic() + 60
+    while len(read_rows(folder / "results.jsonl")) < number:
+        assert process.poll() is None, "the comparison ended too early; is the package installed?"
+        assert time.monotonic() < deadline, f"no {number} rows in a minute"
+        time.sleep(0.01)
 
 
 def numbers_for(spec, **numbers):
@@ -40,8 +55,9 @@ def first_numbers(spec, **numbers):
 
 
 def start(spec, seed=0, initial_field=1.0, **numbers):
-    """An initial state."""
-    return compiled_init(jax.random.key(seed), spec, first_numbers(spec, **numbers), initial_field)
+    """An initial state; what a state does not depend on is the same for all, so that they share a program."""
+    alike = dataclasses.replace(spec.with_layers(**SAME_LAYERS), **SAME_NETWORK)
+    return compiled_init(jax.random.key(seed), alike, first_numbers(spec, **numbers), initial_field)
 
 
 def random_batch(spec, seed, batch_size):

@@ -1,1 +1,5 @@
-"""The methods that a comparison can run, by name."""
+"""The methods that a comparison can run.
+
+`registry` names them, `contract` says what a method is; `pairwise`, `scikit_learn` and `solvers` make methods
+of classifiers.
+"""

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["Evaluation", "Method", "Task", "timed_prediction"]
+__all__ = ["Build", "Evaluation", "Method", "Task", "class_named", "timed_prediction"]
+
+Build = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,43 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train and judge a classifier; see the module's text for how to add one."""
+    """A way to train and judge a classifier.
+
+    Parameters
+    ----------
+    summary
+        One line for people.
+    parameters
+        Returns the parameters that a config may set, with their defaults.
+    build
+        Returns an unfitted model from the parameters of a config and the task; the model has `fit(x, y)`.
+    evaluate
+        Returns what a fitted model scores on the task's test set.
+    """
 
     summary: str
     parameters: Callable[[], dict[str, Any]]
     build: Callable[[Mapping[str, Any], Task], Any]
     evaluate: Callable[[Any, Task], Evaluation]
+
+
+def class_named(name: str | Build) -> Build:
+    """Return what builds the class at a dotted name, which is imported when it is first called.
+
+    Parameters
+    ----------
+    name
+        For instance `"mpnn.gradient.bop.BopClassifier"`; a class, or a function that returns a classifier,
+        stays as it is.
+    """
+    if not isinstance(name, str):
+        return name
+    module, _, attribute = name.rpartition(".")
+
+    def build(**params: Any) -> Any:
+        return getattr(import_module(module), attribute)(**params)
+
+    return build
 
 
 def timed_prediction(predict: Callable[[NDArray], Any], inputs: NDArray) -> tuple[Any, float]:

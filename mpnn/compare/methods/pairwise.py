@@ -1,12 +1,12 @@
 """Evaluation of the pairwise majority-vote ensemble, whatever its binary classifier."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.compare.methods.contract import Evaluation, Method, Task, timed_prediction
+from mpnn.compare.methods.contract import Build, Evaluation, Method, Task, class_named, timed_prediction
 
 __all__ = ["first_layer", "pairwise_method", "weight_size"]
 
@@ -15,17 +15,20 @@ _DECIDED_HERE = ("prediction", "random_state")
 _ENSEMBLE_PARAMS = ("pairs_per_batch",)
 
 
-def pairwise_method(classifier: Callable[..., Any], summary: str) -> Method:
+def pairwise_method(classifier: str | Build, summary: str) -> Method:
     """Return the method that trains one `classifier` per pair of classes and lets them vote.
+
+    `classifier` is the dotted name of a binary classifier, or the class itself.
 
     Two predictions are scored: "vote", the hard head-to-head vote of the discrete weights, where an
     example with three or more tied classes stays unlabelled and counts as an error; and, if the
     classifier has a parameter `prediction`, "bayes", the largest class probability,
     coupled from the marginals' pair probabilities.
     """
+    make = class_named(classifier)
 
     def parameters() -> dict[str, Any]:
-        known = {key: value for key, value in classifier().get_params().items() if key not in _DECIDED_HERE}
+        known = {key: value for key, value in make().get_params().items() if key not in _DECIDED_HERE}
         return known | dict.fromkeys(_ENSEMBLE_PARAMS)
 
     def build(params: Mapping[str, Any], task: Task) -> Any:
@@ -33,7 +36,7 @@ def pairwise_method(classifier: Callable[..., Any], summary: str) -> Method:
 
         own = {key: params[key] for key in params if key not in _ENSEMBLE_PARAMS}
         ensemble = {key: params[key] for key in params if key in _ENSEMBLE_PARAMS}
-        estimator = classifier(**own, random_state=task.seed)
+        estimator = make(**own, random_state=task.seed)
         return PairwiseVoteClassifier(estimator, ties="head_to_head", vote="hard", **ensemble)
 
     return Method(summary, parameters, build, evaluate_votes)

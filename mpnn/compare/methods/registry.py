@@ -1,32 +1,19 @@
 """What can be compared: a registry from names to methods.
 
-To add a method, give `METHODS` one more entry. A binary classifier joins the pairwise vote with one
-line, `pairwise_method(MyClassifier, "what it is")`; a multi-class scikit-learn classifier with
-`sklearn_method(...)`; anything else is a `Method` of its own.
+To add a method, give `METHODS` one more row, with the dotted name of the classifier, which is imported when
+it is first built. A binary classifier joins the pairwise vote with `pairwise_method("its.dotted.Name", "what
+it is")`, one of a solver with `solver_vote`, which also keeps what its stages did; a multi-class classifier
+of scikit-learn takes `sklearn_method`; anything else is a `Method` of its own.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import SVC
-
 from mpnn.compare.config import CompareConfig, MethodConfig
 from mpnn.compare.methods.contract import Method
 from mpnn.compare.methods.pairwise import pairwise_method
 from mpnn.compare.methods.scikit_learn import sklearn_method
-from mpnn.compare.methods.solvers import (
-    BATCH_AVERAGING,
-    BDNN,
-    BEMI,
-    DATA_SPLITTING,
-    DATA_SPLITTING_VOTE,
-    INTEGER_NETWORK,
-    LOCAL_SEARCH,
-    SINGLE_NEURON,
-    TORO_ICARTE,
-)
+from mpnn.compare.methods.solvers import bemi_classifier, solver_network, solver_vote
 from mpnn.runs.toml import ConfigError, unknown_name
 
 __all__ = ["METHODS", "check_methods", "check_params"]
@@ -54,49 +41,79 @@ def check_params(entry: MethodConfig, known: Mapping[str, Any]) -> None:
             )
 
 
-def _message_passing(**params: Any) -> Any:
-    from mpnn import MessagePassingClassifier
-
-    return MessagePassingClassifier(**params)
-
-
-def _gradient(name: str, summary: str) -> Method:
-    """A classifier of :mod:`mpnn.gradient` by its name, which is imported on first use."""
-
-    def classifier(**params: Any) -> Any:
-        import mpnn.gradient
-
-        return getattr(mpnn.gradient, name)(**params)
-
-    return pairwise_method(classifier, f"{summary}, one per pair of classes")
-
-
 METHODS: dict[str, Method] = {
     "message_passing": pairwise_method(
-        _message_passing, "Few-bit networks by message passing, one per pair of classes"
+        "mpnn.MessagePassingClassifier", "Few-bit networks by message passing, one per pair of classes"
     ),
-    "bemi": BEMI,
-    "bdnn": BDNN,
-    "data_splitting": DATA_SPLITTING,
-    "data_splitting_vote": DATA_SPLITTING_VOTE,
-    "single_neuron": SINGLE_NEURON,
-    "local_search": LOCAL_SEARCH,
-    "toro_icarte": TORO_ICARTE,
-    "integer_network": INTEGER_NETWORK,
-    "batch_averaging": BATCH_AVERAGING,
-    "straight_through": _gradient(
-        "STEClassifier", "Binary or ternary networks by straight-through estimation"
+    "bemi": solver_vote(
+        bemi_classifier, "BeMi: three integer programs per pair of classes (confidence, margins, weights)"
     ),
-    "moment_propagation": _gradient("MomentPropagationClassifier", "Gradients through means and variances"),
-    "bop": _gradient("BopClassifier", "Binary networks by flipping weights"),
-    "bayesbinn": _gradient("BayesBiNNClassifier", "Bernoulli weights by the Bayesian learning rule"),
-    "local_reparameterization": _gradient("LocalReparameterizationClassifier", "LR-Nets"),
-    "proxquant": _gradient("ProxQuantClassifier", "Binary weights by proximal steps"),
-    "adaste": _gradient("AdaSTEClassifier", "Binary weights by adaptive straight-through steps"),
-    "conntra": _gradient("CoNNTrAClassifier", "Ternary networks by coordinate descent"),
+    "bdnn": solver_vote(
+        "mpnn.solvers.bdnn.BDNNClassifier",
+        "Bah and Kurtz: step networks with the fewest training errors, one per pair",
+    ),
+    "data_splitting": solver_network(
+        "mpnn.solvers.data_splitting.DataSplittingClassifier",
+        "Kurtz and Bah: one step network on ever finer sets of the samples",
+    ),
+    "data_splitting_vote": solver_vote(
+        "mpnn.solvers.data_splitting.DataSplittingClassifier",
+        "Kurtz and Bah: step networks on ever finer sets of the samples, one per pair of classes",
+    ),
+    "single_neuron": solver_vote(
+        "mpnn.solvers.single_neuron.SingleNeuronClassifier",
+        "One ternary neuron per pair of classes by linear or integer programming",
+    ),
+    "local_search": solver_vote(
+        "mpnn.solvers.local_search.LocalSearchClassifier",
+        "Few-bit networks by iterated local search, one per pair of classes",
+    ),
+    "toro_icarte": solver_network(
+        "mpnn.solvers.toro_icarte.ToroIcarteClassifier",
+        "Toro Icarte et al.: one network, every output of every sample a constraint",
+    ),
+    "integer_network": solver_network(
+        "mpnn.solvers.thorbjarnarson.IntegerNetworkClassifier",
+        "Thorbjarnarson and Yorke-Smith: one network, errors or margins counted",
+    ),
+    "batch_averaging": solver_network(
+        "mpnn.solvers.batch_averaging.BatchAveragingClassifier",
+        "Thorbjarnarson and Yorke-Smith: one network, the average of programs on batches",
+    ),
+    "straight_through": pairwise_method(
+        "mpnn.gradient.ste.STEClassifier",
+        "Binary or ternary networks by straight-through estimation, one per pair of classes",
+    ),
+    "moment_propagation": pairwise_method(
+        "mpnn.gradient.moment_propagation.MomentPropagationClassifier",
+        "Gradients through means and variances, one per pair of classes",
+    ),
+    "bop": pairwise_method(
+        "mpnn.gradient.bop.BopClassifier", "Binary networks by flipping weights, one per pair of classes"
+    ),
+    "bayesbinn": pairwise_method(
+        "mpnn.gradient.bayesbinn.BayesBiNNClassifier",
+        "Bernoulli weights by the Bayesian learning rule, one per pair of classes",
+    ),
+    "local_reparameterization": pairwise_method(
+        "mpnn.gradient.local_reparameterization.LocalReparameterizationClassifier",
+        "LR-Nets, one per pair of classes",
+    ),
+    "proxquant": pairwise_method(
+        "mpnn.gradient.quantization.ProxQuantClassifier",
+        "Binary weights by proximal steps, one per pair of classes",
+    ),
+    "adaste": pairwise_method(
+        "mpnn.gradient.quantization.AdaSTEClassifier",
+        "Binary weights by adaptive straight-through steps, one per pair of classes",
+    ),
+    "conntra": pairwise_method(
+        "mpnn.gradient.conntra.CoNNTrAClassifier",
+        "Ternary networks by coordinate descent, one per pair of classes",
+    ),
     # Multinomial, L2 penalty with C = 1 (scikit-learn's defaults); more steps, so that it converges.
     "logistic_regression": sklearn_method(
-        LogisticRegression,
+        "sklearn.linear_model.LogisticRegression",
         "Multinomial logistic regression, L2 penalty",
         ("coef_", "intercept_"),
         probabilities=True,
@@ -104,11 +121,14 @@ METHODS: dict[str, Method] = {
     ),
     # One-vs-one, as the pairwise vote is; C = 1.
     "linear_svm": sklearn_method(
-        SVC, "Linear support vector machine, one-vs-one", ("coef_", "intercept_"), kernel="linear"
+        "sklearn.svm.SVC",
+        "Linear support vector machine, one-vs-one",
+        ("coef_", "intercept_"),
+        kernel="linear",
     ),
     # One-vs-one; C = 10 is the usual choice on MNIST-like pixels, gamma = 1 / (features * variance).
     "rbf_svm": sklearn_method(
-        SVC,
+        "sklearn.svm.SVC",
         "Support vector machine with a Gaussian kernel, one-vs-one",
         ("support_vectors_", "dual_coef_", "intercept_"),
         kernel="rbf",
@@ -116,6 +136,9 @@ METHODS: dict[str, Method] = {
         C=10.0,
     ),
     "nearest_neighbour": sklearn_method(
-        KNeighborsClassifier, "The label of the nearest training example", ("_fit_X",), n_neighbors=1
+        "sklearn.neighbors.KNeighborsClassifier",
+        "The label of the nearest training example",
+        ("_fit_X",),
+        n_neighbors=1,
     ),
 }

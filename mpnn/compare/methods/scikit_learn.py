@@ -1,6 +1,6 @@
 """Multi-class scikit-learn classifiers as methods of a comparison."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,13 +8,13 @@ import numpy as np
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from mpnn.compare.methods.contract import Evaluation, Method, Task, timed_prediction
+from mpnn.compare.methods.contract import Build, Evaluation, Method, Task, class_named, timed_prediction
 
 __all__ = ["input_scaler", "sklearn_method"]
 
 
 def sklearn_method(
-    estimator: Callable[..., Any],
+    estimator: str | Build,
     summary: str,
     arrays: tuple[str, ...],
     *,
@@ -26,7 +26,7 @@ def sklearn_method(
     Parameters
     ----------
     estimator
-        The classifier's class.
+        The dotted name of the classifier, or its class.
     summary
         One line for people.
     arrays
@@ -37,14 +37,16 @@ def sklearn_method(
         Parameters that differ from scikit-learn's own defaults.
     """
 
+    make = class_named(estimator)
+
     def parameters() -> dict[str, Any]:
-        return {**estimator().get_params(), **defaults}
+        return {**make().get_params(), **defaults}
 
     def build(params: Mapping[str, Any], task: Task) -> Pipeline:
         values = {**defaults, **params}
         if "random_state" in parameters():
             values["random_state"] = task.seed
-        return make_pipeline(input_scaler(task), estimator(**values))
+        return make_pipeline(input_scaler(task), make(**values))
 
     def evaluate(model: Pipeline, task: Task) -> Evaluation:
         labels, seconds = timed_prediction(model.predict, task.x_test)

@@ -1,29 +1,17 @@
-"""Solver methods in a comparison: which there are, and what their stages did."""
+"""Solver methods in a comparison: how their networks are scored, and what their stages did."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from mpnn.compare.methods.contract import Evaluation, Method, Task, timed_prediction
+from mpnn.compare.methods.contract import Build, Evaluation, Method, Task, class_named, timed_prediction
 from mpnn.compare.methods.pairwise import pairwise_method, weight_size
 
-__all__ = [
-    "BATCH_AVERAGING",
-    "BDNN",
-    "BEMI",
-    "DATA_SPLITTING",
-    "DATA_SPLITTING_VOTE",
-    "INTEGER_NETWORK",
-    "LOCAL_SEARCH",
-    "SINGLE_NEURON",
-    "TORO_ICARTE",
-    "solver_network",
-    "solver_vote",
-]
+__all__ = ["bemi_classifier", "solver_network", "solver_vote"]
 
 
-def solver_vote(classifier: Callable[..., Any], summary: str) -> Method:
+def solver_vote(classifier: str | Build, summary: str) -> Method:
     """Return the pairwise vote of a solver's classifier; rows also hold what each stage did."""
     vote = pairwise_method(classifier, summary)
 
@@ -37,18 +25,19 @@ def solver_vote(classifier: Callable[..., Any], summary: str) -> Method:
     return Method(vote.summary, vote.parameters, vote.build, evaluate)
 
 
-def solver_network(classifier: Callable[..., Any], summary: str) -> Method:
+def solver_network(classifier: str | Build, summary: str) -> Method:
     """Return the method that trains one multi-class network.
 
     Two predictions are scored: "argmax", and "all_good", where a sample is right only if its own output and
     no other is positive or 0.
     """
+    make = class_named(classifier)
 
     def parameters() -> dict[str, Any]:
-        return {key: value for key, value in classifier().get_params().items() if key != "random_state"}
+        return {key: value for key, value in make().get_params().items() if key != "random_state"}
 
     def build(params: Mapping[str, Any], task: Task) -> Any:
-        return classifier(**params, random_state=task.seed)
+        return make(**params, random_state=task.seed)
 
     def evaluate(model: Any, task: Task) -> Evaluation:
         labels, seconds = timed_prediction(model.predict, task.x_test)
@@ -83,7 +72,7 @@ def _summarise(stages: list[Any]) -> dict[str, Any]:
     return {"statuses": {status: statuses.count(status) for status in sorted(set(statuses))}, **means}
 
 
-def _bemi(**params: Any) -> Any:
+def bemi_classifier(**params: Any) -> Any:
     """Build BeMi's classifier; in a config the start "message_passing" trains the same network first."""
     from mpnn.solvers import BeMiClassifier
 
@@ -107,46 +96,3 @@ def _same_network(params: Mapping[str, Any]) -> Any:
         weights="ternary" if levels == 1 else levels,
         input_scaling="max_abs",
     )
-
-
-def _named(name: str) -> Callable[..., Any]:
-    """Return what builds a classifier of `mpnn.solvers`, which is imported on first use."""
-
-    def build(**params: Any) -> Any:
-        from mpnn import solvers
-
-        return getattr(solvers, name)(**params)
-
-    return build
-
-
-BDNN = solver_vote(
-    _named("BDNNClassifier"), "Bah and Kurtz: step networks with the fewest training errors, one per pair"
-)
-BEMI = solver_vote(_bemi, "BeMi: three integer programs per pair of classes (confidence, margins, weights)")
-SINGLE_NEURON = solver_vote(
-    _named("SingleNeuronClassifier"),
-    "One ternary neuron per pair of classes by linear or integer programming",
-)
-LOCAL_SEARCH = solver_vote(
-    _named("LocalSearchClassifier"), "Few-bit networks by iterated local search, one per pair of classes"
-)
-TORO_ICARTE = solver_network(
-    _named("ToroIcarteClassifier"),
-    "Toro Icarte et al.: one network, every output of every sample a constraint",
-)
-INTEGER_NETWORK = solver_network(
-    _named("IntegerNetworkClassifier"),
-    "Thorbjarnarson and Yorke-Smith: one network, errors or margins counted",
-)
-BATCH_AVERAGING = solver_network(
-    _named("BatchAveragingClassifier"),
-    "Thorbjarnarson and Yorke-Smith: one network, the average of programs on batches",
-)
-DATA_SPLITTING = solver_network(
-    _named("DataSplittingClassifier"), "Kurtz and Bah: one step network on ever finer sets of the samples"
-)
-DATA_SPLITTING_VOTE = solver_vote(
-    _named("DataSplittingClassifier"),
-    "Kurtz and Bah: step networks on ever finer sets of the samples, one per pair of classes",
-)

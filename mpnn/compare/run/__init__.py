@@ -1,1 +1,5 @@
-"""Jobs of a comparison: fitted and scored here, in worker processes or on a cluster."""
+"""The jobs of a comparison, fitted and scored: `engine` runs them.
+
+`jobs` says what there is to fit, `fitting` makes a row of a job; `workers` and `cluster` run jobs in other
+processes; `robustness` scores disturbed inputs.
+"""

@@ -23,6 +23,8 @@ def test_submitted_jobs_become_rows(tiny, tmp_path):
 def test_a_failed_submission_is_a_row(tiny, tmp_path, monkeypatch):
     # What ends its process stands for a node that dies.
     monkeypatch.setattr("mpnn.compare.run.cluster.fit_alone", _exit)
+    # Submitit waits for files that a slow network brings late.
+    monkeypatch.setattr("submitit.core.core.Job._results_timeout_s", 0.1)
     jobs = list_jobs(tiny)[:1]
     monkeypatch.setattr("mpnn.compare.run.engine.list_jobs", lambda config: jobs)
     (row,) = run_comparison(tiny, tmp_path, cluster=LOCAL)

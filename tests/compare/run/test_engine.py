@@ -5,7 +5,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 from textwrap import dedent
 
 import numpy as np
@@ -15,6 +14,7 @@ from mpnn.compare import METHODS, ConfigError, MethodConfig, load_config, run_co
 from mpnn.compare.config import Robustness
 from mpnn.compare.run.jobs import list_jobs
 from mpnn.runs.rows import read_rows
+from tests.oracles.helpers import wait_for_rows
 
 SPIES = (MethodConfig("first", "spy"), MethodConfig("second", "other_spy"))
 
@@ -207,9 +207,7 @@ def test_survives_a_kill(write_config, tmp_path, monkeypatch):
     command = [sys.executable, str(script), str(tmp_path / "tiny.toml"), str(folder)]
 
     process = subprocess.Popen(command)
-    deadline = time.monotonic() + 200
-    while len(read_rows(folder / "results.jsonl")) < 7 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for_rows(process, folder, 7)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     survived = read_rows(folder / "results.jsonl")

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from textwrap import dedent
 
@@ -15,6 +14,7 @@ from mpnn.compare.run.workers import run_in_processes
 from mpnn.runs.memory import mark_memory, peak_memory
 from mpnn.runs.rows import read_rows
 from tests.compare.run.dying_worker import die_with_the_first_job
+from tests.oracles.helpers import wait_for_rows
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 
@@ -115,9 +115,7 @@ def test_workers_end_with_a_killed_parent(script, tmp_path):
 def stop_after_two_rows(command, folder, end):
     # a group of its own, as on a terminal: Ctrl-C reaches the workers too
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 200
-    while len(read_rows(folder / "results.jsonl")) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for_rows(process, folder, 2)
     if end == signal.SIGINT:
         os.killpg(process.pid, end)
     else:

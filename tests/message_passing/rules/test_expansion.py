@@ -1,5 +1,7 @@
 """How the rules relate: cavity expansions and their orders, limits in which two rules are one."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,7 @@ FIELDS_ONLY = RequiredMessages(precision=False, down=True, down_precision=False)
 
 
 def random_layer(seed, num_inputs=14, num_outputs=5, batch_size=6):
-    """A layer of binary weights between sign units, and a channel that has heard from above."""
+    """A layer of binary weights between sign units, and the field that its units get from above."""
     generator = np.random.default_rng(seed)
     field = jnp.asarray(generator.normal(size=(num_inputs, num_outputs)))
     mean = jnp.tanh(field)
@@ -28,20 +30,37 @@ def random_layer(seed, num_inputs=14, num_outputs=5, batch_size=6):
     unit = jnp.asarray(generator.uniform(-1, 1, (batch_size, num_inputs)))
     inputs = Inputs(unit, 1 - unit**2, None, respond=lambda heard: Moments(unit, 1 - unit**2))
     above = jnp.asarray(generator.normal(0, 2, (batch_size, num_outputs)))
-    return layer, inputs, lambda omega, variance: Sign().derivatives(above, None, omega, variance)
+    return layer, inputs, above
 
 
-def messages(rule, layer, inputs, preactivation, derive):
-    """To the weights and down, from the first sweep."""
+def messages(rule, layer, inputs, preactivation, above):
+    """To the weights and down, from the first sweep; one program for all layers of a shape."""
+    arrays = (
+        layer.mean,
+        layer.variance,
+        layer.field,
+        inputs.mean,
+        inputs.variance,
+        inputs.respond(None).mean,
+    )
+    return compiled_messages(rule, bp_inspired.CHUNK_ELEMENTS, *arrays, above, *preactivation)
 
-    def run(mean, unit, omega, variance):
-        seen = Inputs(unit, inputs.variance, None, inputs.respond)
-        own = layer._replace(mean=mean)
-        memory = None if rule == "amp" else RULES[rule].init(own, seen)
-        told, _ = RULES[rule].backward(own, seen, Preactivation(omega, variance), derive, memory, FIELDS_ONLY)
-        return told.field, told.down_field
 
-    return jax.jit(run)(layer.mean, inputs.mean, *preactivation)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def compiled_messages(
+    rule, chunk, mean, spread, field, unit, unit_variance, response, above, omega, variance
+):
+    """``chunk`` is read where the rule is traced; here it makes another program."""
+    layer = Layer(mean, spread, field, None, lambda h, g: Binary().moments(h, h), 0.0)
+    inputs = Inputs(unit, unit_variance, None, lambda heard: Moments(response, 1 - response**2))
+    memory = None if rule == "amp" else RULES[rule].init(layer, inputs)
+
+    def derive(omega, variance):
+        return Sign().derivatives(above, None, omega, variance)
+
+    preactivation = Preactivation(omega, variance)
+    told, _ = RULES[rule].backward(layer, inputs, preactivation, derive, memory, FIELDS_ONLY)
+    return told.field, told.down_field
 
 
 @pytest.mark.parametrize(("rule", "order"), [("mean_field", 1), ("amp", 2), ("bp_inspired_second_order", 3)])
@@ -49,13 +68,13 @@ def test_order_of_the_cavity_expansion(rule, order, x64):
     """With the pre-activation held fixed and m scaled by s, the error of the messages to the weights is
     O((m x / sqrt(V))^order): halving s divides it by 2^order. The messages down carry one more m.
     """
-    layer, inputs, derive = random_layer(0)
+    layer, inputs, above = random_layer(0)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
     errors = []
     for scale in (0.1, 0.05):
         small = layer._replace(mean=scale * layer.mean)
-        exact = messages("bp_inspired", small, inputs, preactivation, derive)
-        approximate = messages(rule, small, inputs, preactivation, derive)
+        exact = messages("bp_inspired", small, inputs, preactivation, above)
+        approximate = messages(rule, small, inputs, preactivation, above)
         errors.append([float(np.abs(a - e).max()) for a, e in zip(approximate, exact, strict=True)])
     ratio = np.array(errors[0]) / np.array(errors[1])
     np.testing.assert_allclose(ratio, [2.0**order, 2.0 ** (order + 1)], rtol=0.1)
@@ -63,12 +82,12 @@ def test_order_of_the_cavity_expansion(rule, order, x64):
 
 def test_size_of_the_second_order_error(x64):
     """At full scale, 14 sign inputs: third-order terms leave under 2 % of the largest message, AMP 6 %."""
-    layer, inputs, derive = random_layer(1)
+    layer, inputs, above = random_layer(1)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
-    exact, _ = messages("bp_inspired", layer, inputs, preactivation, derive)
+    exact, _ = messages("bp_inspired", layer, inputs, preactivation, above)
     largest = float(jnp.abs(exact).max())
-    second, _ = messages("bp_inspired_second_order", layer, inputs, preactivation, derive)
-    first, _ = messages("amp", layer, inputs, preactivation, derive)
+    second, _ = messages("bp_inspired_second_order", layer, inputs, preactivation, above)
+    first, _ = messages("amp", layer, inputs, preactivation, above)
     assert float(jnp.abs(second - exact).max()) < 0.02 * largest
     assert float(jnp.abs(first - exact).max()) < 0.06 * largest
 
@@ -76,36 +95,36 @@ def test_size_of_the_second_order_error(x64):
 @pytest.mark.parametrize(("num_inputs", "error"), [(14, 1e-3), (501, 1e-7)])
 def test_size_of_the_interpolation_error(num_inputs, error, x64):
     """Degree 4 is exact to float32's rounding above 501 sign units; of few inputs, cavities differ more."""
-    layer, inputs, derive = random_layer(1, num_inputs=num_inputs)
+    layer, inputs, above = random_layer(1, num_inputs=num_inputs)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
-    exact = messages("bp_inspired", layer, inputs, preactivation, derive)
-    interpolated = messages("bp_inspired_interpolated", layer, inputs, preactivation, derive)
+    exact = messages("bp_inspired", layer, inputs, preactivation, above)
+    interpolated = messages("bp_inspired_interpolated", layer, inputs, preactivation, above)
     for own, other in zip(interpolated, exact, strict=True):
         assert float(jnp.abs(own - other).max()) < error * float(jnp.abs(other).max())
 
 
 def test_interpolation_without_any_input_or_belief(x64):
     """All inputs or all magnetizations 0: the messages are those of mean field, and finite."""
-    layer, inputs, derive = random_layer(1)
+    layer, inputs, above = random_layer(1)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
     for silent in (
         (layer._replace(mean=0.0 * layer.mean), inputs),
         (layer, inputs._replace(mean=0.0 * inputs.mean)),
     ):
-        expected = messages("mean_field", *silent, preactivation, derive)
-        found = messages("bp_inspired_interpolated", *silent, preactivation, derive)
+        expected = messages("mean_field", *silent, preactivation, above)
+        found = messages("bp_inspired_interpolated", *silent, preactivation, above)
         for own, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(own, other, rtol=1e-9, atol=1e-12)
 
 
 def test_rules_agree_as_magnetizations_vanish(x64):
-    layer, inputs, derive = random_layer(2)
+    layer, inputs, above = random_layer(2)
     tiny = layer._replace(mean=1e-5 * layer.mean)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
-    expected, _ = messages("mean_field", tiny, inputs, preactivation, derive)
+    expected, _ = messages("mean_field", tiny, inputs, preactivation, above)
     rules_with_cavities = ("amp", "bp_inspired", "bp_inspired_second_order", "bp_inspired_interpolated")
     for rule in (*rules_with_cavities, "belief_propagation"):
-        actual, _ = messages(rule, tiny, inputs, preactivation, derive)
+        actual, _ = messages(rule, tiny, inputs, preactivation, above)
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4, err_msg=rule)
 
 
@@ -128,12 +147,12 @@ def test_belief_propagation_with_one_sweep_is_bp_inspired(weights, monkeypatch):
 
 def test_chunks_do_not_change_bp_inspired(monkeypatch):
     """Chunks of one, of four (which does not divide 14) and of all inputs."""
-    layer, inputs, derive = random_layer(3)
+    layer, inputs, above = random_layer(3)
     preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
-    expected = messages("bp_inspired", layer, inputs, preactivation, derive)
+    expected = messages("bp_inspired", layer, inputs, preactivation, above)
     for num_inputs in (1, 4, 14):
         monkeypatch.setattr(bp_inspired, "CHUNK_ELEMENTS", num_inputs * 6 * 5)
-        actual = messages("bp_inspired", layer, inputs, preactivation, derive)
+        actual = messages("bp_inspired", layer, inputs, preactivation, above)
         for one, other in zip(actual, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
