@@ -29,7 +29,7 @@ CPU = jax.devices("cpu")[0]
 
 def spec_of(rule, **options):
     """Every rule with the output it takes, over two sweeps, which use all that it remembers."""
-    if RULES[rule].works_on_fields:
+    if RULES[rule].messages.zero_temperature:
         return NetworkSpec.dense((33, 9, 1), rule=rule, output="binary_label", sweeps_per_batch=2, **options)
     return NetworkSpec.dense((33, 9, 4), rule=rule, output="argmax", sweeps_per_batch=2, **options)
 
@@ -58,7 +58,7 @@ def assert_close(actual, expected, tolerance=TOLERANCE):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("weights", ["binary", "ternary", 2])
 def test_sweeps(rule, weights):
-    if RULES[rule].works_on_fields and weights != "binary":
+    if RULES[rule].messages.zero_temperature and weights != "binary":
         pytest.skip(f"{rule} has binary weights only")
     spec = spec_of(rule, weights=weights)
     state, batch = start(spec), random_batch(spec, 0, 16)
