@@ -1,0 +1,220 @@
+"""Layers of an integer network as C99: how weights lie in flash, and the loops over them.
+
+First layers add codes, input by input, inputs of code 0 skipped. Their weights lie in one of three forms:
+
+* ``"planes"``: bits of the units, a plane of signs and, unless all weights are -1 or +1, one for each bit of the
+  magnitude; a code is added or subtracted, shifted by the plane's bit.
+* ``"nibbles"``: four bits a link: the gap to the next unit and a sign, and how many each input has.
+* ``"bytes"``: the same with a byte a link, the unit itself and a sign, for up to 128 units; faster.
+
+Layers above count differing signs: XNOR and population count of words, against the same planes, unit by unit.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.deploy.network import Layer
+
+__all__ = ["FirstLayer", "SignLayer", "c_array", "first_layer", "sign_layer"]
+
+WIDTH = 100
+LARGEST_GAP = 7
+UNITS_OF_BYTES = 128
+# Links are faster than planes below this share of weights that are not 0.
+SPARSE = 0.5
+C_TYPES = ("uint8_t", "int8_t", "uint16_t", "int16_t", "uint32_t", "int32_t", "int64_t")
+FORMS = ("planes", "nibbles", "bytes")
+
+
+def c_type(values: NDArray) -> str:
+    """Smallest C type of whole numbers."""
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    for name in C_TYPES:
+        limits = np.iinfo(name.removesuffix("_t"))
+        if limits.min <= low and high <= limits.max:
+            return name
+    raise ValueError(f"numbers must fit in 64 bits, got {high}")
+
+
+def c_array(name: str, values: NDArray, ctype: str | None = None) -> str:
+    """A constant array; one 0 in place of an empty one, which C has not."""
+    flat = np.asarray(values).ravel()
+    flat = flat if flat.size else np.zeros(1, np.int64)
+    ctype = ctype or c_type(flat)
+    lines, line = [], ""
+    for value in flat.tolist():
+        # INT32_MIN is not a literal in C
+        text = f"({value + 1} - 1)" if value == -(2**31) else str(value)
+        if len(line) + len(text) > WIDTH:
+            lines.append(line.rstrip())
+            line = ""
+        line += f"{text}, "
+    body = "\n    ".join([*lines, line.rstrip(", ")])
+    return f"static const {ctype} {name}[{flat.size}] = {{\n    {body}\n}};\n"
+
+
+def bit_planes(weights: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Planes ``[planes, ...]``: positive, then the bits of the magnitude if any is not 1."""
+    magnitudes = np.abs(weights.astype(np.int16))
+    if np.all(magnitudes == 1):
+        return (weights > 0)[None]
+    count = int(magnitudes.max(initial=1)).bit_length()
+    return np.stack([weights > 0, *((magnitudes >> place) & 1 == 1 for place in range(count))])
+
+
+@dataclass(frozen=True)
+class FirstLayer:
+    """Data and loop of a first layer.
+
+    ``walk`` is C that visits every link of inputs whose ``code`` is not 0: ``%(add)s`` stands for the statement
+    of a link, with ``unit``, ``minus`` (0 or all bits) and ``shift``.
+    """
+
+    form: str
+    data: str
+    walk: str
+    num_bytes: int
+
+
+def first_layer(prefix: str, layer: Layer, optimize: str) -> FirstLayer:
+    """The form that is smallest, or fastest on a processor with a cache."""
+    weights = layer.weights[0]
+    ternary = int(np.abs(weights).max(initial=0)) <= 1
+    planes = _planes(prefix, weights)
+    if not ternary:
+        return planes
+    nibbles = _nibbles(prefix, weights)
+    if optimize == "size":
+        return min(planes, nibbles, key=lambda form: form.num_bytes)
+    sparse = np.count_nonzero(weights) < SPARSE * weights.size
+    if sparse and weights.shape[1] <= UNITS_OF_BYTES:
+        return _bytes(prefix, weights)
+    return nibbles if sparse and nibbles.num_bytes < planes.num_bytes else planes
+
+
+def _planes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
+    planes = bit_planes(weights)
+    packed = np.packbits(planes, axis=2, bitorder="little").transpose(1, 0, 2)
+    units, row = weights.shape[1], packed.shape[2]
+    data = c_array(f"{prefix}_planes", packed, "uint8_t")
+    sign = "(row[unit >> 3] >> (unit & 7u)) & 1u"
+    if len(planes) == 1:
+        body = f"const int32_t minus = (int32_t)({sign}) - 1;\n            %(add_plain)s"
+    else:
+        kept = "\n            ".join(
+            f"if (((row[{row * (place + 1)}u + (unit >> 3)] >> (unit & 7u)) & 1u) != 0u) {{ %(add{place})s }}"
+            for place in range(len(planes) - 1)
+        )
+        body = f"const int32_t minus = (int32_t)({sign}) - 1;\n            {kept}"
+    walk = f"""        const uint8_t *row = &{prefix}_planes[used * {row * len(planes)}u];
+        for (unit = 0u; unit < {units}u; ++unit) {{
+            {body}
+        }}
+"""
+    return FirstLayer("planes", data, walk, packed.size)
+
+
+def _nibbles(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
+    stream: list[int] = []
+    counts = []
+    for row in weights:
+        start, last = len(stream), -1
+        for unit in np.flatnonzero(row).tolist():
+            gap = unit - last
+            while gap > LARGEST_GAP:
+                stream.append(0)
+                gap -= LARGEST_GAP
+            stream.append(gap | (8 if row[unit] < 0 else 0))
+            last = unit
+        counts.append(len(stream) - start)
+    padded = np.array([*stream, *([0] * (len(stream) % 2))], np.int64).reshape(-1, 2)
+    packed, ends = padded[:, 0] | (padded[:, 1] << 4), np.array(counts, np.int64)
+    data = c_array(f"{prefix}_links", packed, "uint8_t") + c_array(f"{prefix}_counts", ends)
+    walk = f"""        unit = UINT32_MAX;
+        for (link = start; link < end; ++link) {{
+            const uint32_t nibble = ((uint32_t){prefix}_links[link >> 1] >> ((link & 1u) << 2)) & 15u;
+            const uint32_t gap = nibble & 7u;
+            if (gap == 0u) {{
+                unit += {LARGEST_GAP}u;
+            }} else {{
+                const int32_t minus = -(int32_t)(nibble >> 3);
+                unit += gap;
+                %(add_plain)s
+            }}
+        }}
+"""
+    itemsize = int(c_type(ends).removesuffix("_t").removeprefix("u").removeprefix("int")) // 8
+    return FirstLayer("nibbles", data, walk, len(packed) + len(ends) * itemsize)
+
+
+def _bytes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
+    rows, units = np.nonzero(weights)
+    links = units | np.where(weights[rows, units] < 0, 128, 0)
+    counts = np.count_nonzero(weights, axis=1)
+    data = c_array(f"{prefix}_links", links, "uint8_t") + c_array(f"{prefix}_counts", counts)
+    walk = f"""        for (link = start; link < end; ++link) {{
+            const uint32_t entry = {prefix}_links[link];
+            const int32_t minus = -(int32_t)(entry >> 7);
+            unit = entry & 127u;
+            %(add_plain)s
+        }}
+"""
+    return FirstLayer("bytes", data, walk, len(links) + len(counts))
+
+
+@dataclass(frozen=True)
+class SignLayer:
+    """Data, loop and word of a layer of signs; ``%(store)s`` stands for what becomes of ``output``."""
+
+    data: str
+    loop: str
+    word_bits: int
+    words: int
+    num_bytes: int
+
+
+def word_bits_of(inputs: int) -> int:
+    """Bits of the words that hold a block's signs: 8, 16 or 32."""
+    return 8 if inputs <= 8 else 16 if inputs <= 16 else 32
+
+
+def sign_layer(prefix: str, layer: Layer) -> SignLayer:
+    """A unit's output is ``limit - 2 wrong``: twice the links whose sign differs, by their magnitude."""
+    blocks, inputs, units = layer.weights.shape
+    bits = word_bits_of(inputs)
+    words = -(-inputs // bits)
+    planes = bit_planes(layer.weights).transpose(1, 3, 0, 2)
+    padded = np.pad(planes, ((0, 0), (0, 0), (0, 0), (0, words * bits - inputs)))
+    packed = np.packbits(padded, axis=3, bitorder="little").view(f"<u{bits // 8}")
+    limits = layer.largest_sums() - layer.thresholds
+    data = c_array(f"{prefix}_planes", packed, f"uint{bits}_t") + c_array(f"{prefix}_limits", limits)
+    differing = f"(uint32_t)(below[block * {words}u + word] ^ row[word])"
+    count = planes.shape[2] - 1
+    if count == 0:
+        # padding is 0 in the signs and in the units below
+        body = f"wrong += %(name)s_ones({differing});"
+    else:
+        added = "\n                ".join(
+            f"wrong += %(name)s_ones(differing & row[{words * (place + 1)}u + word]) << {place};"
+            for place in range(count)
+        )
+        body = f"const uint32_t differing = {differing};\n                {added}"
+    loop = f"""    const uint{bits}_t *row = {prefix}_planes;
+    uint32_t block, own, word, unit = 0u;
+    for (block = 0u; block < {blocks}u; ++block) {{
+        for (own = 0u; own < {units}u; ++own) {{
+            uint32_t wrong = 0u;
+            int32_t output;
+            for (word = 0u; word < {words}u; ++word) {{
+                {body}
+            }}
+            row += {words * (count + 1)};
+            output = (int32_t){prefix}_limits[unit] - 2 * (int32_t)wrong;
+            %(store)s
+            ++unit;
+        }}
+    }}
+"""
+    return SignLayer(data, loop, bits, words, packed.nbytes)
