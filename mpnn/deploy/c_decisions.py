@@ -1,8 +1,10 @@
 """Decisions of an integer network as C99: sign, argmax, and the pairwise vote with its ties."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from mpnn.deploy.c_layers import c_array
+from mpnn.deploy.c_text import c_array
 from mpnn.deploy.decisions import Argmax, Sign, Vote
 from mpnn.deploy.inputs import PixelTable
 from mpnn.deploy.network import IntegerNetwork
@@ -89,14 +91,15 @@ def _vote(decision: Vote, name: str, head: str, call: str) -> str:
 """
 
 
-def confidence_source(network: IntegerNetwork, name: str, squares_walk: str) -> str:
-    """The function ``<name>_most_probable`` of a vote whose ties go to the most probable class; else nothing.
+def confidence_source(network: IntegerNetwork, name: str, squares_walk: Callable[[str], str]) -> str:
+    """The function ``<name>_most_probable`` of a vote whose ties go to the most probable class.
 
-    squares_walk : C that adds ``weight^2 (code - offset)^2`` to ``power[unit]`` over the first layer.
+    squares_walk : takes C that comes first, returns C that adds ``weight^2 (code - offset)^2`` of the first
+        layer to ``power[unit]``.
     """
     decision = network.decision
-    if not isinstance(decision, Vote) or decision.confidence is None:
-        return ""
+    assert isinstance(decision, Vote)
+    assert decision.confidence is not None
     table, pairs, count = decision.confidence, decision.num_outputs, decision.num_classes
     data = c_array(f"{name}_losing", table.losing, "uint32_t")
     data += c_array(f"{name}_winning", table.winning, "uint32_t")
@@ -116,8 +119,9 @@ def confidence_source(network: IntegerNetwork, name: str, squares_walk: str) -> 
         root = f"{name}_root(power[pair] << {2 * table.root_bits})"
     end, mask = table.end, (1 << table.step_bits) - 1
     return f"""{data}
-static uint64_t {name}_between(const uint32_t *table, uint32_t place, uint32_t part)
+static uint64_t {name}_between(const uint32_t *table, uint32_t step)
 {{
+    const uint32_t place = step >> {table.step_bits}, part = step & {mask}u;
     /* reciprocals rise to one side and fall to the other: differences are signed */
     const int64_t low = (int64_t)table[place];
     const int64_t high = place + 1u < {len(table.losing)}u ? (int64_t)table[place + 1u] : low;
@@ -137,16 +141,11 @@ static int {name}_most_probable(
         for (other = own + 1; other < {count}; ++other) {{
             const int wins = outputs[pair] >= 0;
             const uint64_t size = (uint64_t)(wins ? outputs[pair] : -outputs[pair]);
-            uint64_t root = {root};
-            uint64_t score = size << {table.shift};
-            uint64_t wide;
-            root = root == 0u ? 1u : root;
-            wide = score / root;
-            score = wide < {end}u ? wide : {end}u;
-            totals[wins ? own : other] +=
-                {name}_between({name}_winning, (uint32_t)score >> {table.step_bits}, (uint32_t)score & {mask}u);
-            totals[wins ? other : own] +=
-                {name}_between({name}_losing, (uint32_t)score >> {table.step_bits}, (uint32_t)score & {mask}u);
+            const uint64_t root = {root};
+            const uint64_t score = (size << {table.shift}) / (root == 0u ? 1u : root);
+            const uint32_t step = score < {end}u ? (uint32_t)score : {end}u;
+            totals[wins ? own : other] += {name}_between({name}_winning, step);
+            totals[wins ? other : own] += {name}_between({name}_losing, step);
             ++pair;
         }}
     }}
@@ -160,17 +159,15 @@ static int {name}_most_probable(
 """
 
 
-def _power_function(name: str, ctype: str, pairs: int, walk: str, biased: bool) -> str:
-    start = f"(uint64_t){name}_extra[unit]" if biased else "0u"
-    walk = walk.replace("        int32_t code;\n", "        int32_t code;\n        uint64_t square;\n", 1)
-    cleared = f"""    for (unit = 0u; unit < {pairs}u; ++unit) {{
-        power[unit] = {start};
+def _power_function(name: str, ctype: str, pairs: int, walk: Callable[[str], str], biased: bool) -> str:
+    start = f"""    for (unit = 0u; unit < {pairs}u; ++unit) {{
+        power[unit] = {f"(uint64_t){name}_extra[unit]" if biased else "0u"};
     }}
-    for (input"""
+"""
     return f"""
 static void {name}_power(const {ctype} *x, uint64_t *power)
 {{
-{walk.replace("    for (input", cleared, 1)}}}
+{walk(start)}}}
 """
 
 

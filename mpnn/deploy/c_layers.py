@@ -2,8 +2,8 @@
 
 First layers add codes, input by input, inputs of code 0 skipped. Their weights lie in one of three forms:
 
-* ``"planes"``: bits of the units, a plane of signs and, unless all weights are -1 or +1, one for each bit of the
-  magnitude; a code is added or subtracted, shifted by the plane's bit.
+* ``"planes"``: bits of the units, a plane of signs and, unless all weights are -1 or +1, one for each bit of
+  the magnitude; a code is added or subtracted, shifted by the plane's bit.
 * ``"nibbles"``: four bits a link: the gap to the next unit and a sign, and how many each input has.
 * ``"bytes"``: the same with a byte a link, the unit itself and a sign, for up to 128 units; faster.
 
@@ -15,44 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.deploy.c_text import c_array, c_type
 from mpnn.deploy.network import Layer
 
-__all__ = ["FirstLayer", "SignLayer", "c_array", "first_layer", "sign_layer"]
+__all__ = ["FirstLayer", "SignLayer", "first_layer", "sign_layer", "word_bits_of"]
 
-WIDTH = 100
 LARGEST_GAP = 7
 UNITS_OF_BYTES = 128
 # Links are faster than planes below this share of weights that are not 0.
 SPARSE = 0.5
-C_TYPES = ("uint8_t", "int8_t", "uint16_t", "int16_t", "uint32_t", "int32_t", "int64_t")
-FORMS = ("planes", "nibbles", "bytes")
-
-
-def c_type(values: NDArray) -> str:
-    """Smallest C type of whole numbers."""
-    low, high = int(values.min(initial=0)), int(values.max(initial=0))
-    for name in C_TYPES:
-        limits = np.iinfo(name.removesuffix("_t"))
-        if limits.min <= low and high <= limits.max:
-            return name
-    raise ValueError(f"numbers must fit in 64 bits, got {high}")
-
-
-def c_array(name: str, values: NDArray, ctype: str | None = None) -> str:
-    """A constant array; one 0 in place of an empty one, which C has not."""
-    flat = np.asarray(values).ravel()
-    flat = flat if flat.size else np.zeros(1, np.int64)
-    ctype = ctype or c_type(flat)
-    lines, line = [], ""
-    for value in flat.tolist():
-        # INT32_MIN is not a literal in C
-        text = f"({value + 1} - 1)" if value == -(2**31) else str(value)
-        if len(line) + len(text) > WIDTH:
-            lines.append(line.rstrip())
-            line = ""
-        line += f"{text}, "
-    body = "\n    ".join([*lines, line.rstrip(", ")])
-    return f"static const {ctype} {name}[{flat.size}] = {{\n    {body}\n}};\n"
 
 
 def bit_planes(weights: NDArray[np.int8]) -> NDArray[np.bool_]:
@@ -64,26 +35,31 @@ def bit_planes(weights: NDArray[np.int8]) -> NDArray[np.bool_]:
     return np.stack([weights > 0, *((magnitudes >> place) & 1 == 1 for place in range(count))])
 
 
+# What a walk does at a link of ``unit``: ``minus`` is 0 or -1.
+ADD = "sums[unit] += (code ^ minus) - minus;"
+SQUARE = "(void)minus; power[unit] += square;"
+
+
 @dataclass(frozen=True)
 class FirstLayer:
-    """Data and loop of a first layer.
+    """Data and loops of a first layer.
 
-    ``walk`` is C that visits every link of inputs whose ``code`` is not 0: ``%(add)s`` stands for the statement
-    of a link, with ``unit``, ``minus`` (0 or all bits) and ``shift``.
+    ``sums`` is C that adds ``code`` to ``sums[unit]`` over an input's links, ``power`` adds ``square`` times
+    the squared weight to ``power[unit]``; links of input number ``used`` lie from ``start`` to ``end``.
     """
 
     form: str
     data: str
-    walk: str
+    sums: str
+    power: str
     num_bytes: int
 
 
 def first_layer(prefix: str, layer: Layer, optimize: str) -> FirstLayer:
     """The form that is smallest, or fastest on a processor with a cache."""
     weights = layer.weights[0]
-    ternary = int(np.abs(weights).max(initial=0)) <= 1
     planes = _planes(prefix, weights)
-    if not ternary:
+    if int(np.abs(weights).max(initial=0)) > 1:
         return planes
     nibbles = _nibbles(prefix, weights)
     if optimize == "size":
@@ -97,23 +73,29 @@ def first_layer(prefix: str, layer: Layer, optimize: str) -> FirstLayer:
 def _planes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
     planes = bit_planes(weights)
     packed = np.packbits(planes, axis=2, bitorder="little").transpose(1, 0, 2)
-    units, row = weights.shape[1], packed.shape[2]
-    data = c_array(f"{prefix}_planes", packed, "uint8_t")
-    sign = "(row[unit >> 3] >> (unit & 7u)) & 1u"
+    units, size = weights.shape[1], packed.shape[2]
+    bits = [
+        f"((uint32_t)row[{size * place}u + (unit >> 3)] >> (unit & 7u)) & 1u" for place in range(len(planes))
+    ]
+    magnitude = " | ".join(f"(({bit}) << {place})" for place, bit in enumerate(bits[1:]))
     if len(planes) == 1:
-        body = f"const int32_t minus = (int32_t)({sign}) - 1;\n            %(add_plain)s"
+        added, squared = ADD, SQUARE
     else:
-        kept = "\n            ".join(
-            f"if (((row[{row * (place + 1)}u + (unit >> 3)] >> (unit & 7u)) & 1u) != 0u) {{ %(add{place})s }}"
-            for place in range(len(planes) - 1)
+        # a product with a power of two is a shift, which C does not define for negative numbers
+        added = "\n            ".join(
+            f"if (({bit}) != 0u) {{ sums[unit] += ((code ^ minus) - minus) * {1 << place}; }}"
+            for place, bit in enumerate(bits[1:])
         )
-        body = f"const int32_t minus = (int32_t)({sign}) - 1;\n            {kept}"
-    walk = f"""        const uint8_t *row = &{prefix}_planes[used * {row * len(planes)}u];
+        squared = f"const uint64_t size = {magnitude};\n            (void)minus;\n"
+        squared += "            power[unit] += square * size * size;"
+    walk = f"""        const uint8_t *row = &{prefix}_planes[used * {size * len(planes)}u];
         for (unit = 0u; unit < {units}u; ++unit) {{
-            {body}
+            const int32_t minus = (int32_t)({bits[0]}) - 1;
+            %s
         }}
 """
-    return FirstLayer("planes", data, walk, packed.size)
+    data = c_array(f"{prefix}_planes", packed, "uint8_t")
+    return FirstLayer("planes", data, walk % added, walk % squared, packed.size)
 
 
 def _nibbles(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
@@ -131,7 +113,6 @@ def _nibbles(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
         counts.append(len(stream) - start)
     padded = np.array([*stream, *([0] * (len(stream) % 2))], np.int64).reshape(-1, 2)
     packed, ends = padded[:, 0] | (padded[:, 1] << 4), np.array(counts, np.int64)
-    data = c_array(f"{prefix}_links", packed, "uint8_t") + c_array(f"{prefix}_counts", ends)
     walk = f"""        unit = UINT32_MAX;
         for (link = start; link < end; ++link) {{
             const uint32_t nibble = ((uint32_t){prefix}_links[link >> 1] >> ((link & 1u) << 2)) & 15u;
@@ -141,27 +122,28 @@ def _nibbles(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
             }} else {{
                 const int32_t minus = -(int32_t)(nibble >> 3);
                 unit += gap;
-                %(add_plain)s
+                %s
             }}
         }}
 """
-    itemsize = int(c_type(ends).removesuffix("_t").removeprefix("u").removeprefix("int")) // 8
-    return FirstLayer("nibbles", data, walk, len(packed) + len(ends) * itemsize)
+    data = c_array(f"{prefix}_links", packed, "uint8_t") + c_array(f"{prefix}_counts", ends)
+    itemsize = np.dtype(c_type(ends).removesuffix("_t")).itemsize
+    return FirstLayer("nibbles", data, walk % ADD, walk % SQUARE, len(packed) + len(ends) * itemsize)
 
 
 def _bytes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
     rows, units = np.nonzero(weights)
     links = units | np.where(weights[rows, units] < 0, 128, 0)
     counts = np.count_nonzero(weights, axis=1)
-    data = c_array(f"{prefix}_links", links, "uint8_t") + c_array(f"{prefix}_counts", counts)
     walk = f"""        for (link = start; link < end; ++link) {{
             const uint32_t entry = {prefix}_links[link];
             const int32_t minus = -(int32_t)(entry >> 7);
             unit = entry & 127u;
-            %(add_plain)s
+            %s
         }}
 """
-    return FirstLayer("bytes", data, walk, len(links) + len(counts))
+    data = c_array(f"{prefix}_links", links, "uint8_t") + c_array(f"{prefix}_counts", counts)
+    return FirstLayer("bytes", data, walk % ADD, walk % SQUARE, len(links) + len(counts))
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,17 @@ def code_inputs(
     rows: NDArray | None,
     fractions: bool,
 ) -> Coding:
+    """Choose the codes of the used ``columns`` of inputs of a ``kind``.
+
+    Parameters
+    ----------
+    members : networks on the same inputs.
+    columns : used inputs, int64 ``[used]``.
+    kind : ``"auto"``, ``"uint8"``, ``"whole"`` or ``"real"``.
+    bits : of the largest code of a table.
+    rows : examples ``[n, F]``, or None.
+    fractions : whether fractions of the cuts decide (:func:`needs_fractions`).
+    """
     transform = members[0].transform
     if kind == "auto":
         kind = _kind_of_inputs(transform, rows)

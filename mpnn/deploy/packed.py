@@ -243,18 +243,18 @@ def _write_decision(writer: _Writer, decision: Sign | Argmax | Vote) -> dict[str
     if isinstance(decision, Sign):
         return {"kind": "sign"}
     if isinstance(decision, Argmax):
-        scaled = decision.multipliers is not None and decision.offsets is not None
-        if scaled:
-            writer.numbers(decision.multipliers)
-            writer.numbers(decision.offsets)
-        return {"kind": "argmax", "scaled": scaled}
+        if decision.multipliers is None or decision.offsets is None:
+            return {"kind": "argmax", "scaled": False}
+        writer.numbers(decision.multipliers)
+        writer.numbers(decision.offsets)
+        return {"kind": "argmax", "scaled": True}
     header: dict[str, Any] = {"kind": "vote", "classes": decision.num_classes, "ties": decision.ties}
     if (table := decision.confidence) is not None:
         header |= {"points": len(table.losing), "step": table.step_bits, "shift": table.shift}
         header |= {"root": table.root_bits, "constant": table.roots is not None}
-        for array in (table.losing, table.winning, table.roots, table.offsets, table.extra):
-            if array is not None:
-                writer.numbers(np.asarray(array, np.int64))
+        for name in ("losing", "winning", "roots", "offsets", "extra"):
+            if (array := getattr(table, name)) is not None:
+                writer.numbers(array.astype(np.int64))
     return header
 
 
