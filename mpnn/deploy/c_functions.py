@@ -1,9 +1,11 @@
 """Functions of an integer network as C99: codes of the inputs, sums of the layers, outputs."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mpnn.deploy.c_decisions import confidence_source, decision_source
-from mpnn.deploy.c_layers import FirstLayer, first_layer, sign_layer, word_bits_of
+from mpnn.deploy.c_layers import INDEX, FirstLayer, first_layer, sign_layer, takes_bytes, word_bits_of
 from mpnn.deploy.c_text import c_array
 from mpnn.deploy.decisions import Vote
 from mpnn.deploy.inputs import PixelTable
@@ -14,6 +16,8 @@ __all__ = ["input_type", "input_walk", "network_functions"]
 
 def network_functions(network: IntegerNetwork, name: str, optimize: str) -> list[str]:
     """Tables and functions, in the order in which they use each other."""
+    if optimize == "speed" and takes_bytes(network.layers[0]):
+        network = _with_all_inputs(network)
     first = first_layer(f"{name}_first", network.layers[0], optimize)
     parts = [_input_data(network, name), first.data]
     parts.append(c_array(f"{name}_first_start", -network.layers[0].thresholds))
@@ -29,6 +33,22 @@ def network_functions(network: IntegerNetwork, name: str, optimize: str) -> list
             )
         )
     return [*parts, decision_source(network, name)]
+
+
+def _with_all_inputs(network: IntegerNetwork) -> IntegerNetwork:
+    """The same network with links of 0 in place of unused inputs, so that no input is asked for its use."""
+    count, columns = network.inputs.num_inputs, network.columns
+    first, decision = network.layers[0], network.decision
+    weights = np.zeros((1, count, first.num_units), np.int8)
+    weights[:, columns] = first.weights
+    if isinstance(decision, Vote) and decision.confidence is not None:
+        offsets = decision.confidence.offsets
+        if offsets is not None:
+            everywhere = np.zeros(count, np.int64)
+            everywhere[columns] = offsets
+            decision = replace(decision, confidence=replace(decision.confidence, offsets=everywhere))
+    layers = (replace(first, weights=weights), *network.layers[1:])
+    return replace(network, columns=np.arange(count), layers=layers, decision=decision)
 
 
 def input_type(network: IntegerNetwork) -> str:
@@ -66,13 +86,13 @@ def _input_data(network: IntegerNetwork, name: str) -> str:
     return "\n".join(parts)
 
 
-def _code_of(network: IntegerNetwork, name: str) -> str:
+def _code_of(network: IntegerNetwork, name: str, index: str) -> str:
     inputs = network.inputs
     if not isinstance(inputs, PixelTable) or inputs.is_identity:
         return "x[input]"
     if len(inputs.codes) == 1:
         return f"{name}_codes[x[input]]"
-    return f"{name}_codes[((uint32_t){name}_kinds[used] << 8) + x[input]]"
+    return f"{name}_codes[((uint32_t){name}_kinds[{index}] << 8) + x[input]]"
 
 
 def input_walk(network: IntegerNetwork, name: str, first: FirstLayer, start: str, *, squares: bool) -> str:
@@ -80,30 +100,33 @@ def input_walk(network: IntegerNetwork, name: str, first: FirstLayer, start: str
 
     start : C that comes before the loop, where ``unit`` is declared.
     """
-    links = first.form != "planes"
+    nibbles = first.form == "nibbles"
     dropped = len(network.columns) < network.inputs.num_inputs
+    index = "used" if dropped else "input"
     skip = f"""        if ((((uint32_t){name}_used[input >> 3] >> (input & 7u)) & 1u) == 0u) {{
             continue;
         }}
 """
-    centred = f"""        code -= {name}_offsets[used];
+    centred = f"""        code -= {name}_offsets[{index}];
         square = (uint64_t)((int64_t)code * code);
 """
-    body = first.power if squares else first.sums
-    guarded = (
-        f"        {{\n{body}        }}\n" if squares else f"        if (code != 0) {{\n{body}        }}\n"
-    )
-    return f"""{"    uint32_t start = 0u, end, link;" if links else ""}
-    uint32_t input, used = 0u, unit;
-{start}    for (input = 0u; input < {network.inputs.num_inputs}u; ++input) {{
-        int32_t code;
-{"        uint64_t square;" if squares else ""}
-{skip if dropped else ""}{f"        end = start + (uint32_t){name}_first_counts[used];" if links else ""}
-        code = (int32_t){_code_of(network, name)};
-{centred if squares else ""}{guarded}{"        start = end;" if links else ""}
-        ++used;
-    }}
-"""
+    body = (first.power if squares else first.sums).replace(INDEX, index)
+    lines = [
+        "    uint32_t start = 0u, end, link;\n" if nibbles else "",
+        f"    uint32_t input, {'used = 0u, ' if dropped else ''}unit;\n{start}",
+        f"    for (input = 0u; input < {network.inputs.num_inputs}u; ++input) {{\n        int32_t code;\n",
+        "        uint64_t square;\n" if squares else "",
+        skip if dropped else "",
+        f"        end = start + (uint32_t){name}_first_counts[{index}];\n" if nibbles else "",
+        f"        code = (int32_t){_code_of(network, name, index)};\n",
+        centred if squares else "",
+        "        {\n" if squares else "        if (code != 0) {\n",
+        f"{body}        }}\n",
+        "        start = end;\n" if nibbles else "",
+        "        ++used;\n" if dropped else "",
+        "    }\n",
+    ]
+    return "".join(lines)
 
 
 def _first_function(network: IntegerNetwork, name: str, first: FirstLayer) -> str:

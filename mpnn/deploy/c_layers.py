@@ -5,7 +5,8 @@ First layers add codes, input by input, inputs of code 0 skipped. Their weights 
 * ``"planes"``: bits of the units, a plane of signs and, unless all weights are -1 or +1, one for each bit of
   the magnitude; a code is added or subtracted, shifted by the plane's bit.
 * ``"nibbles"``: four bits a link: the gap to the next unit and a sign, and how many each input has.
-* ``"bytes"``: the same with a byte a link, the unit itself and a sign, for up to 128 units; faster.
+* ``"bytes"``: a byte a link, the unit itself and a sign, for up to 128 units, and where each input's
+  begin; faster.
 
 Layers above count differing signs: XNOR and population count of words, against the same planes, unit by unit.
 """
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from mpnn.deploy.c_text import c_array, c_type
 from mpnn.deploy.network import Layer
 
-__all__ = ["FirstLayer", "SignLayer", "first_layer", "sign_layer", "word_bits_of"]
+__all__ = ["INDEX", "FirstLayer", "SignLayer", "first_layer", "sign_layer", "takes_bytes", "word_bits_of"]
 
 LARGEST_GAP = 7
 UNITS_OF_BYTES = 128
@@ -38,6 +39,8 @@ def bit_planes(weights: NDArray[np.int8]) -> NDArray[np.bool_]:
 # What a walk does at a link of ``unit``: ``minus`` is 0 or -1.
 ADD = "sums[unit] += (code ^ minus) - minus;"
 SQUARE = "(void)minus; power[unit] += square;"
+# Stands for the number of an input among the used ones.
+INDEX = "@INDEX@"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class FirstLayer:
     """Data and loops of a first layer.
 
     ``sums`` is C that adds ``code`` to ``sums[unit]`` over an input's links, ``power`` adds ``square`` times
-    the squared weight to ``power[unit]``; links of input number ``used`` lie from ``start`` to ``end``.
+    the squared weight to ``power[unit]``. Used inputs are counted by what stands for :data:`INDEX`; nibbles
+    lie from ``start`` to ``end``.
     """
 
     form: str
@@ -64,10 +68,19 @@ def first_layer(prefix: str, layer: Layer, optimize: str) -> FirstLayer:
     nibbles = _nibbles(prefix, weights)
     if optimize == "size":
         return min(planes, nibbles, key=lambda form: form.num_bytes)
-    sparse = np.count_nonzero(weights) < SPARSE * weights.size
-    if sparse and weights.shape[1] <= UNITS_OF_BYTES:
+    if takes_bytes(layer):
         return _bytes(prefix, weights)
+    sparse = np.count_nonzero(weights) < SPARSE * weights.size
     return nibbles if sparse and nibbles.num_bytes < planes.num_bytes else planes
+
+
+def takes_bytes(layer: Layer) -> bool:
+    """Whether a first layer is fastest with a byte a link."""
+    weights = layer.weights[0]
+    ternary = int(np.abs(weights).max(initial=0)) <= 1
+    return (
+        ternary and weights.shape[1] <= UNITS_OF_BYTES and np.count_nonzero(weights) < SPARSE * weights.size
+    )
 
 
 def _planes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
@@ -88,7 +101,7 @@ def _planes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
         )
         squared = f"const uint64_t size = {magnitude};\n            (void)minus;\n"
         squared += "            power[unit] += square * size * size;"
-    walk = f"""        const uint8_t *row = &{prefix}_planes[used * {size * len(planes)}u];
+    walk = f"""        const uint8_t *row = &{prefix}_planes[{INDEX} * {size * len(planes)}u];
         for (unit = 0u; unit < {units}u; ++unit) {{
             const int32_t minus = (int32_t)({bits[0]}) - 1;
             %s
@@ -134,16 +147,18 @@ def _nibbles(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
 def _bytes(prefix: str, weights: NDArray[np.int8]) -> FirstLayer:
     rows, units = np.nonzero(weights)
     links = units | np.where(weights[rows, units] < 0, 128, 0)
-    counts = np.count_nonzero(weights, axis=1)
-    walk = f"""        for (link = start; link < end; ++link) {{
+    starts = np.append(0, np.count_nonzero(weights, axis=1).cumsum())
+    walk = f"""        const uint32_t end = (uint32_t){prefix}_starts[{INDEX} + 1u];
+        uint32_t link;
+        for (link = (uint32_t){prefix}_starts[{INDEX}]; link < end; ++link) {{
             const uint32_t entry = {prefix}_links[link];
             const int32_t minus = -(int32_t)(entry >> 7);
             unit = entry & 127u;
             %s
         }}
 """
-    data = c_array(f"{prefix}_links", links, "uint8_t") + c_array(f"{prefix}_counts", counts)
-    return FirstLayer("bytes", data, walk % ADD, walk % SQUARE, len(links) + len(counts))
+    data = c_array(f"{prefix}_links", links, "uint8_t") + c_array(f"{prefix}_starts", starts)
+    return FirstLayer("bytes", data, walk % ADD, walk % SQUARE, len(links) + 2 * len(starts))
 
 
 @dataclass(frozen=True)
@@ -169,7 +184,7 @@ def sign_layer(prefix: str, layer: Layer) -> SignLayer:
     words = -(-inputs // bits)
     planes = bit_planes(layer.weights).transpose(1, 3, 0, 2)
     padded = np.pad(planes, ((0, 0), (0, 0), (0, 0), (0, words * bits - inputs)))
-    packed = np.packbits(padded, axis=3, bitorder="little").view(f"<u{bits // 8}")
+    packed = np.ascontiguousarray(np.packbits(padded, axis=3, bitorder="little")).view(f"<u{bits // 8}")
     limits = layer.largest_sums() - layer.thresholds
     data = c_array(f"{prefix}_planes", packed, f"uint{bits}_t") + c_array(f"{prefix}_limits", limits)
     differing = f"(uint32_t)(below[block * {words}u + word] ^ row[word])"

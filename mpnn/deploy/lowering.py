@@ -157,8 +157,11 @@ def _integers(
         if argmax and index == len(layers) - 1:
             thresholds, decision = _argmax(cut, members[0].gains, bounds)
         else:
-            # a cut out of reach decides alike wherever it is
-            thresholds = np.clip(_rounded_up(cut), -bounds, bounds + 1).astype(np.int64)
+            raised = _rounded_up(cut)
+            if ties != "confidence" or index < len(layers) - 1:
+                # a cut out of reach decides alike wherever it is
+                raised = np.clip(raised, -bounds, bounds + 1)
+            thresholds = raised.astype(np.int64)
         built.append(Layer(weights, thresholds))
     if argmax:
         return tuple(built), decision
@@ -172,8 +175,7 @@ def _integers(
 
 def _rounded_up(cut: NDArray[np.float64]) -> NDArray[np.float64]:
     nearest = np.round(cut)
-    with np.errstate(invalid="ignore"):  # infinite cuts of constant units
-        close = np.abs(cut - nearest) <= SNAP * np.maximum(np.abs(cut), 1.0)
+    close = np.abs(cut - nearest) <= SNAP * np.maximum(np.abs(cut), 1.0)
     return np.where(close, nearest, np.ceil(cut))
 
 
@@ -185,9 +187,6 @@ def _argmax(
         return np.round(cut).astype(np.int64), Argmax(len(cut))
     largest = float(np.abs(gains).max()) or 1.0
     multipliers = np.round(gains / largest * 2.0**MULTIPLIER_BITS)
-    # an output with a gain of 0 is its shift, which a cut cannot say
-    if np.any(multipliers == 0.0):
-        raise ValueError("an output's batch norm has a scale of 0: such a network cannot be exported")
     offsets = np.round(gains / largest * 2.0**MULTIPLIER_BITS * cut)
     zeros = np.zeros(len(cut), np.int64)
     return zeros, Argmax(len(cut), multipliers.astype(np.int64), offsets.astype(np.int64))

@@ -172,14 +172,19 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
     for index, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
         scale = (len(layer) + bool(spec.bias)) ** -0.5 if spec.scaled else 1.0
         gain, shift = norms[index]
-        # gain = 0: the sign of a constant
-        safe = np.where(gain == 0.0, 1.0, gain)
-        cut = np.where(gain == 0.0, np.where(shift >= 0.0, -np.inf, np.inf), -shift / (safe * scale)) - bias
+        constant, last = gain == 0.0, index == len(weights) - 1
+        if last and layer.shape[1] > 1 and constant.any():
+            raise ValueError(f"{name} cannot be exported: batch norm multiplies an output by 0")
+        safe = np.where(constant, 1.0, gain)
+        cut = -shift / (safe * scale) - bias
         if index == 0:
             cut = cut + _offset_cut(transform, layer)
+        # a unit that batch norm multiplies by 0 is the sign of its shift
+        layer = np.where(constant, 0, layer)
+        cut = np.where(constant, np.where(shift >= 0.0, 0.0, 1.0), cut)
         cuts.append(cut)
-        gains = gain * scale
-        if index < len(weights) - 1 or layer.shape[1] == 1:
+        gains = safe * scale
+        if not last or layer.shape[1] == 1:
             sign = np.where(gain < 0.0, -1, 1)
             weights[index], cuts[index] = (layer * sign).astype(np.int8), cut * sign
             gains = np.abs(gains)

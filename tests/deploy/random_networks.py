@@ -113,7 +113,7 @@ def _draw_decision(rng, seed, used):
     if choice == 1:
         return Argmax(count), count
     if choice == 2:
-        return Argmax(count, rng.integers(-900, 900, count), rng.integers(-10**6, 10**6, count)), count
+        return Argmax(count, rng.integers(-900, 900, count), rng.integers(-(10**6), 10**6, count)), count
     if choice == 3:
         return Vote(count), pairs
     points = np.linspace(0.0, 5.0, 81)

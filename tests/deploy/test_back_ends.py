@@ -61,7 +61,11 @@ def check_onnx(network, X):
 
 
 def check_against_classifier(network, model, X):
-    """Equal labels; a table of codes rounds, and tied confidences may differ by less than their precision."""
+    """Equal labels, but for three reasons.
+
+    A table of codes rounds; confidences may differ by less than their precision; and of a sum that is exactly its
+    threshold, the classifier's float32 sees a rounded one.
+    """
     expected, labels = model.predict(X), network.predict(X)
     differ = np.flatnonzero(expected != labels)
     if isinstance(network.decision, Vote) and network.decision.confidence is not None and len(differ):
@@ -73,7 +77,11 @@ def check_against_classifier(network, model, X):
             gap = shares[row, own] - shares[row, other]
             assert gap < 2e-3, (row, shares[row])
         return
-    assert len(differ) <= (0 if network.exact else len(X) // 50), differ
+    if network.exact:
+        first = network.layers[0]
+        tied = (first.sums(network.codes(X[differ]).astype(np.int64)) == first.thresholds).any(axis=1)
+        assert tied.all()
+    assert len(differ) <= len(X) // 40, differ
 
 
 @pytest.mark.parametrize("seed", range(14))
@@ -149,21 +157,41 @@ def test_c_is_clean_for_clang_and_as_cpp(tmp_path):
         assert subprocess.run(cpp, capture_output=True).returncode == 0
 
 
+# A program without a C library: its status is the number of wrong rows.
+BARE = """
+#include "net.c"
+int net_wrong(void)
+{
+    int row, wrong = 0;
+    for (row = 0; row < ROWS; ++row)
+        wrong += net_predict(&net_test_inputs[row * NET_INPUTS]) != net_test_classes[row];
+    return wrong;
+}
+__attribute__((naked)) void _start(void) { __asm__ volatile("bl net_wrong\\n movs r7, #1\\n svc #0\\n"); }
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
 def test_c_on_an_emulated_cortex_m(tmp_path, core):
     compiler, emulator = shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-arm")
     if compiler is None or emulator is None:
         pytest.skip("install gcc-arm-none-eabi and qemu-user to run the exported C on an emulated Cortex-M")
-    for seed in range(12):
+    for seed in range(16):
         network, X = draw_network(seed)
-        source, _ = save_c(network, tmp_path / "net.c", X)
-        program = tmp_path / "net.elf"
-        flags = ["-mcpu=" + ("cortex-m4" if core == "cortex-m4" else "arm7tdmi"), "-mthumb", "-Os"]
-        command = [compiler, *flags, "--specs=rdimon.specs", "-DNET_MAIN", str(source), "-o", str(program)]
-        subprocess.run(command, check=True)
-        done = subprocess.run([emulator, str(program)], capture_output=True, text=True)
-        assert done.stdout == f"0 of {len(X)} classes differ\n", (seed, done)
+        save_c(network, tmp_path / "net.c", X, optimize=["size", "speed"][seed % 2])
+        (tmp_path / "bare.c").write_text(BARE)
+        flags = [
+            f"-mcpu={core}",
+            "-mthumb",
+            "-Os",
+            "-nostartfiles",
+            "--specs=nosys.specs",
+            "-Wl,--no-warnings",
+        ]
+        command = [compiler, *flags, "-DNET_MAIN", f"-DROWS={len(X)}", "bare.c", "-o", "net.elf"]
+        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+        assert subprocess.run([emulator, "net.elf"], cwd=tmp_path).returncode == 0, seed
 
 
 def test_encoder_of_a_table():
