@@ -144,7 +144,8 @@ class _SignLayer:
 def _words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
     """Rows of bits as rows of uint64, padded with zeros."""
     packed = np.packbits(bits, axis=1, bitorder="little")
-    return np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8))).view(np.uint64)
+    padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
+    return np.ascontiguousarray(padded).view(np.uint64)
 
 
 def load(path: str | Path) -> Predictor:

@@ -133,10 +133,7 @@ def _draw_layers(rng, kind, depth, used, outputs, inputs):
     for index in range(depth + 1):
         last = index == depth
         units = outputs // blocks if last else widths[index]
-        if index == 0:
-            shape = (1, used, blocks * units)
-        else:
-            shape = (blocks, widths[index - 1], units)
+        shape = (blocks, widths[index - 1], units) if index else (1, used, blocks * units)
         weights = draw_weights(rng, kind, shape)
         if not isinstance(inputs, PixelTable) and index == 0:
             weights = np.clip(weights, -20, 20)

@@ -6,15 +6,16 @@ import subprocess
 
 import numpy as np
 import pytest
+from random_networks import draw_classifier, draw_network, plain_encoder
 
 from mpnn.deploy.c_source import c_inputs, save_c
 from mpnn.deploy.decisions import Vote
 from mpnn.deploy.lowering import lower
 from mpnn.deploy.packed import from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor
-from random_networks import draw_classifier, draw_network, plain_encoder
 
-STRICT = "-std=c99 -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Werror".split()
+WARNINGS = ["all", "extra", "pedantic", "conversion", "sign-conversion", "shadow", "error"]
+STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -63,8 +64,8 @@ def check_onnx(network, X):
 def check_against_classifier(network, model, X):
     """Equal labels, but for three reasons.
 
-    A table of codes rounds; confidences may differ by less than their precision; and of a sum that is exactly its
-    threshold, the classifier's float32 sees a rounded one.
+    A table of codes rounds; confidences may differ by less than their precision; and where a sum is exactly
+    its threshold, the classifier's float32 sees a rounded one.
     """
     expected, labels = model.predict(X), network.predict(X)
     differ = np.flatnonzero(expected != labels)
@@ -97,6 +98,15 @@ def test_back_ends_equal_integer_network(seed):
     network, X = draw_network(seed)
     check_packed(network, X)
     check_onnx(network, X)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_population_counts_equal_products(seed, monkeypatch):
+    monkeypatch.setattr("mpnn.deploy.runtime.MANY_WEIGHTS", 1)
+    network, X = draw_network(seed)
+    expected = network.outputs(network.codes(X))
+    found = [Predictor(network).outputs(X[start : start + 3]) for start in range(0, len(X), 3)]
+    np.testing.assert_array_equal(np.concatenate(found), expected)
 
 
 @pytest.mark.parametrize(("seed", "optimize"), [(1, "size"), (3, "speed"), (5, "size"), (8, "size")])
@@ -206,9 +216,10 @@ def test_encoder_of_a_table():
 
 def test_classifier_behind_an_encoder():
     rng = np.random.default_rng(0)
+    from random_networks import fitted
+
     from mpnn.deploy.lowering import _thermometer
     from mpnn.inputs import fit_transform_of
-    from random_networks import fitted
 
     encoder, table = plain_encoder(), np.empty((50, 3), object)
     table[:, 0], table[:, 2] = rng.uniform(-1, 9, 50), 0
