@@ -29,7 +29,7 @@ from mpnn.deploy.c_source import c_inputs, save_c
 from mpnn.deploy.lowering import count_changes, lower
 from mpnn.deploy.network import IntegerNetwork
 from mpnn.deploy.packed import save_network
-from mpnn.deploy.runtime import load
+from mpnn.deploy.runtime import Predictor, load
 
 MODELS = ("digits", "mnist", "mnist_confidence", "mnist_sparse", "wide")
 IMAGES_IN_C = 200
@@ -187,7 +187,7 @@ def _onnx_figures(
     session = onnxruntime.InferenceSession(str(folder / "network.onnx"), options)
     rows = onnx_inputs(network, X)
     labels = session.run(["label"], {"x": rows})[0]
-    row["ONNX labels that differ"] = int(np.sum(labels != network.predict(X)))
+    row["ONNX labels that differ"] = int(np.sum(labels != Predictor(network).predict(X)))
     row["onnxruntime, ms"] = round(1e3 * _least(lambda: session.run(["label"], {"x": rows}), rounds), 2)
     one = _least(lambda: session.run(["label"], {"x": rows[:1]}), rounds, 50)
     row["onnxruntime, us an image"] = round(1e6 * one, 1)
@@ -211,7 +211,7 @@ def measure(name: str, rounds: int, seed: int, folder: Path) -> dict[str, Any]:
     model, X, y = _model(name, seed)
     network = lower(model, inputs="uint8")
     changed = count_changes(network, model, X)
-    accuracy = float(np.mean(network.predict(X) == y))
+    accuracy = float(np.mean(Predictor(network).predict(X) == y))
     row: dict[str, Any] = {
         "network": name,
         "test images": len(X),

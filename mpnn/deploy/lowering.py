@@ -18,6 +18,7 @@ from mpnn.deploy.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
 from mpnn.deploy.inputs import Column, RealInputs, Thermometer
 from mpnn.deploy.network import IntegerNetwork, Layer
 from mpnn.deploy.reading import ReadNetwork, read_members, read_network
+from mpnn.deploy.runtime import Predictor
 
 __all__ = ["count_changes", "lower"]
 
@@ -94,7 +95,7 @@ def lower(
 
 def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:
     """Number of rows of ``X`` whose label differs from the classifier's."""
-    return int(np.sum(network.predict(np.asarray(X)) != model.predict(X)))
+    return int(np.sum(Predictor(network).predict(X) != model.predict(X)))
 
 
 def _pipeline_parts(model: Any) -> tuple[Any, Any]:
