@@ -16,14 +16,14 @@ PACKAGE = Path(mpnn.__file__).parent
 FLOORS = (
     {"numerics", "validation", "metrics", "sharding", "weight_files"},
     {"linear_maps", "preprocessing", "classifiers", "runs"},
-    {"data", "message_passing", "gradient", "solvers"},
+    {"data", "message_passing", "gradient", "solvers", "deploy"},
     {"ensemble", "flax_layers", "functional", "layers"},
     {"compare"},
     {"cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# Three ways to train, and the data: none knows of another.
-FAMILIES = frozenset({"data", "message_passing", "gradient", "solvers"})
+# Three ways to train, the data, and what runs without them: none knows of another.
+FAMILIES = frozenset({"data", "message_passing", "gradient", "solvers", "deploy"})
 
 
 def module_name(path: Path) -> str:

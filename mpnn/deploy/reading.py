@@ -148,7 +148,12 @@ def _biases(model: Any, weights: tuple[NDArray, ...]) -> list[NDArray[np.float64
 
 def _read_message_passing(model: Any, name: str, prediction: str) -> ReadNetwork:
     _check_mode(name, prediction)
-    _check_signs(name, model.spec_.activation, len(model.weights_))
+    for layer in model.spec_.layers:
+        if type(layer).__name__ != "Dense":
+            raise ValueError(
+                f"{name}: layers of the kind {type(layer).__name__} are not exported yet, only Dense"
+            )
+    _check_signs(name, model.spec_.weighted[0].activation, len(model.weights_))
     transform = _power_transform(model.input_transform_, len(model.weights_[0]))
     weights = _live_weights(model.weights_, transform.live)
     biases = _biases(model, weights)

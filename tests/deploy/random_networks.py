@@ -8,8 +8,8 @@ from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.deploy.decisions import Argmax, Confidence, Sign, Vote
 from mpnn.deploy.inputs import PixelTable, RealInputs
 from mpnn.deploy.network import IntegerNetwork, Layer
-from mpnn.inputs import fit_transform_of
-from mpnn.spec import NetworkSpec
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.scaling import fit_transform_of
 
 LABELS = {
     "numbers": lambda count: np.arange(count) * 3 - 2,
@@ -37,7 +37,7 @@ def fitted(rng, transform, widths, weights, *, bias, density, classes):
     """A fitted message-passing classifier with drawn weights."""
     model = MessagePassingClassifier(hidden=widths[1:-1], weights=weights, bias=bias, density=density)
     output = "binary_label" if widths[-1] == 1 else "argmax"
-    model.spec_ = NetworkSpec(widths, weights=weights, output=output, bias=bias, density=density)
+    model.spec_ = NetworkSpec.dense(widths, weights=weights, output=output, bias=bias, density=density)
     model.input_transform_, model.classes_, model.n_features_in_ = transform, classes, widths[0]
     model.weights_ = [
         draw_weights(rng, weights, shape) * (rng.random(shape) < density).astype(np.int8)

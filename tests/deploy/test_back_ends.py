@@ -6,13 +6,13 @@ import subprocess
 
 import numpy as np
 import pytest
-from random_networks import draw_classifier, draw_network, plain_encoder
 
 from mpnn.deploy.c_source import c_inputs, save_c
 from mpnn.deploy.decisions import Vote
 from mpnn.deploy.lowering import lower
 from mpnn.deploy.packed import from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor
+from tests.deploy.random_networks import draw_classifier, draw_network, plain_encoder
 
 WARNINGS = ["all", "extra", "pedantic", "conversion", "sign-conversion", "shadow", "error"]
 STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
@@ -216,10 +216,9 @@ def test_encoder_of_a_table():
 
 def test_classifier_behind_an_encoder():
     rng = np.random.default_rng(0)
-    from random_networks import fitted
-
     from mpnn.deploy.lowering import _thermometer
-    from mpnn.inputs import fit_transform_of
+    from mpnn.preprocessing.scaling import fit_transform_of
+    from tests.deploy.random_networks import fitted
 
     encoder, table = plain_encoder(), np.empty((50, 3), object)
     table[:, 0], table[:, 2] = rng.uniform(-1, 9, 50), 0

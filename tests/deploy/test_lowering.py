@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from random_networks import draw_classifier, draw_inputs
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.deploy import export, lower
@@ -10,6 +9,7 @@ from mpnn.deploy.network import IntegerNetwork
 from mpnn.deploy.runtime import load
 from mpnn.gradient import BayesBiNNClassifier, BopClassifier, STEClassifier
 from mpnn.solvers import BDNNClassifier, IntegerNetworkClassifier, LocalSearchClassifier
+from tests.deploy.random_networks import draw_classifier, draw_inputs
 
 RNG = np.random.default_rng(0)
 X = draw_inputs(RNG, 12)

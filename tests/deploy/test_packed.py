@@ -8,11 +8,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from random_networks import draw_network, draw_weights
 
 from mpnn.deploy import bits, packed
 from mpnn.deploy.packed import MEMORY_MULTIPLE, PackedFileError, from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor, load
+from tests.deploy.random_networks import draw_network, draw_weights
 
 CONSTANT = 2**20
 
