@@ -14,8 +14,8 @@ import mpnn
 PACKAGE = Path(mpnn.__file__).parent
 # A room may import those on lower floors only.
 FLOORS = (
-    {"numerics", "validation", "metrics", "sharding", "weight_files"},
-    {"linear_maps", "preprocessing", "classifiers", "runs"},
+    {"numerics", "validation", "metrics", "sharding", "weight_files", "preprocessing"},
+    {"linear_maps", "encoders", "classifiers", "runs"},
     {"data", "message_passing", "gradient", "solvers", "deploy"},
     {"ensemble", "flax_layers", "functional", "layers"},
     {"compare"},

@@ -27,13 +27,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from experiments.runs import main, run_jobs
+from experiments.common.runs import main, run_jobs
 from experiments.tables.development import TABLES, load_table, split_table
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.compare.config import ConfigError
-from mpnn.diagnostics import probability_scores
 from mpnn.encoders import TableEncoder
 from mpnn.gradient import STEClassifier
+from mpnn.metrics import probability_scores
+from mpnn.runs.toml import ConfigError
 
 JUDGES = ("test", "validation")
 TREES = ("random_forest", "boosting", "tree")
@@ -57,7 +57,7 @@ class Config:
     """Every method on every split of every table; all of them where tables is None."""
 
     num_splits: int
-    methods: list[Entry] = field(metadata={"item": Entry})
+    methods: list[Entry]
     tables: list[str] | None = None
     judge: str = "test"
 

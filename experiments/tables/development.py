@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from mpnn.compare.config import ConfigError
 from mpnn.data import load_dataset
+from mpnn.runs.toml import ConfigError
 
 KEEL = ("iris", "wine", "heart", "pima", "vehicle", "bupa", "tae", "ionosphere", "wdbc", "vowel")
 BUNDLED = {

@@ -14,7 +14,7 @@ _LAZY = {
     "bit_names": "mpnn.encoders.codes",
     "from_json": "mpnn.encoders.codes",
     "to_json": "mpnn.encoders.codes",
-    "is_intensity": "mpnn.encoders.intensity",
+    "is_intensity": "mpnn.preprocessing.intensity",
 }
 
 __all__ = [  # noqa: F822

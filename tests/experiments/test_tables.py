@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from experiments.runs import read_config
+from experiments.common.runs import read_config
 from experiments.tables.compare_defaults import Config, run
 from experiments.tables.development import load_table, split_table
-from mpnn.compare.config import ConfigError
+from mpnn.runs.toml import ConfigError
 
 TINY = """
 num_splits = 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from mpnn.hardening import cross_entropy, harden, resample_columns
+from mpnn.message_passing.hardening import cross_entropy, harden, resample_columns
 
 LEVELS = (-1, 0, 1)
 
