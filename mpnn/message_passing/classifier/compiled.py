@@ -51,7 +51,7 @@ def init_many(keys: Array, settings: Settings) -> State:
 def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
     """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at."""
     weights = prediction.decode(spec, state, hyper)
-    if rounding == "feedback":
+    if rounding != "mode":  # hardening begins where feedback ends
         weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs)
     return weights
 

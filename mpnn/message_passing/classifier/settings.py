@@ -17,7 +17,8 @@ __all__ = ["Fit", "Parameters", "Settings"]
 class Parameters:
     """What a user gave the estimator, unchecked; None and ``"auto"`` are left open.
 
-    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names.
+    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names; and
+    whether the inputs are a table in code, bits of -1 and +1.
     """
 
     hidden: Any
@@ -38,17 +39,19 @@ class Parameters:
     coupling: Schedule | None
     initial_field: float | None
     activation: str
-    bias: bool
+    bias: bool | str
     density: float
     cavity: str
     small_fan_in: str
     input_scaling: str | None
     rounding: str | None
+    coded: bool = False
 
     @classmethod
-    def of(cls, estimator: Any) -> "Parameters":
-        """The parameters of an estimator."""
-        return cls(**{field.name: getattr(estimator, field.name) for field in dataclasses.fields(cls)})
+    def of(cls, estimator: Any, coded: bool = False) -> "Parameters":
+        """The parameters of an estimator; ``coded``: whether its inputs are a table in code."""
+        names = {field.name for field in dataclasses.fields(cls)} - {"coded"}
+        return cls(**{name: getattr(estimator, name) for name in names}, coded=coded)
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:
@@ -73,7 +76,7 @@ class Settings:
         Samples of a mini-batch.
     initial_field : float >= 0
         Scale of the random initial fields.
-    rounding : ``"mode"`` or ``"feedback"``
+    rounding : ``"mode"``, ``"feedback"`` or ``"harden"``
         From beliefs to discrete weights.
     annealing : Annealing or None, default=None
         Numbers of exact messages (:mod:`mpnn.message_passing.exact.annealing`); None: Gaussian messages.
