@@ -1,0 +1,104 @@
+"""Arrays and Parquet columns as the columns of a table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.data.array_files import Arrays2D, read_npy, read_npz_part, read_parquet_columns
+from mpnn.data.cells import cell_error, in_column
+from mpnn.data.column_kinds import Kind
+from mpnn.data.column_names import Roles, Wishes, assign_roles, column_names
+from mpnn.data.columns import Column, Table, TableFormat, place_of
+from mpnn.data.errors import DataError
+from mpnn.data.table_labels import array_labels, check_labels, label_warnings
+from mpnn.data.table_warnings import feature_warnings
+
+__all__ = ["read_arrays"]
+
+
+def read_arrays(path: Path, wishes: Wishes, part: str, max_classes: int) -> Table:
+    """Read an npz, npy or Parquet file; see `mpnn.data.read_table`."""
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path, wishes, max_classes)
+    kind = path.suffix.lower()[1:]
+    arrays = read_npz_part(path, part) if kind == "npz" else read_npy(path)
+    names = column_names(str(path), arrays.names, True)
+    roles = assign_roles(str(path), names, wishes, header=arrays.named)
+    if wishes.categorical or "category" in roles.kinds:
+        raise DataError(f"{path}: arrays hold numbers, not categories; give the table as CSV or Parquet")
+    if roles.label is not None and arrays.labels is not None:
+        raise DataError(f"{path} keeps its labels in y; leave the option label out")
+    whole = roles.features == tuple(range(len(names)))
+    x = arrays.x if whole else arrays.x[:, list(roles.features)]
+    kinds: tuple[Kind, ...] = ("boolean" if x.dtype == bool else "number",) * x.shape[1]
+    columns = [Column(*cells) for cells in zip(roles.names, kinds, x.T, strict=True)]
+    labels, label_name = _labels_of(arrays, roles)
+    ids = None if roles.id is None else arrays.x[:, roles.id]
+    form = TableFormat(kind, header=arrays.named)
+    return _array_table(str(path), columns, labels, label_name, ids, roles, names, form, max_classes, x)
+
+
+def _labels_of(arrays: Arrays2D, roles: Roles) -> tuple[NDArray | None, str | None]:
+    if roles.label is not None:
+        return arrays.x[:, roles.label], arrays.names[roles.label]
+    return arrays.labels, None if arrays.labels is None else "y"
+
+
+def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
+    names = column_names(str(path), list(read_parquet_columns(path)), True)
+    roles = assign_roles(str(path), names, wishes)
+    places = [place for place in (*roles.features, roles.label, roles.id) if place is not None]
+    found = read_parquet_columns(path, [names[place] for place in places])
+    assert isinstance(found, Mapping)
+    columns = [
+        _parquet_column(str(path), name, kind, found[names[place]])
+        for place, name, kind in zip(roles.features, roles.names, roles.kinds, strict=True)
+    ]
+    labels = None if roles.label is None else found[names[roles.label]]
+    name = None if roles.label is None else names[roles.label]
+    ids = None if roles.id is None else found[names[roles.id]]
+    form = TableFormat("parquet")
+    return _array_table(str(path), columns, labels, name, ids, roles, names, form, max_classes, None)
+
+
+def _parquet_column(source: str, name: str, kind: Kind | None, values: NDArray) -> Column:
+    """Return a column of the kind that its type says, or of the kind that is wanted."""
+    own: Kind = "category" if values.dtype == object else "boolean" if values.dtype == bool else "number"
+    if own == "number":
+        values = values.astype(np.float64)
+        if (infinite := np.isinf(values)).any():
+            raise cell_error(
+                f"{source}, row {int(np.argmax(infinite))}", name, "inf", "is infinite; use a null"
+            )
+    if kind == "category" and own != "category":
+        raise DataError(f"{source}, {in_column(name)}: holds numbers; write it as text to make it a category")
+    if kind in ("number", "boolean") and own == "category":
+        raise DataError(f"{source}, {in_column(name)}: holds text, expected kind {kind}")
+    return Column(name, kind or own, values.astype(np.float64) if own == "boolean" else values)
+
+
+def _array_table(
+    source: str,
+    columns: Sequence[Column],
+    labels: NDArray | None,
+    label_name: str | None,
+    ids: NDArray | None,
+    roles: Roles,
+    names: Sequence[str],
+    form: TableFormat,
+    max_classes: int,
+    matrix: NDArray | None,
+) -> Table:
+    at = place_of(source, form.kind)
+    warnings = feature_warnings(columns)
+    if labels is not None and label_name is not None:
+        labels = array_labels(labels, label_name, at)
+        check_labels(labels, label_name, max_classes, at)
+        warnings += label_warnings(labels, label_name, lambda row: f"row {row}")
+    id_name = None if roles.id is None else names[roles.id]
+    lines = np.arange(len(columns[0].values))
+    return Table(
+        source, tuple(columns), labels, label_name, ids, id_name, form, tuple(warnings), lines, matrix
+    )
