@@ -1,7 +1,7 @@
 """Data sets, tables in files, and few-shot draws; knows nothing of the rest of `mpnn`."""
 
 from mpnn.data.array_files import holds_test_part
-from mpnn.data.column_names import match_columns
+from mpnn.data.column_names import match_columns, require_complete
 from mpnn.data.columns import Column, ColumnSummary, Table, TableFormat
 from mpnn.data.datasets import Dataset, DatasetStatus, dataset_status, load_dataset
 from mpnn.data.errors import DataError, DataNotFoundError
@@ -27,6 +27,7 @@ __all__ = [
     "load_dataset",
     "match_columns",
     "read_table",
+    "require_complete",
     "sample_consecutive",
     "sample_few_shot",
     "validation_draw",

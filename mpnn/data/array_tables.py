@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mpnn.data.array_files import Arrays2D, read_npy, read_npz_part, read_parquet_columns
 from mpnn.data.cells import cell_error, in_column
-from mpnn.data.column_kinds import Kind
+from mpnn.data.column_kinds import Kind, object_array
 from mpnn.data.column_names import Roles, Wishes, assign_roles, column_names
 from mpnn.data.columns import Column, Table, TableFormat, place_of
 from mpnn.data.errors import DataError
@@ -66,14 +66,17 @@ def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
 def _parquet_column(source: str, name: str, kind: Kind | None, values: NDArray) -> Column:
     """Return a column of the kind that its type says, or of the kind that is wanted."""
     own: Kind = "category" if values.dtype == object else "boolean" if values.dtype == bool else "number"
-    if own == "number":
+    whole = values.dtype.kind in "iu"
+    if own == "number" and not (whole and kind == "category"):
         values = values.astype(np.float64)
         if (infinite := np.isinf(values)).any():
             raise cell_error(
                 f"{source}, row {int(np.argmax(infinite))}", name, "inf", "is infinite; use a null"
             )
+    if kind == "category" and whole:
+        return Column(name, kind, object_array([str(value) for value in values.tolist()]))
     if kind == "category" and own != "category":
-        raise DataError(f"{source}, {in_column(name)}: holds numbers; write it as text to make it a category")
+        raise DataError(f"{source}, {in_column(name)}: holds real numbers or gaps; write it as text to make it a category")
     if kind in ("number", "boolean") and own == "category":
         raise DataError(f"{source}, {in_column(name)}: holds text, expected kind {kind}")
     return Column(name, kind or own, values.astype(np.float64) if own == "boolean" else values)

@@ -23,6 +23,7 @@ Kind = Literal["number", "boolean", "category"]
 BOOLEANS = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
 _FEW_CODES = 12
 _REPEATS = 3
+_JUDGED = 10_000  # different words of a column that are looked at
 _MIXED_ADVICE = (
     "correct it, leave it empty if it is missing, or make the column a category (option categorical)"
 )
@@ -120,13 +121,14 @@ def infer_kind(
     DataError
         The column was meant to hold numbers; names the first cell that is none.
     """
-    values = cells.distinct()
+    values = cells.distinct()[:_JUDGED]
     if _pair(values):
         return "boolean", None
     problems = {value: number_problem(value, decimal) for value in values}
     numbers = [value for value in values if parse_number(value, decimal) is not None]
     spoiled = [value for value in values if problems[value] is not None]
-    words = [value for value in values if problems[value] is None and value not in set(numbers)]
+    plain = set(values) - set(numbers) - set(spoiled)
+    words = [value for value in values if value in plain]
     column = cells.values()
 
     def refuse(value: str, problem: str) -> DataError:

@@ -2,15 +2,17 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from mpnn.data.cells import in_column, shorten
 from mpnn.data.column_kinds import Kind
 from mpnn.data.columns import Table
 from mpnn.data.errors import DataError
 
-__all__ = ["Roles", "assign_roles", "column_names", "match_columns"]
+__all__ = ["Roles", "assign_roles", "column_names", "match_columns", "require_complete"]
 
 KINDS = ("number", "boolean", "category")
 _SHOWN = 10
@@ -65,7 +67,7 @@ def column_names(source: str, cells: Sequence[str], header: bool) -> list[str]:
     DataError
         Two columns have one name.
     """
-    names = [cell.strip() if header else "" for cell in cells]
+    names = [cell.lstrip("\ufeff").strip() if header else "" for cell in cells]
     names = [name or f"column {place}" for place, name in enumerate(names)]
     first: dict[str, int] = {}
     for place, name in enumerate(names):
@@ -142,6 +144,25 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
     """
     found = _locate(table.source, table.names, tuple(names), table.format.header, table.format.header_told)
     return table.select(found, tuple(names))
+
+
+def require_complete(table: Table, names: Collection[str] | None = None) -> None:
+    """Raise DataError, naming the cell, where a value is missing.
+
+    Parameters
+    ----------
+    table
+        As read.
+    names
+        The features that must have a value in every row, e.g. those that had one in training; None: all.
+    """
+    for column in table.columns:
+        if (names is None or column.name in names) and column.missing.any():
+            row = int(np.argmax(column.missing))
+            raise DataError(
+                f"{table.place(row)}, {in_column(column.name)}: the value is missing, and none was in training; "
+                "fill it in or leave the row out"
+            )
 
 
 def _locate(source: str, names: Sequence[str], wanted: Sequence[str], header: bool, told: bool) -> list[int]:

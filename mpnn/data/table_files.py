@@ -87,6 +87,8 @@ def read_table(
     """
     require_max_classes(max_classes)
     wishes = Wishes(label, _several(drop, "drop"), id, _several(categorical, "categorical"), kinds)
+    if not isinstance(source, str | os.PathLike):
+        raise DataError(f"source must be the path of a file or '-', got {type(source).__name__}")
     name = os.fspath(source)
     if not is_table_file(name):
         raise DataError(_unknown_kind(name))

@@ -5,7 +5,7 @@ The rules, each of which an option overrides:
 * *Delimiter*: of comma, semicolon, tab and bar the one that parts all rows into equally many cells; of
   several the one whose cells hold least of the others. A first line `sep=;`, as Excel writes it, counts.
 * *Decimal sign*: a comma where cells such as 1,5 occur and none such as 1.5. Where all of them have three
-  digits behind the comma they may be thousands, and the file is refused.
+  digits behind the comma they may be thousands, and a column of such cells is refused.
 * *Header*: the first row is one if it holds a wanted name, or a word above nothing but numbers, or a word
   that does not come again in its column while no other word of the row does. A row of numbers alone is
   taken for a header only if it counts in even steps above numbers with decimals (0, 1, 2 as pandas writes
@@ -15,13 +15,14 @@ The rules, each of which an option overrides:
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from itertools import accumulate, islice
+from typing import Any, NamedTuple
 
 from mpnn.data.cells import MISSING_NUMBER, number_problem, parse_number, shorten
 from mpnn.data.errors import DataError
 from mpnn.data.text_sources import TextSource
 
-__all__ = ["Layout", "Record", "find_layout", "read_records"]
+__all__ = ["Layout", "Record", "find_layout", "is_blank", "read_blocks", "read_records"]
 
 DELIMITERS = ("\t", ";", "|", ",")
 _NAMES = {"\t": "tab", " ": "space", ";": "semicolon", "|": "bar", ",": "comma"}
@@ -98,7 +99,7 @@ def find_layout(
         rows = [record.cells for record in read_records(source, delimiter, skip)][:1]
         if not rows:
             raise DataError(f"{source.name} holds blank lines only")
-    decimal = decimal or _find_decimal(source.name, rows, skip)
+    decimal = decimal or _find_decimal(rows)
     first = next(read_records(source, delimiter, skip))
     note = ""
     told = header is not None
@@ -116,23 +117,55 @@ def read_records(source: TextSource, delimiter: str, skip: int = 0) -> Iterator[
         A quoted cell is never closed or goes on behind its closing quote, or a cell is longer than the
         limit of the `csv` module (131,072 characters unless `csv.field_size_limit` changed it).
     """
-    lines = source.lines()
-    for _ in range(skip):
-        next(lines, None)
-    reader = csv.reader(
-        _stripped(lines) if delimiter == " " else lines,
-        delimiter=delimiter,
-        skipinitialspace=True,
-        strict=True,
-    )
+    reader = _reader(source, delimiter, skip)
     line = skip + 1
     try:
         for cells in reader:
-            if cells and (len(cells) > 1 or cells[0].strip()):
+            if not is_blank(cells):
                 yield Record(line, cells)
             line = skip + reader.line_num + 1
     except csv.Error as error:
         raise _unreadable_row(source.name, line, str(error), delimiter) from error
+
+
+def read_blocks(
+    source: TextSource, delimiter: str, skip: int, size: int
+) -> Iterator[tuple[list[int], list[list[str]]]]:
+    """Yield lines and cells of up to `size` rows at a time, blank lines included; else as `read_records`."""
+    reader = _reader(source, delimiter, skip)
+    line = skip + 1
+    while True:
+        try:
+            rows = list(islice(reader, size))
+        except csv.Error:
+            for _ in read_records(source, delimiter, skip):  # finds the line, and raises
+                pass
+            raise DataError(f"{source.name} changed while it was read; read it again") from None
+        if not rows:
+            return
+        following = skip + reader.line_num + 1
+        if following - line == len(rows):
+            lines = list(range(line, following))
+        else:
+            heights = [1 + sum(map(_line_ends, cells)) for cells in rows]
+            lines = list(accumulate(heights[:-1], initial=line))
+        yield lines, rows
+        line = following
+
+
+def is_blank(cells: Sequence[str]) -> bool:
+    """Tell whether a row is that of a blank line."""
+    return not cells or (len(cells) == 1 and not cells[0].strip())
+
+
+def _line_ends(cell: str) -> int:
+    return cell.count("\n") + cell.count("\r") - cell.count("\r\n")
+
+
+def _reader(source: TextSource, delimiter: str, skip: int) -> Any:
+    lines = islice(source.lines(), skip, None)
+    text = _stripped(lines) if delimiter == " " else lines
+    return csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
 
 
 def _unreadable_row(name: str, line: int, problem: str, delimiter: str) -> DataError:
@@ -180,7 +213,7 @@ def _sample_rows(lines: Sequence[str], delimiter: str, whole: bool) -> list[list
     text = _stripped(lines) if delimiter == " " else lines
     try:
         for cells in csv.reader(text, delimiter=delimiter, skipinitialspace=True):
-            if cells and (len(cells) > 1 or cells[0].strip()):
+            if not is_blank(cells):
                 rows.append([cell.strip() for cell in cells])
             if len(rows) > _SAMPLE_ROWS:
                 break
@@ -221,18 +254,12 @@ def _is_clean(cell: str, delimiter: str) -> bool:
     )
 
 
-def _find_decimal(name: str, rows: Sequence[Sequence[str]], skip: int) -> str:
-    """Return the decimal sign of a file; raise where 1,234 may be either number."""
+def _find_decimal(rows: Sequence[Sequence[str]]) -> str:
+    """Return the decimal sign of a file: a point, where 1,234 may be either number."""
     commas = [cell for row in rows for cell in row if _DECIMAL_COMMA.fullmatch(cell)]
-    if not commas or any(_DECIMAL_POINT.fullmatch(cell) for row in rows for cell in row):
-        return "."
     if all(_THREE_DIGITS.fullmatch(cell) for cell in commas):
-        number = next(index for index, row in enumerate(rows) if commas[0] in row)
-        raise DataError(
-            f"{name}, row {number + 1}: {shorten(commas[0])} has a thousands separator or a decimal comma; "
-            "write the digits alone, or give decimal ',' if it is one"
-        )
-    return ","
+        return "."
+    return "." if any(_DECIMAL_POINT.fullmatch(cell) for row in rows for cell in row) else ","
 
 
 def _find_header(rows: Sequence[Sequence[str]], decimal: str, wanted: Collection[str]) -> tuple[bool, str]:

@@ -6,6 +6,7 @@ import io
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -15,8 +16,10 @@ from mpnn.data.errors import DataError
 __all__ = ["MAX_LINE", "TextSource", "open_text"]
 
 SAMPLE_BYTES = 1 << 18
+_BLOCK = 1 << 20
 MAX_LINE = 1 << 24  # characters; a row of a million numbers has fewer
 
+_ZERO_BYTE = "a zero byte, so this is no text file, or a damaged one; export the table as CSV"
 _UNREADABLE = (OSError, EOFError, zlib.error)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -68,18 +71,32 @@ class TextSource(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         """Yield the lines with their ends; raise DataError where the file is damaged or not this text."""
+        return chain.from_iterable(self._blocks())
+
+    def _blocks(self) -> Iterator[list[str]]:
+        """Yield whole lines, about a million characters at a time."""
         number = 0
         try:
             with io.TextIOWrapper(self.open_bytes(), self.encoding, newline="") as stream:
-                for line in iter(lambda: stream.readline(MAX_LINE), ""):
-                    number += 1
-                    if len(line) == MAX_LINE:
-                        raise DataError(f"{self.name}, line {number}: longer than {MAX_LINE} characters")
-                    yield line
+                rest = ""
+                while text := stream.read(_BLOCK):
+                    whole, rest = _part_at_line_end(rest + text)
+                    if len(rest) > MAX_LINE:
+                        raise DataError(f"{self.name}, line {number + 1}: longer than {MAX_LINE} characters")
+                    yield (lines := self._split(whole, number))
+                    number += len(lines)
+                yield self._split(rest, number)
         except UnicodeError as error:
             raise self._undecodable(number) from error
         except _UNREADABLE as error:
             raise unreadable(self.name, error) from error
+
+    def _split(self, text: str, number: int) -> list[str]:
+        lines = list(io.StringIO(text, newline=""))
+        if "\0" in text:
+            place = next(place for place, line in enumerate(lines, start=number + 1) if "\0" in line)
+            raise DataError(f"{self.name}, line {place}: {_ZERO_BYTE}")
+        return lines
 
     def sample(self) -> tuple[list[str], bool]:
         """Return the first lines, about 256 KiB of them, and whether they are the whole file."""
@@ -107,6 +124,15 @@ class TextSource(NamedTuple):
                         "'cp1252' or 'latin-1' and look at the letters with accents"
                     )
         return DataError(f"{self.name}: not {self.encoding} text after line {number}; give its encoding")
+
+
+def _part_at_line_end(text: str) -> tuple[str, str]:
+    """Return what ends with the last line end of a text, and the rest.
+
+    A carriage return at the very end is left to the rest, as a line feed may follow it.
+    """
+    end = text.rfind("\n") + 1 or text.rfind("\r", 0, len(text) - 1) + 1
+    return text[:end], text[end:]
 
 
 def open_text(path: Path | None, encoding: str | None = None) -> TextSource:
@@ -203,7 +229,7 @@ def _encoding(name: str, head: bytes, told: str | None) -> str:
         marked = _utf16_without_mark(head)
         if marked is None:
             line = head[: head.index(b"\x00")].count(b"\n") + 1
-            raise DataError(f"{name}, line {line}: holds a zero byte, so it is no text; export it as CSV")
+            raise DataError(f"{name}, line {line}: {_ZERO_BYTE}")
     return marked or "utf-8"
 
 

@@ -1,7 +1,7 @@
 """Rows of a text file as the columns of a table, a block at a time."""
 
+from array import array
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from mpnn.data.columns import Column, Table, TableFormat, place_of
 from mpnn.data.errors import DataError
 from mpnn.data.table_labels import check_labels, label_warnings
 from mpnn.data.table_warnings import feature_warnings
-from mpnn.data.text_layout import Layout, Record, name_of, read_records
+from mpnn.data.text_layout import Layout, Record, is_blank, name_of, read_blocks
 from mpnn.data.text_sources import TextSource
 
 __all__ = ["read_text"]
@@ -36,7 +36,7 @@ def read_text(source: TextSource, layout: Layout, wishes: Wishes, max_classes: i
     reading = _TextReading(source, layout, names, roles)
     reading.first_pass()
     reading.second_pass()
-    lines = np.array(reading.lines, dtype=np.int64)
+    lines = np.frombuffer(reading.lines, dtype=np.int64)
     warnings = [f"{source.name}: {layout.note}"] if layout.note else []
     columns = []
     for place, name, kind in zip(roles.features, roles.names, roles.kinds, strict=True):
@@ -89,7 +89,7 @@ class _TextReading:
             place: NumberCells(layout.decimal) for place in self._kinds if place not in self.texts
         }
         self._later: set[int] = set()
-        self.lines: list[int] = []
+        self.lines = array("q")
 
     def first_pass(self) -> None:
         """Read every column that has a role."""
@@ -100,7 +100,7 @@ class _TextReading:
                 odd = self._numbers[place].add(block.columns[place])
                 if odd is not None:
                     self._give_up_numbers(place, block, odd)
-            self.lines += block.lines
+            self.lines.extend(block.lines)
         if not self.lines:
             raise DataError(f"{self._source.name} has a header but no rows")
 
@@ -150,28 +150,26 @@ class _TextReading:
         else:
             cell = block.columns[place][odd].strip()
             problem = number_problem(cell, self._layout.decimal) or (
-                "is not a number, as the rest of the column is; correct it or leave it empty if it is missing"
+                "is not a number, as the column must be; correct it or leave it empty if it is missing"
             )
             raise cell_error(
                 f"{self._source.name}, line {block.lines[odd]}", self._names[place], cell, problem
             )
 
     def _blocks(self) -> Iterator[_Block]:
-        width = len(self._layout.first.cells)
+        layout, width = self._layout, len(self._layout.first.cells)
         size = max(_BLOCK_CELLS // width, 1)
-        records = self._records(width)
-        while rows := list(islice(records, size)):
-            lines, cells = zip(*rows, strict=True)
-            yield _Block(list(lines), list(zip(*cells, strict=True)))
-
-    def _records(self, width: int) -> Iterator[Record]:
-        records = read_records(self._source, self._layout.delimiter, self._layout.skip)
-        if self._layout.header:
-            next(records, None)
-        for record in records:
-            if len(record.cells) != width:
-                raise self._ragged(record, width)
-            yield record
+        header_left = layout.header
+        for lines, rows in read_blocks(self._source, layout.delimiter, layout.skip, size):
+            if header_left or width == 1 or set(map(len, rows)) != {width}:
+                full = [place for place, cells in enumerate(rows) if not is_blank(cells)]
+                full, header_left = full[header_left:], header_left and not full
+                lines, rows = [lines[place] for place in full], [rows[place] for place in full]
+                for line, cells in zip(lines, rows, strict=True):
+                    if len(cells) != width:
+                        raise self._ragged(Record(line, cells), width)
+            if rows:
+                yield _Block(lines, list(zip(*rows, strict=True)))
 
     def _ragged(self, record: Record, width: int) -> DataError:
         found, whose = len(record.cells), "header" if self._layout.header else "first row"
