@@ -56,7 +56,8 @@ def read_npz_part(path: Path, part: str) -> Arrays2D:
     feature_names = [str(name) for name in np.ravel(_member(path, "feature_names")).tolist()]
     if len(feature_names) != x.shape[1]:
         raise DataError(
-            f"{path}: feature_names has {len(feature_names)} names, but {x_name} has {x.shape[1]} columns"
+            f"{path}: feature_names must name the {x.shape[1]} columns of {x_name}, it has length "
+            f"{len(feature_names)}"
         )
     return Arrays2D(x, labels, feature_names, True)
 

@@ -76,7 +76,9 @@ def _parquet_column(source: str, name: str, kind: Kind | None, values: NDArray) 
     if kind == "category" and whole:
         return Column(name, kind, object_array([str(value) for value in values.tolist()]))
     if kind == "category" and own != "category":
-        raise DataError(f"{source}, {in_column(name)}: holds real numbers or gaps; write it as text to make it a category")
+        raise DataError(
+            f"{source}, {in_column(name)}: holds real numbers or gaps; write it as text to make it a category"
+        )
     if kind in ("number", "boolean") and own == "category":
         raise DataError(f"{source}, {in_column(name)}: holds text, expected kind {kind}")
     return Column(name, kind or own, values.astype(np.float64) if own == "boolean" else values)

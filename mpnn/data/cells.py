@@ -68,7 +68,11 @@ def number_problem(text: str, decimal: str = ".") -> str | None:
         if pattern.fullmatch(text):
             return problem
     if _NUMBER[decimal].fullmatch(text):
-        return None if parse_number(text, decimal) is not None else "is larger than 1.8e308"
+        return (
+            None
+            if parse_number(text, decimal) is not None
+            else "is larger than 1.8e308; leave the cell empty"
+        )
     other = "." if decimal == "," else ","
     if _NUMBER[other].fullmatch(text) and not _THOUSANDS.fullmatch(text):
         return f"has a decimal {_NAMES[other]} where the file has {_NAMES[decimal]}s; use one in every cell"

@@ -85,7 +85,9 @@ class TextCells:
     def add(self, cells: Sequence[str]) -> None:
         """Add a block of cells, without the spaces around them; missing ones become None."""
         known = self._known
-        for cell in set(cells) - known.keys():
+        for cell in dict.fromkeys(cells):
+            if cell in known:
+                continue
             text = cell.strip()
             value = None if text in self._missing else text
             known[cell] = value if value is None or value == cell else (known.setdefault(value, value))

@@ -16,6 +16,7 @@ __all__ = ["Roles", "assign_roles", "column_names", "match_columns", "require_co
 
 KINDS = ("number", "boolean", "category")
 _SHOWN = 10
+_ROLES = {"label": "the label", "id": "the identifier", "drop": "dropped", "categorical": "a category"}
 
 
 class Roles(NamedTuple):
@@ -51,12 +52,8 @@ class Wishes(NamedTuple):
 
     def spoken(self) -> set[str]:
         """Return every name that was given; numbers of columns are none."""
-        given = {*(self.kinds or ()), self.label, self.id, *self.drop, *self.categorical}
-        return {
-            name
-            for name in given
-            if isinstance(name, str) and (name in (self.kinds or ()) or not _number(name))
-        }
+        options = (self.label, self.id, *self.drop, *self.categorical)
+        return {*(self.kinds or ()), *(key for key in options if isinstance(key, str) and not _number(key))}
 
 
 def column_names(source: str, cells: Sequence[str], header: bool) -> list[str]:
@@ -96,8 +93,8 @@ def assign_roles(
         found = _find(source, names, key, option, header)
         if taken.setdefault(found, option) != option:
             raise DataError(
-                f"{source}: {in_column(names[found])} cannot be both {taken[found]} and {option}; "
-                "leave one out"
+                f"{source}: {in_column(names[found])} cannot be both {_ROLES[taken[found]]} and "
+                f"{_ROLES[option]}; leave one out"
             )
         return found
 
@@ -116,7 +113,7 @@ def assign_roles(
     features = [index for index in range(len(names)) if taken.get(index, "categorical") == "categorical"]
     if not features:
         roles = ", ".join(
-            f"{shorten(names[index])} is {role}" for index, role in sorted(taken.items())[:_SHOWN]
+            f"{shorten(names[index])} is {_ROLES[role]}" for index, role in sorted(taken.items())[:_SHOWN]
         )
         raise DataError(f"{source}: no column is left as a feature ({roles})")
     kinds: tuple[Kind | None, ...] = tuple("category" if index in categories else None for index in features)
@@ -160,8 +157,8 @@ def require_complete(table: Table, names: Collection[str] | None = None) -> None
         if (names is None or column.name in names) and column.missing.any():
             row = int(np.argmax(column.missing))
             raise DataError(
-                f"{table.place(row)}, {in_column(column.name)}: the value is missing, and none was in training; "
-                "fill it in or leave the row out"
+                f"{table.place(row)}, {in_column(column.name)}: the value is missing, and none was in "
+                "training; fill it in or leave the row out"
             )
 
 
@@ -177,8 +174,9 @@ def _locate(source: str, names: Sequence[str], wanted: Sequence[str], header: bo
         if nameless or told:
             raise DataError(f"{source} has {len(names)} columns, expected {len(wanted)}: {_listed(wanted)}")
         raise DataError(
-            f"{source} has no header, so {_listed(missing)} cannot be found; write the names into the first "
-            "line, or say that there is no header (option header) to take the columns in their order"
+            f"{source} has no names for its columns, so {_listed(missing)} cannot be found; write them into "
+            "the first line (of npz: into an array feature_names), or tell a text file that it has no header "
+            "(option header) to take its columns in their order"
         )
     many = "columns" if len(missing) > 1 else "column"
     near = _did_you_mean(missing[0], names) if len(missing) == 1 else ""

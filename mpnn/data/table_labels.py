@@ -51,21 +51,16 @@ def check_labels(
     texts = [value for value in classes if isinstance(value, str)]
     long = next((text for text in texts if len(text) > _LONGEST_LABEL), None)
     if long is not None:
-        problem = (
-            f"has {len(long)} characters, too many for a label; is this the label column (option label)?"
-        )
+        problem = f"has {len(long)} characters, too many for a label; choose another column (option label)"
         raise cell_error(place(values.index(long)), name, long, problem)
     numbers = [_as_number(value, decimal) for value in classes]
     _refuse_real_values(values, list(classes), numbers, name, place)
     if len(classes) > max_classes:
-        kind = (
-            "a number to be predicted cannot be learned, only classes"
-            if None not in numbers
-            else ("is this the label column (option label)?")
-        )
+        what = "numbers cannot be predicted, only classes" if None not in numbers else "too many to learn"
         raise DataError(
             f"{place(0)}, {in_column(name)}: {shorten(str(values[0]))} is one of {len(classes)} different "
-            f"labels, more than {max_classes} classes; {kind}; raise max_classes if they are classes"
+            f"labels, more than {max_classes}: {what}; choose another column (option label), or raise "
+            "max_classes if these are classes"
         )
 
 

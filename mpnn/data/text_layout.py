@@ -28,6 +28,7 @@ DELIMITERS = ("\t", ";", "|", ",")
 _NAMES = {"\t": "tab", " ": "space", ";": "semicolon", "|": "bar", ",": "comma"}
 _SPELLINGS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 _SAMPLE_ROWS = 1000
+MAX_COLUMNS = 100_000
 _THREE_DIGITS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
@@ -88,24 +89,41 @@ def find_layout(
     _require_options(delimiter, decimal, header)
     lines, whole = source.sample()
     skip = 0
-    if mark := re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE):
+    if mark := re.fullmatch(r"sep=(.)\s*", lines[0] if lines else "", re.IGNORECASE):
         skip, delimiter = 1, delimiter or mark[1]
-    delimiter = _SPELLINGS.get(delimiter or "", delimiter) or _find_delimiter(
-        source.name, lines[skip:], whole
-    )
-    rows = _sample_rows(lines[skip:], delimiter, whole)
-    if not rows:
-        # the strict reader says what is wrong with a first row that cannot be read
-        rows = [record.cells for record in read_records(source, delimiter, skip)][:1]
-        if not rows:
-            raise DataError(f"{source.name} holds blank lines only")
+    lines = lines[skip:]
+    if delimiter is None:
+        delimiter = _find_delimiter(source.name, lines, whole)
+    else:
+        delimiter = _SPELLINGS.get(delimiter, delimiter)
+        _require_some(source.name, lines, delimiter)
+    first = _first_record(source, delimiter, skip)
+    rows = _sample_rows(lines, delimiter, whole) or [first.cells]
     decimal = decimal or _find_decimal(rows)
-    first = next(read_records(source, delimiter, skip))
     note = ""
     told = header is not None
     if header is None:
         header, note = _find_header(rows, decimal, wanted)
     return Layout(delimiter, decimal, header, told, skip, first, note)
+
+
+def _require_some(name: str, lines: Sequence[str], delimiter: str) -> None:
+    """Raise where a delimiter that was told occurs nowhere, but another does."""
+    others = [other for other in DELIMITERS if other != delimiter]
+    if lines and not any(delimiter in line for line in lines) and any(other in lines[0] for other in others):
+        raise DataError(f"{name}: the delimiter {delimiter!r} is in no line; leave the option out to find it")
+
+
+def _first_record(source: TextSource, delimiter: str, skip: int) -> Record:
+    first = next(read_records(source, delimiter, skip), None)
+    if first is None:
+        raise DataError(f"{source.name} holds blank lines only")
+    if len(first.cells) > MAX_COLUMNS:
+        raise DataError(
+            f"{source.name}, line {first.line}: {len(first.cells)} cells, more than {MAX_COLUMNS} columns; is "
+            "a line end missing?"
+        )
+    return first
 
 
 def read_records(source: TextSource, delimiter: str, skip: int = 0) -> Iterator[Record]:

@@ -17,7 +17,7 @@ __all__ = ["MAX_LINE", "TextSource", "open_text"]
 
 SAMPLE_BYTES = 1 << 18
 _BLOCK = 1 << 20
-MAX_LINE = 1 << 24  # characters; a row of a million numbers has fewer
+MAX_LINE = 1 << 23  # characters; a row of 100,000 numbers has fewer
 
 _ZERO_BYTE = "a zero byte, so this is no text file, or a damaged one; export the table as CSV"
 _UNREADABLE = (OSError, EOFError, zlib.error)
@@ -110,8 +110,9 @@ class TextSource(NamedTuple):
 
     def _undecodable(self, number: int) -> DataError:
         """Name the first line that is not text of this encoding; decoding had passed line `number`."""
+        after = f", after line {number}" if number else ""
         if self.encoding not in ("utf-8", "utf-8-sig", "ascii"):
-            return DataError(f"{self.name}: not {self.encoding} text after line {number}; give its encoding")
+            return DataError(f"{self.name}{after}: cut off, or not {self.encoding} text; give its encoding")
         with self.open_bytes() as stream:
             for line, content in enumerate(stream, start=1):
                 try:
@@ -123,7 +124,7 @@ class TextSource(NamedTuple):
                         f"is not {self.encoding}; if the file comes from Windows or is old, give encoding "
                         "'cp1252' or 'latin-1' and look at the letters with accents"
                     )
-        return DataError(f"{self.name}: not {self.encoding} text after line {number}; give its encoding")
+        return DataError(f"{self.name}{after}: cut off, or not {self.encoding} text; give its encoding")
 
 
 def _part_at_line_end(text: str) -> tuple[str, str]:

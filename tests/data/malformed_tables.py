@@ -61,7 +61,7 @@ MALFORMED = [
     Malformed("cut gzip", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-12], {}, file="t.csv.gz"),
     Malformed("damaged gzip", b"\x1f\x8bnonsense", {}, file="t.csv.gz"),
     Malformed("no gzip", b"a,b\n1,2\n", {}, file="t.csv.gz"),
-    Malformed("one endless line", b"1," * (1 << 23) + b"\n", {}),
+    Malformed("one endless line", b"1," * 100_001 + b"\n", {}),
     Malformed("gigantic cell", b'a,b\n1,"' + b"x" * 140_000 + b'"\n', {}),
     # rows and cells that do not fit
     Malformed("long row", b"a,b,kind\n1,2,x\n1,2,3,y\n", KIND),
