@@ -2,7 +2,8 @@
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.data.cells import in_column, shorten
-from mpnn.data.column_kinds import object_array
+from mpnn.data.column_kinds import Kind, object_array
 from mpnn.data.errors import DataError
 from mpnn.data.text_sources import unreadable
 
-__all__ = ["Arrays2D", "holds_test_part", "read_npy", "read_npz_part", "read_parquet_columns"]
+__all__ = [
+    "Arrays2D",
+    "ParquetColumn",
+    "holds_test_part",
+    "parquet_names",
+    "read_npy",
+    "read_npz_part",
+    "read_parquet_columns",
+]
 
 _DAMAGED = (EOFError, ValueError, KeyError, MemoryError, SyntaxError, NotImplementedError, RuntimeError)
 _PACKED = (zipfile.BadZipFile, zlib.error)
@@ -138,14 +147,42 @@ def _flat(path: Path, name: str, array: NDArray) -> NDArray:
     return flat
 
 
-def read_parquet_columns(
-    path: Path, columns: Sequence[str] | None = None
-) -> Mapping[str, NDArray] | list[str]:
-    """Return the columns' names (columns=None), or the named columns, a batch of rows at a time.
+class ParquetColumn(NamedTuple):
+    """A column by its Arrow type: "number", "boolean" or "category", and values [n].
 
-    Integers without missing values keep their type, other numbers become float64 with NaN, booleans bool
-    (or float64 where some are missing), text and dictionaries object arrays of str and None.
+    Integers without gaps keep their type, other numbers are float64 with NaN; booleans are bool, or float64
+    where some are missing; text is object of str and None.
     """
+
+    kind: Kind
+    values: NDArray
+
+
+def parquet_names(path: Path) -> list[str]:
+    """Return the names of a Parquet file's columns."""
+    with _opened_parquet(path) as file:
+        return [str(name) for name in file.schema_arrow.names]
+
+
+def read_parquet_columns(path: Path, names: Sequence[str], id: str | None = None) -> dict[str, ParquetColumn]:
+    """Return the named columns of a Parquet file, read a batch of rows at a time.
+
+    The column `id` becomes an array of str, whatever it holds, empty where missing.
+    """
+    blocks: dict[str, list[NDArray]] = {name: [] for name in names}
+    kinds: dict[str, Kind] = {}
+    with _opened_parquet(path) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=list(names)):
+            for name in names:
+                kinds[name], values = _arrow_values(path, name, batch.column(name), name == id)
+                blocks[name].append(values)
+    if not kinds:
+        raise DataError(f"{path} has columns but no rows")
+    return {name: ParquetColumn(kinds[name], np.concatenate(parts)) for name, parts in blocks.items()}
+
+
+@contextmanager
+def _opened_parquet(path: Path) -> Iterator[Any]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -153,57 +190,42 @@ def read_parquet_columns(
         raise DataError(f"{path} is a Parquet file, which needs pyarrow: pip install pyarrow") from error
     try:
         with path.open("rb") as stream:
-            file = parquet.ParquetFile(stream)
-            if columns is None:
-                return [str(name) for name in file.schema_arrow.names]
-            blocks: dict[str, list[Any]] = {name: [] for name in columns}
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(columns)):
-                for name in columns:
-                    blocks[name].append(_arrow_values(path, name, batch.column(name), pyarrow))
-    except OSError as error:
-        if type(error) in (OSError, pyarrow.ArrowException):
-            raise DataError(f"{path} is damaged; write the Parquet file again") from error
-        raise unreadable(str(path), error) from error
+            yield parquet.ParquetFile(stream)
     except (pyarrow.ArrowException, KeyError) as error:
         raise DataError(f"{path} is no Parquet file, or a damaged one; write it again") from error
-    empty = [name for name, parts in blocks.items() if not sum(map(len, parts))]
-    if empty:
-        raise DataError(f"{path} has columns but no rows")
-    return {name: _joined(parts) for name, parts in blocks.items()}
+    except OSError as error:
+        if type(error) is OSError:  # what pyarrow raises for a damaged page
+            raise DataError(f"{path} is damaged; write the Parquet file again") from error
+        raise unreadable(str(path), error) from error
 
 
-def _arrow_values(path: Path, name: str, array: Any, pyarrow: Any) -> NDArray:
-    types = pyarrow.types
-    kind = array.type.value_type if types.is_dictionary(array.type) else array.type
+def _arrow_values(path: Path, name: str, array: Any, is_id: bool) -> tuple[Kind, NDArray]:
+    import pyarrow
+    from pyarrow import types
+
+    if is_id:
+        return "category", object_array(["" if value is None else str(value) for value in array.to_pylist()])
+    if types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
     if types.is_temporal(kind):
         raise DataError(
             f"{path}, {in_column(name)}: holds dates or times ({kind}); write them as numbers (days since a "
             "start, month, weekday) or drop the column (option drop)"
         )
-    if types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if types.is_string(kind) or types.is_large_string(kind) or kind in _string_views(pyarrow):
-        return object_array(array.to_pylist())
-    if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        if types.is_decimal(kind):
-            array = array.cast(pyarrow.float64())
-        if array.null_count and not types.is_floating(array.type):
-            array = array.cast(pyarrow.uint8() if types.is_boolean(kind) else array.type).cast(
-                pyarrow.float64()
-            )
-        return array.to_numpy(zero_copy_only=False)
+    if str(kind) in ("string", "large_string", "string_view"):
+        return "category", object_array(array.to_pylist())
     if types.is_null(kind):
-        return np.full(len(array), np.nan)
+        return "number", np.full(len(array), np.nan)
+    if types.is_boolean(kind):
+        if array.null_count:
+            array = array.cast(pyarrow.uint8()).cast(pyarrow.float64())
+        return "boolean", array.to_numpy(zero_copy_only=False)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        if types.is_decimal(kind) or (array.null_count and types.is_integer(kind)):
+            array = array.cast(pyarrow.float64(), safe=False)
+        return "number", array.to_numpy(zero_copy_only=False)
     raise DataError(
         f"{path}, {in_column(name)}: holds {shorten(str(kind))}, expected numbers, booleans or text; drop "
         "the column (option drop) or write it in several"
     )
-
-
-def _string_views(pyarrow: Any) -> tuple[Any, ...]:
-    return (pyarrow.string_view(),) if hasattr(pyarrow, "string_view") else ()
-
-
-def _joined(parts: list[NDArray]) -> NDArray:
-    """Join blocks; where some are float64 because of missing values, all become that."""
-    return np.concatenate(parts)

@@ -1,12 +1,19 @@
 """Arrays and Parquet columns as the columns of a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.data.array_files import Arrays2D, read_npy, read_npz_part, read_parquet_columns
+from mpnn.data.array_files import (
+    Arrays2D,
+    ParquetColumn,
+    parquet_names,
+    read_npy,
+    read_npz_part,
+    read_parquet_columns,
+)
 from mpnn.data.cells import cell_error, in_column
 from mpnn.data.column_kinds import Kind, object_array
 from mpnn.data.column_names import Roles, Wishes, assign_roles, column_names
@@ -47,41 +54,40 @@ def _labels_of(arrays: Arrays2D, roles: Roles) -> tuple[NDArray | None, str | No
 
 
 def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
-    names = column_names(str(path), list(read_parquet_columns(path)), True)
+    written = parquet_names(path)
+    names = column_names(str(path), written, True)
     roles = assign_roles(str(path), names, wishes)
     places = [place for place in (*roles.features, roles.label, roles.id) if place is not None]
-    found = read_parquet_columns(path, [names[place] for place in places])
-    assert isinstance(found, Mapping)
+    found = read_parquet_columns(
+        path, [written[place] for place in places], None if roles.id is None else written[roles.id]
+    )
     columns = [
-        _parquet_column(str(path), name, kind, found[names[place]])
+        _parquet_column(str(path), name, kind, found[written[place]])
         for place, name, kind in zip(roles.features, roles.names, roles.kinds, strict=True)
     ]
-    labels = None if roles.label is None else found[names[roles.label]]
+    labels, ids = (
+        None if place is None else found[written[place]].values for place in (roles.label, roles.id)
+    )
     name = None if roles.label is None else names[roles.label]
-    ids = None if roles.id is None else found[names[roles.id]]
-    form = TableFormat("parquet")
-    return _array_table(str(path), columns, labels, name, ids, roles, names, form, max_classes, None)
+    return _array_table(
+        str(path), columns, labels, name, ids, roles, names, TableFormat("parquet"), max_classes, None
+    )
 
 
-def _parquet_column(source: str, name: str, kind: Kind | None, values: NDArray) -> Column:
+def _parquet_column(source: str, name: str, wanted: Kind | None, found: ParquetColumn) -> Column:
     """Return a column of the kind that its type says, or of the kind that is wanted."""
-    own: Kind = "category" if values.dtype == object else "boolean" if values.dtype == bool else "number"
-    whole = values.dtype.kind in "iu"
-    if own == "number" and not (whole and kind == "category"):
-        values = values.astype(np.float64)
-        if (infinite := np.isinf(values)).any():
-            raise cell_error(
-                f"{source}, row {int(np.argmax(infinite))}", name, "inf", "is infinite; use a null"
-            )
-    if kind == "category" and whole:
-        return Column(name, kind, object_array([str(value) for value in values.tolist()]))
-    if kind == "category" and own != "category":
-        raise DataError(
-            f"{source}, {in_column(name)}: holds real numbers or gaps; write it as text to make it a category"
-        )
-    if kind in ("number", "boolean") and own == "category":
-        raise DataError(f"{source}, {in_column(name)}: holds text, expected kind {kind}")
-    return Column(name, kind or own, values.astype(np.float64) if own == "boolean" else values)
+    kind, values = found
+    if wanted == "category" and values.dtype.kind in "iu":
+        return Column(name, wanted, object_array([str(value) for value in values.tolist()]))
+    if wanted not in (None, kind):
+        raise DataError(f"{source}, {in_column(name)}: holds values of kind {kind}, expected {wanted}")
+    if kind == "category":
+        return Column(name, kind, values)
+    values = values.astype(np.float64)
+    if (infinite := np.isinf(values)).any():
+        row = int(np.argmax(infinite))
+        raise cell_error(f"{source}, row {row}", name, "inf", "is infinite; write a null")
+    return Column(name, kind, values)
 
 
 def _array_table(

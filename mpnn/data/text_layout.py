@@ -120,8 +120,8 @@ def _first_record(source: TextSource, delimiter: str, skip: int) -> Record:
         raise DataError(f"{source.name} holds blank lines only")
     if len(first.cells) > MAX_COLUMNS:
         raise DataError(
-            f"{source.name}, line {first.line}: {len(first.cells)} cells, more than {MAX_COLUMNS} columns; is "
-            "a line end missing?"
+            f"{source.name}, line {first.line}: {len(first.cells)} cells, more than {MAX_COLUMNS} columns; "
+            "is a line end missing?"
         )
     return first
 

@@ -175,6 +175,8 @@ class _TextReading:
         found, whose = len(record.cells), "header" if self._layout.header else "first row"
         delimiter = name_of(self._layout.delimiter)
         advice = f"quote cells that contain a {delimiter}" if found > width else "add the missing cells"
+        if width == 1:
+            advice = "delete what stands above the header"
         cells = "1 cell" if found == 1 else f"{found} cells"
         return DataError(
             f"{self._source.name}, line {record.line}: {cells} (parted by {delimiter}s), the last being "
