@@ -1,5 +1,6 @@
 """Tables in npz, npy and Parquet files. Nothing is ever unpickled, and no library speaks for itself."""
 
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -97,14 +98,14 @@ def _member(path: Path, name: str) -> NDArray:
 def _checked(name: str, stream: Any) -> NDArray:
     """Read one array, never through pickle."""
     try:
-        array = np.lib.format.read_array(stream, allow_pickle=False)
-    except _DAMAGED as error:
+        with warnings.catch_warnings(action="ignore"):
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except Exception as error:  # a damaged header is evaluated, and may raise anything
         if "pickle" in str(error) or "Object arrays" in str(error):
             raise DataError(f"{name} {_OBJECTS}") from error
         raise DataError(
             f"{name} is no NumPy array, or a damaged one; save it again with numpy.save"
         ) from error
-    return array
 
 
 def read_npy(path: Path) -> Arrays2D:

@@ -16,7 +16,7 @@ from mpnn.data.errors import DataError
 __all__ = ["MAX_LINE", "TextSource", "open_text"]
 
 SAMPLE_BYTES = 1 << 18
-_BLOCK = 1 << 20
+_BLOCK = 1 << 17
 MAX_LINE = 1 << 23  # characters; a row of 100,000 numbers has fewer
 
 _ZERO_BYTE = "a zero byte, so this is no text file, or a damaged one; export the table as CSV"
@@ -74,7 +74,7 @@ class TextSource(NamedTuple):
         return chain.from_iterable(self._blocks())
 
     def _blocks(self) -> Iterator[list[str]]:
-        """Yield whole lines, about a million characters at a time."""
+        """Yield whole lines, about 128 KiB at a time."""
         number = 0
         try:
             with io.TextIOWrapper(self.open_bytes(), self.encoding, newline="") as stream:

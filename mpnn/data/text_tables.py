@@ -19,7 +19,15 @@ from mpnn.data.text_sources import TextSource
 
 __all__ = ["read_text"]
 
-_BLOCK_CELLS = 1 << 17
+# Small blocks stay in the cache and give the garbage collector little to walk through.
+_BLOCK_CELLS = 1 << 13
+_WIDE_ROWS = 256
+_MOST_CELLS = 1 << 18
+
+
+def _block_rows(width: int) -> int:
+    """Return how many rows to read at a time; a wide table needs some for its columns to be worth a call."""
+    return max(min(max(_BLOCK_CELLS // width, _WIDE_ROWS), _MOST_CELLS // width), 1)
 
 
 class _Block(NamedTuple):
@@ -158,7 +166,7 @@ class _TextReading:
 
     def _blocks(self) -> Iterator[_Block]:
         layout, width = self._layout, len(self._layout.first.cells)
-        size = max(_BLOCK_CELLS // width, 1)
+        size = _block_rows(width)
         header_left = layout.header
         for lines, rows in read_blocks(self._source, layout.delimiter, layout.skip, size):
             if header_left or width == 1 or set(map(len, rows)) != {width}:

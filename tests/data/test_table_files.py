@@ -46,7 +46,7 @@ def as_text(rows, delimiter=",", decimal=".", end="\n"):
 
 @pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.name)
 def test_malformed_tables_get_their_sentence(case, write, monkeypatch):
-    monkeypatch.setattr(text_tables, "_BLOCK_CELLS", 512)
+    monkeypatch.setattr(text_tables, "_block_rows", lambda width: 200)
     path = write(case.content, case.file)
     with pytest.raises(DataError) as refusal:
         read_table(path, **case.arguments)
@@ -231,7 +231,7 @@ def test_a_name_counts_before_a_number(write):
 
 
 def test_a_word_that_comes_late_makes_a_category(write, monkeypatch):
-    monkeypatch.setattr(text_tables, "_BLOCK_CELLS", 64)
+    monkeypatch.setattr(text_tables, "_block_rows", lambda width: 32)
     cells = ["0", "1", "02"] * 100 + ["3+"]
     table = read_table(write("a,kind\n" + "".join(f"{cell},x\n" for cell in cells)), label="kind")
     assert table.columns[0].kind == "category"
@@ -250,7 +250,7 @@ def test_blocks_do_not_show(write, monkeypatch, block):
     text += "".join(f"{number},w{number % 3},p\r\n" for number in range(20))
     whole = read_table(write(text), label="kind")
     monkeypatch.setattr(text_sources, "_BLOCK", block)
-    monkeypatch.setattr(text_tables, "_BLOCK_CELLS", 3 * block)
+    monkeypatch.setattr(text_tables, "_block_rows", lambda width: block)
     parts = read_table(write(text), label="kind")
     assert parts.lines.tolist() == whole.lines.tolist()
     np.testing.assert_array_equal(parts.columns[0].values, whole.columns[0].values)
