@@ -3,8 +3,9 @@
     MPNN_DATA=FOLDER python -m experiments.tables.compare_defaults configs/tables/defaults.toml
 
 A method is a name of METHODS with its parameters; `code` are the parameters of the encoder in front of it;
-without it columns are standardized, or left as they are for trees and for the classifiers of this library. `judge = "validation"` never looks at test rows: it
-splits every training part once more, and is what settings are chosen with.
+without it columns are standardized, or left as they are for trees and for the classifiers of this library.
+`judge = "validation"` never looks at test rows: it splits every training part once more, and is what settings
+are chosen with.
 """
 
 import itertools
