@@ -40,8 +40,8 @@ class MessagePassingClassifier(ProbabilisticClassifier):
     Parameters
     ----------
     hidden : sequence of int >= 1 or ``"auto"``, default="auto"
-        Widths of the hidden layers; () for a single layer. ``"auto"``: 32 units for tables in code, 101 for more
-        than two classes of other inputs, else none.
+        Widths of the hidden layers; () for a single layer. ``"auto"``: 32 units for tables in code, 101 for
+        more than two classes of other inputs, else none.
     weights : ``"binary"``, ``"ternary"``, int from 1 to 127 or ``"gaussian"``, default="ternary"
         Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights.
     rule : str, default="bp_inspired"
