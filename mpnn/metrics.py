@@ -49,7 +49,13 @@ def brier_score(probabilities: ArrayLike, positions: ArrayLike) -> float:
 def calibration_bins(
     probabilities: ArrayLike, positions: ArrayLike, num_bins: int = CALIBRATION_BINS
 ) -> NDArray[np.float64]:
-    """Return examples, sum of confidences and number right [num_bins, 3] in equal bins of confidence."""
+    """Return examples, sum of confidences and number right [num_bins, 3] in equal bins of confidence.
+
+    Parameters
+    ----------
+    num_bins : int >= 1, default=CALIBRATION_BINS
+        Bins of the confidence.
+    """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == np.asarray(positions)
@@ -71,7 +77,19 @@ def label_positions(labels: ArrayLike, classes: ArrayLike) -> NDArray[np.intp]:
 
 
 class Scores(NamedTuple):
-    """Of predicted probabilities: accuracy, mean negative log likelihood (nats), ECE and Brier score."""
+    """Of predicted probabilities: accuracy, mean negative log likelihood (nats), ECE and Brier score.
+
+    Parameters
+    ----------
+    accuracy : float in [0, 1]
+        Share of right predictions.
+    negative_log_likelihood : float >= 0
+        Mean, in nats.
+    expected_calibration_error : float in [0, 1]
+        Mean gap of confidence and accuracy.
+    brier : float in [0, 2]
+        Mean squared distance from the true class.
+    """
 
     accuracy: float
     negative_log_likelihood: float
@@ -86,6 +104,13 @@ def probability_scores(
 
     The calibration error averages ``|accuracy - confidence|`` over equally wide bins of the confidence,
     weighted by their counts. Probabilities are floored at :data:`LEAST_PROBABILITY` in the logarithm.
+
+    Parameters
+    ----------
+    probabilities : array-like [n, C]
+        Probabilities of the classes.
+    num_bins : int >= 1, default=CALIBRATION_BINS
+        Bins of the confidence.
     """
     probabilities, positions = np.asarray(probabilities, dtype=np.float64), np.asarray(positions)
     if probabilities.ndim != 2 or positions.shape != probabilities.shape[:1]:

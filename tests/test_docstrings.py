@@ -117,8 +117,10 @@ def inherited_entries(name, value, owner):
 
 
 def protocols_of(owner):
-    """The protocols in sight of a class whose methods it has."""
-    for value in vars(sys.modules[owner.__module__]).values():
+    """The protocols in sight of a class whose methods it has: of its module, and of ``base`` beside it."""
+    module = sys.modules[owner.__module__]
+    beside = sys.modules.get(f"{module.__package__}.base")
+    for value in [*vars(module).values(), *(vars(beside).values() if beside else ())]:
         if inspect.isclass(value) and getattr(value, "_is_protocol", False) and value is not owner:
             methods = [name for name, member in vars(value).items() if inspect.isfunction(member)]
             public = [name for name in methods if not name.startswith("_")]

@@ -33,6 +33,11 @@ class PaddedProblems(NamedTuple):
     """Problems of one length: rows of the pool, int32, targets and sample mask, float32; ``[P, B]`` each.
 
     The mask is 1 for samples and 0 for padding, whose rows and targets are 0.
+
+    Parameters
+    ----------
+    sample_mask : Array [B] or None
+        1 for real samples, 0 for padding; None: all are real.
     """
 
     rows: NDArray

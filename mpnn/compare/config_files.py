@@ -16,6 +16,11 @@ __all__ = ["load_config", "override_params"]
 def load_config(path: str | Path) -> CompareConfig:
     """Read a comparison from a TOML file.
 
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
     Raises
     ------
     mpnn.runs.toml.ConfigError
@@ -37,6 +42,13 @@ def override_params(config: CompareConfig, assignments: Iterable[str]) -> Compar
 
     METHOD is the name of a method or its registered key (then every method of that kind is meant);
     VALUE is TOML, and a bare word is a string.
+
+    Parameters
+    ----------
+    config : CompareConfig
+        The comparison.
+    assignments : iterable of str
+        ``METHOD.KEY=VALUE``, each.
     """
     methods = list(config.methods)
     for assignment in assignments:

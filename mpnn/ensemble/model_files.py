@@ -30,6 +30,13 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
 
     An ensemble can be saved if its members are :class:`MessagePassingClassifier`. Parameters that JSON
     cannot hold (schedules, RandomState objects) are left out; predictions do not need them.
+
+    Parameters
+    ----------
+    model : classifier
+        The fitted model.
+    path : str or path
+        The file.
     """
     check_is_fitted(model)
     members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]

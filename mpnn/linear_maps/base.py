@@ -13,7 +13,15 @@ __all__ = ["LinearMap", "Moments"]
 
 
 class Moments(NamedTuple):
-    """Mean and variance of a weight or of a unit, elementwise."""
+    """First two moments of weights or of units, elementwise.
+
+    Parameters
+    ----------
+    mean : Array
+        Means.
+    variance : Array
+        Variances, >= 0.
+    """
 
     mean: Array
     variance: Array
@@ -36,7 +44,13 @@ class LinearMap(Protocol):
         """Whether some positions sum inputs that do not exist, which are 0."""
 
     def unfold(self, inputs: Array) -> Array:
-        """Rows ``[B positions, fan in]`` of inputs ``[B, *in_shape]``."""
+        """Rows ``[B positions, fan in]`` of inputs ``[B, *in_shape]``.
+
+        Parameters
+        ----------
+        inputs : Array [B, N]
+            Inputs.
+        """
 
     def fold(self, rows: Array, in_shape: tuple[int, ...]) -> Array:
         """Sum rows back to inputs ``[B, *in_shape]``: the transpose of :meth:`unfold`."""

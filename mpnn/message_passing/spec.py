@@ -184,7 +184,13 @@ class NetworkSpec:
         return any(layer.messages == "exact" for layer in self.weighted)
 
     def numbers(self, hyper: Hyper) -> tuple[Hyper, ...]:
-        """The numbers of each weight layer, scalars, from leaves ``[L]``."""
+        """The numbers of each weight layer, scalars, from leaves ``[L]``.
+
+        Parameters
+        ----------
+        hyper : Hyper
+            The numbers of the sweep, leaves ``[L]``.
+        """
         return tuple(Hyper(*(leaf[index] for leaf in hyper)) for index in range(self.num_layers))
 
 
@@ -220,7 +226,13 @@ def _input_shapes(layers: Sequence[Any], shape: Shape) -> list[Shape]:
 
 
 def spec_to_json(spec: NetworkSpec) -> dict[str, Any]:
-    """Plain values that JSON can hold, layers by kind and keyword."""
+    """Plain values that JSON can hold, layers by kind and keyword.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    """
     plain = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return plain | {
         "input_shape": list(spec.input_shape),

@@ -60,9 +60,9 @@ def open_results(path: Path, *, retry_errors: bool = False) -> Iterator[Results]
 
     Parameters
     ----------
-    path
+    path : path
         The file; its folder must exist.
-    retry_errors
+    retry_errors : bool, default=False
         Drop the rows of methods that failed, so that they are computed again.
     """
     content = path.read_bytes() if path.exists() else b""
@@ -79,7 +79,13 @@ def open_results(path: Path, *, retry_errors: bool = False) -> Iterator[Results]
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Make the folder and keep other runs out of it; the system drops the lock when the process ends."""
+    """Make the folder and keep other runs out of it; the system drops the lock when the process ends.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("wb") as file:
         try:
@@ -96,7 +102,13 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the whole rows of a results file, leaving out a torn last line."""
+    """Return the whole rows of a results file, leaving out a torn last line.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     if not path.exists():
         return []
     content = path.read_bytes()
@@ -104,12 +116,24 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """Return the content of a JSON file, or `default` if there is none."""
+    """Return the content of a JSON file, or `default` if there is none.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     return json.loads(path.read_text()) if path.exists() else default
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: to a neighbour first, then renamed into place."""
+    """Write a whole file or nothing: to a neighbour first, then renamed into place.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     with draft.open("wb") as file:
@@ -120,7 +144,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file for people, whole or not at all."""
+    """Write a JSON file for people, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     write_atomically(path, json.dumps(content, indent=2).encode() + b"\n")
 
 

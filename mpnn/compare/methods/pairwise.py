@@ -24,6 +24,13 @@ def pairwise_method(classifier: str | Build, summary: str) -> Method:
     example with three or more tied classes stays unlabelled and counts as an error; and, if the
     classifier has a parameter `prediction`, "bayes", the largest class probability,
     coupled from the marginals' pair probabilities.
+
+    Parameters
+    ----------
+    classifier : callable
+        The member's class.
+    summary : str
+        One line for people.
     """
     make = class_named(classifier)
 

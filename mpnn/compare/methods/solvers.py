@@ -12,7 +12,13 @@ __all__ = ["bemi_classifier", "solver_network", "solver_vote"]
 
 
 def solver_vote(classifier: str | Build, summary: str) -> Method:
-    """Return the pairwise vote of a solver's classifier; rows also hold what each stage did."""
+    """Return the pairwise vote of a solver's classifier; rows also hold what each stage did.
+
+    Parameters
+    ----------
+    summary : str
+        One line for people.
+    """
     vote = pairwise_method(classifier, summary)
 
     def evaluate(ensemble: Any, task: Task) -> Evaluation:
@@ -30,6 +36,11 @@ def solver_network(classifier: str | Build, summary: str) -> Method:
 
     Two predictions are scored: "argmax", and "all_good", where a sample is right only if its own output and
     no other is positive or 0.
+
+    Parameters
+    ----------
+    summary : str
+        One line for people.
     """
     make = class_named(classifier)
 

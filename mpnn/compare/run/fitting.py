@@ -34,6 +34,11 @@ class Fitter:
 
     Remembers the last draw, which the methods share, and what was fitted: the first fit of a method, data set
     and number of shots is cold, it may compile.
+
+    Parameters
+    ----------
+    artifacts : path
+        Folder for what the report shows of the models.
     """
 
     def __init__(self, open_dataset: Callable[[str], Dataset], artifacts: Path) -> None:

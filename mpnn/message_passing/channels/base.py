@@ -26,7 +26,17 @@ VARIANCE_FLOOR = 1e-8
 
 
 class Derivatives(NamedTuple):
-    """Of a channel's free energy: ``g``, ``Gamma = -g'``, and ``g''`` where a rule asks for it."""
+    """Derivatives of a channel's free energy by the mean of the pre-activation.
+
+    Parameters
+    ----------
+    gradient : Array [B, K]
+        ``g``.
+    curvature : Array [B, K]
+        ``Gamma = -g'``.
+    second : Array [B, K]
+        ``g''``, where a rule uses it.
+    """
 
     gradient: Array
     curvature: Array

@@ -17,7 +17,17 @@ __all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "i
 
 
 class Model(NamedTuple):
-    """A trained network: discrete weights, beliefs, the numbers they were trained with, a seed."""
+    """A trained network: discrete weights, beliefs, the numbers they were trained with, a seed.
+
+    Parameters
+    ----------
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    """
 
     weights: list[Any]
     state: State
@@ -36,7 +46,13 @@ def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: floa
 
 
 def init(key: Array, settings: Settings) -> State:
-    """The beliefs that training begins with."""
+    """The beliefs that training begins with.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
     return _init(key, settings.spec, first, settings.initial_field)
 
@@ -49,7 +65,19 @@ def init_many(keys: Array, settings: Settings) -> State:
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
 def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
-    """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at."""
+    """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, N]
+        Inputs.
+    """
     weights = prediction.decode(spec, state, hyper)
     if rounding == "feedback":
         weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs)
@@ -58,7 +86,19 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
 def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
-    """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P."""
+    """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, N]
+        Inputs.
+    """
     return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs))(state)
 
 
@@ -79,7 +119,19 @@ decide = jax.jit(_decide, static_argnums=(0, 1, 2))
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array) -> Array:
-    """As :data:`decide`, the scores alone: the compiler leaves out what only probabilities need."""
+    """As :data:`decide`, the scores alone: the compiler leaves out what only probabilities need.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    num_samples : int >= 1
+        Number of samples.
+    model : classifier
+        The fitted model.
+    inputs : Array [B, N]
+        Inputs.
+    """
     return _decide(spec, how, num_samples, model, inputs)[0]
 
 
@@ -87,6 +139,16 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
 def decide_many(
     spec: NetworkSpec, how: str, num_samples: int, models: Model, inputs: Array
 ) -> tuple[Array, Array]:
-    """As :data:`decide` for stacked models ``[P, ...]`` on the same inputs: ``[P, B, ...]``."""
+    """As :data:`decide` for stacked models ``[P, ...]`` on the same inputs: ``[P, B, ...]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    num_samples : int >= 1
+        Number of samples.
+    inputs : Array [B, N]
+        Inputs.
+    """
     own = partial(_decide, spec, how, num_samples)
     return jax.vmap(own, in_axes=(0, None))(models, inputs)

@@ -28,6 +28,13 @@ class Defaults:
 
     Numbers that ``numbers`` does not name have the defaults of :class:`mpnn.message_passing.hyper.Hyper`;
     noise and margin are shares of the norm of a layer's inputs.
+
+    Parameters
+    ----------
+    num_epochs : int >= 1
+        Passes over the samples.
+    numbers : Annealing
+        The numbers of the method.
     """
 
     num_epochs: int
@@ -87,7 +94,13 @@ class _Regime(NamedTuple):
 
 
 def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
-    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`)."""
+    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`).
+
+    Parameters
+    ----------
+    num_samples : int >= 1
+        Number of samples.
+    """
     if given.input_scaling != "auto":
         return given.input_scaling
     return _defaults(given, _regime(given, num_samples), num_layers=1).input_scaling

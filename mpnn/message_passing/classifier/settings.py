@@ -18,6 +18,31 @@ class Parameters:
     """What a user gave the estimator, unchecked; None and ``"auto"`` are left open.
 
     The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names.
+
+    Parameters
+    ----------
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    num_epochs : int >= 1
+        Passes over the samples.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    damping : float in [0, 1)
+        Weight of the old message.
+    reinforcement : float in [0, 1]
+        Weight of the batch's earlier evidence.
+    rho : float > 0
+        Share of the posterior that is the next prior.
+    sparsity : float
+        Log odds of a zero weight before data, for families with a level 0.
+    noise : Array [L]
+        Standard deviation that training assumed on every pre-activation.
+    margin : float >= 0
+        Pre-activation that a label demands.
+    replicas : float >= 1
+        Number of replicas in focusing.
+    coupling : float >= 0
+        Coupling of the replicas in focusing.
     """
 
     hidden: Any
@@ -99,6 +124,17 @@ class Fit(NamedTuple):
 
     The beliefs, the numbers of the last sweep, a discrete array ``[inputs, outputs]`` a layer (of a bias, the
     last row), and a dict of arrays with one row a sweep.
+
+    Parameters
+    ----------
+    state : State
+        Beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    weights : list of int8 Array [in, out]
+        Discrete weights, a layer each.
+    history : Array [sweeps]
+        Share of errors of each sweep.
     """
 
     state: State

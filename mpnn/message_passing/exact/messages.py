@@ -47,7 +47,12 @@ PROBABILITY_FLOOR = 1e-30
 class Sums(NamedTuple):
     """What the forward pass keeps for the backward: ``terms [K, 3, ...]`` and ``partial [K, 2K + 1, ...]``.
 
-    terms: probabilities of ``w_j x_j`` = -1, 0, +1. partial: distribution of the sum of the terms before j.
+    Parameters
+    ----------
+    terms : Array [K, 3, ...]
+        Probabilities of ``w_j x_j`` = -1, 0, +1.
+    partial : Array [K, 2K + 1, ...]
+        Distribution of the sum of the terms before j.
     """
 
     terms: Array
@@ -55,12 +60,24 @@ class Sums(NamedTuple):
 
 
 def sign_probabilities(field: Array) -> Array:
-    """``P(-1), P(+1)``, ``[2, ...]``, of signs with ``field`` = half their log odds ``[...]``."""
+    """``P(-1), P(+1)``, ``[2, ...]``, of signs with ``field`` = half their log odds ``[...]``.
+
+    Parameters
+    ----------
+    field : Array [...]
+        Half the log odds.
+    """
     return jax.nn.sigmoid(jnp.stack([-2.0 * field, 2.0 * field]))
 
 
 def log_odds(probabilities: Array) -> Array:
-    """Half the log odds ``[...]`` of ``P(-1), P(+1)`` ``[2, ...]``: undoes :func:`sign_probabilities`."""
+    """Half the log odds ``[...]`` of ``P(-1), P(+1)`` ``[2, ...]``: undoes :func:`sign_probabilities`.
+
+    Parameters
+    ----------
+    probabilities : Array [2, ...]
+        ``P(-1), P(+1)``.
+    """
     negative, positive = jnp.log(probabilities + PROBABILITY_FLOOR)
     return 0.5 * (positive - negative)
 
@@ -83,8 +100,10 @@ def forward(signs: Array, levels: Array) -> tuple[Array, Sums]:
 
     Parameters
     ----------
-    signs : ``P(x_j = -1), P(x_j = +1)``, ``[2, K, ...]``.
-    levels : ``P(w_j = -1), P(w_j = 0), P(w_j = +1)``, ``[3, K, ...]``.
+    signs : Array
+        ``P(x_j = -1), P(x_j = +1)``, ``[2, K, ...]``.
+    levels : Array
+        ``P(w_j = -1), P(w_j = 0), P(w_j = +1)``, ``[3, K, ...]``.
 
     Returns
     -------
@@ -109,9 +128,12 @@ def backward(signs: Array, levels: Array, sums: Sums, above: Array) -> tuple[Arr
 
     Parameters
     ----------
-    signs, levels : as in :func:`forward`.
-    sums : what :func:`forward` returned.
-    above : what the layer above says of the unit's sign, ``P(-1), P(+1)``, ``[2, ...]``.
+    signs, levels : Array
+        As in :func:`forward`.
+    sums : Sums
+        What :func:`forward` returned.
+    above : Array
+        What the layer above says of the unit's sign, ``P(-1), P(+1)``, ``[2, ...]``.
 
     Returns
     -------

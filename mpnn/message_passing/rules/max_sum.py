@@ -50,13 +50,25 @@ class FieldMessages:
     def units(
         channel: HiddenChannel, preactivation: Preactivation, above: Natural | None, keep_field: bool
     ) -> Inputs:
-        """The field that each unit sends up, ``[B, K]``; :func:`forward` puts it in the place of the mean."""
+        """The field that each unit sends up, ``[B, K]``; :func:`forward` puts it in the place of the mean.
+
+        Parameters
+        ----------
+        preactivation : Preactivation
+            Mean and variance of the pre-activations.
+        """
         field = preactivation.mean
         return Inputs(jnp.tanh(field), None, None, field=field)
 
     @staticmethod
     def from_labels(output: OutputChannel, labels: Array, numbers: Any) -> Clamp:
-        """Labels -1 and +1 clamp the outputs, with a margin."""
+        """Labels -1 and +1 clamp the outputs, with a margin.
+
+        Parameters
+        ----------
+        numbers : Annealing
+            The numbers of the method.
+        """
         label = labels[:, None] if labels.ndim == 1 else labels
         return Clamp(label * numbers.confidence, numbers.margin * jnp.ones_like(label))
 
@@ -72,7 +84,15 @@ class FieldMessages:
 
 
 class Memory(NamedTuple):
-    """The last messages on every edge ``[K, B, N]``; ``to_input`` None where the inputs are data."""
+    """The last messages on every edge ``[K, B, N]``; ``to_input`` None where the inputs are data.
+
+    Parameters
+    ----------
+    to_weight : Array [K, B, N]
+        The last messages to the weights.
+    to_input : Array [K, B, N] or None
+        The last messages to the inputs; None where they are data.
+    """
 
     to_weight: Array
     to_input: Array | None
@@ -94,7 +114,15 @@ class Side(NamedTuple):
 
 
 def init(layer: Layer, inputs: Inputs) -> Memory:
-    """No messages yet."""
+    """No messages yet.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    """
     num_inputs, num_outputs = layer.mean.shape
     zeros = jnp.zeros((num_outputs, inputs.mean.shape[0], num_inputs), layer.field.dtype)
     return Memory(zeros, None if inputs.field is None else zeros)
@@ -105,11 +133,15 @@ def node_messages(fields: Array, magnitudes: Array, output_field: Array, margin:
 
     Parameters
     ----------
-    fields : cavity fields of the signs, finite, ``[N]``.
-    magnitudes : of the inputs, >= 0 and at most 1, ``[N]``; or ``[1]`` for all.
-    output_field : field on the output ``[]``; infinite for a label.
-    margin : the sum must exceed it in the output's direction, >= 0, in units of the magnitudes ``[]``.
-        A margin beyond reach asks for the largest sum there is.
+    fields : Array
+        Cavity fields of the signs, finite, ``[N]``.
+    magnitudes : Array
+        Of the inputs, >= 0 and at most 1, ``[N]``; or ``[1]`` for all.
+    output_field : Array
+        Field on the output ``[]``; infinite for a label.
+    margin : Array
+        The sum must exceed it in the output's direction, >= 0, in units of the magnitudes ``[]``. A margin
+        beyond reach asks for the largest sum there is.
     """
     fields = jnp.where(magnitudes > 0, fields, 0.0)
     order = jnp.argsort(-fields / jnp.where(magnitudes > 0, magnitudes, 1.0))
@@ -196,7 +228,17 @@ _nodes = jax.vmap(node_messages)
 
 
 def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivation:
-    """Upgoing field of every unit in place of its mean, one unit at a time."""
+    """Upgoing field of every unit in place of its mean, one unit at a time.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    """
     field, sizes = _input_fields(inputs, memory)
     uniform = jnp.zeros(field.shape[0], field.dtype)
 
@@ -215,7 +257,21 @@ def backward(
     memory: Memory | None,
     required: RequiredMessages,
 ) -> tuple[Messages, Memory | None]:
-    """Messages on every edge, one unit at a time; their sums go to the weights and down."""
+    """Messages on every edge, one unit at a time; their sums go to the weights and down.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     field, sizes = _input_fields(inputs, memory)
     margin = clamp.margin / _largest(inputs)
     margins = jnp.broadcast_to(margin, clamp.field.shape)
