@@ -48,9 +48,11 @@ def make_mesh(networks: int | None = None, data: int | None = None, model: int =
 
     Parameters
     ----------
-    networks, data, model : int >= 1 or None, default=None
-        Devices along each axis. The product must be the number of devices; of ``networks`` and ``data``, one
-        may be None for what the others leave, and both for all devices along ``networks``.
+    networks, data : int >= 1 or None, default=None
+        Devices along each axis; None for what the others leave, and both None for all devices along
+        ``networks``.
+    model : int >= 1, default=1
+        Devices along the axis of a layer's outputs. The product must be the number of devices.
 
     Examples
     --------

@@ -14,7 +14,9 @@ def whole(name: str, value: Any) -> int:
     Parameters
     ----------
     name : str
-        The name.
+        Name of the parameter, for the error.
+    value : int
+        What is checked.
     """
     is_whole = _is_real(value) and float(value).is_integer()
     if not is_whole or value < 1:
@@ -23,7 +25,13 @@ def whole(name: str, value: Any) -> int:
 
 
 def hidden_widths(hidden: Any) -> tuple[int, ...]:
-    """The widths of the hidden layers, each at least 1; ``()`` for none."""
+    """The widths of the hidden layers, each at least 1; ``()`` for none.
+
+    Parameters
+    ----------
+    hidden : sequence of int
+        Widths of the hidden layers.
+    """
     if isinstance(hidden, str) or not np.iterable(hidden):
         raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {hidden!r}")
     return tuple(whole("every width in hidden", width) for width in hidden)
@@ -35,7 +43,9 @@ def above_zero(name: str, value: Any) -> float:
     Parameters
     ----------
     name : str
-        The name.
+        Name of the parameter, for the error.
+    value : float
+        What is checked.
     """
     if not (_is_real(value) and 0.0 < value < np.inf):
         raise ValueError(f"{name} must be above 0 and finite, got {value!r}")
@@ -48,7 +58,9 @@ def at_least_zero(name: str, value: Any) -> float:
     Parameters
     ----------
     name : str
-        The name.
+        Name of the parameter, for the error.
+    value : float
+        What is checked.
     """
     if not (_is_real(value) and 0.0 <= value < np.inf):
         raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
@@ -61,7 +73,9 @@ def below_one(name: str, value: Any) -> float:
     Parameters
     ----------
     name : str
-        The name.
+        Name of the parameter, for the error.
+    value : float
+        What is checked.
     """
     if not (_is_real(value) and 0.0 <= value < 1.0):
         raise ValueError(f"{name} must be in [0, 1), got {value!r}")

@@ -58,11 +58,11 @@ def save_arrays(
 
     Parameters
     ----------
-    path : str | Path
+    path : str or path
         By custom ``*.safetensors``; an existing file is replaced.
-    arrays : Mapping[str, ArrayLike]
+    arrays : mapping of str to array-like
         ``weights/...`` int8, or ``beliefs/...`` floating point.
-    metadata : Mapping[str, Any] | None, default=None
+    metadata : dict or None, default=None
         Anything that JSON can hold. ``levels``, a list of the values that weights may take, is checked
         against the weights here and on loading.
     """

@@ -36,6 +36,10 @@ class PaddedProblems(NamedTuple):
 
     Parameters
     ----------
+    rows : int ndarray [P, M]
+        Rows of the pool, padded.
+    targets : ndarray [P, M]
+        -1 and +1; of padding 0.
     sample_mask : Array [B] or None
         1 for real samples, 0 for padding; None: all are real.
     """
@@ -79,7 +83,13 @@ class BinaryProblems:
         return padded
 
     def as_columns(self, pool_size: int) -> NDArray:
-        """Targets of the whole pool ``[n, P]``, 0 where a sample is not of the problem: for one layer."""
+        """Targets of the whole pool ``[n, P]``, 0 where a sample is not of the problem: for one layer.
+
+        Parameters
+        ----------
+        pool_size : int >= 1
+            Samples of the pool, n.
+        """
         columns = np.zeros((pool_size, len(self)), np.float32)
         for index, (rows, targets) in enumerate(zip(self.rows, self.targets, strict=True)):
             columns[rows, index] = targets

@@ -24,7 +24,7 @@ class MethodConfig:
         What tables and plots call it.
     method : str
         A key of `mpnn.compare.METHODS`.
-    params : dict[str, Any]
+    params : dict
         Parameters of the method's estimator; what is left out keeps the estimator's default.
     shots : tuple of int or None, default=None
         The shots that this method runs at, for methods that cannot afford all of them; None: all.
@@ -92,7 +92,7 @@ class CompareConfig:
         Names known to `mpnn.data.load_dataset`.
     shots : tuple of int
         Training examples per class, each at least 1.
-    methods : tuple[MethodConfig, ...]
+    methods : tuple of MethodConfig
         What is compared. The first one is the reference of the paired differences.
     draws : int >= 1, default=5
         Independent training sets for each number of shots.
@@ -102,7 +102,7 @@ class CompareConfig:
         At most this many test examples, drawn once for the whole comparison; None: all of them.
     classes : tuple of int or None, default=None
         Labels that are kept of every data set, at least two, for instance one pair; None: all of them.
-    robustness : Robustness | None, default=None
+    robustness : Robustness or None, default=None
         Disturbed test inputs to score every model on, too; None: none.
     """
 

@@ -26,17 +26,17 @@ __all__ = ["load_model", "save_model"]
 
 
 def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: str | Path) -> None:
-    """Write a fitted estimator to ``path``, atomically.
+    """Write a fitted estimator to a file, atomically.
 
     An ensemble can be saved if its members are :class:`MessagePassingClassifier`. Parameters that JSON
     cannot hold (schedules, RandomState objects) are left out; predictions do not need them.
 
     Parameters
     ----------
-    model : classifier
-        The fitted model.
+    model : MessagePassingClassifier or PairwiseVoteClassifier
+        The fitted estimator.
     path : str or path
-        The file.
+        By custom ``*.safetensors``; an existing file is replaced.
     """
     check_is_fitted(model)
     members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]

@@ -35,22 +35,48 @@ class LinearMap(Protocol):
         """Outputs of one position."""
 
     def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the outputs, units last; a ValueError says what does not fit."""
+        """Shape of the outputs, units last; a ValueError says what does not fit.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def fan_in(self, in_shape: tuple[int, ...]) -> int:
-        """Inputs that one output sums."""
+        """Inputs that one output sums.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def pads(self, in_shape: tuple[int, ...]) -> bool:
-        """Whether some positions sum inputs that do not exist, which are 0."""
+        """Whether some positions sum inputs that do not exist, which are 0.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def unfold(self, inputs: Array) -> Array:
         """Rows ``[B positions, fan in]`` of inputs ``[B, *in_shape]``.
 
         Parameters
         ----------
-        inputs : Array [B, N]
+        inputs : Array [B, *in_shape]
             Inputs.
         """
 
     def fold(self, rows: Array, in_shape: tuple[int, ...]) -> Array:
-        """Sum rows back to inputs ``[B, *in_shape]``: the transpose of :meth:`unfold`."""
+        """Sum rows back to inputs ``[B, *in_shape]``: the transpose of :meth:`unfold`.
+
+        Parameters
+        ----------
+        rows : Array [B positions, fan in]
+            Rows.
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """

@@ -15,10 +15,10 @@ def contract(weights: Array, inputs: Array) -> Array:
 
     Parameters
     ----------
-    weights : list of Array [N, K]
-        Discrete weights, a layer each.
-    inputs : Array [B, N]
-        Inputs.
+    weights : Array [N, K]
+        Weights, or their moments.
+    inputs : Array [R, N]
+        Inputs, or their moments.
     """
     return jnp.matmul(inputs, weights)
 
@@ -28,9 +28,9 @@ def pull_inputs(weights: Array, outputs: Array) -> Array:
 
     Parameters
     ----------
-    weights : list of Array [N, K]
-        Discrete weights, a layer each.
-    outputs : Array [B, K]
+    weights : Array [N, K]
+        Weights, or their moments.
+    outputs : Array [R, K]
         Values at the outputs.
     """
     return jnp.matmul(outputs, weights.T)
@@ -41,9 +41,9 @@ def pull_weights(inputs: Array, outputs: Array) -> Array:
 
     Parameters
     ----------
-    inputs : Array [B, N]
-        Inputs.
-    outputs : Array [B, K]
+    inputs : Array [R, N]
+        Inputs, or their moments.
+    outputs : Array [R, K]
         Values at the outputs.
     """
     return jnp.matmul(inputs.T, outputs)

@@ -89,20 +89,20 @@ def save_state(
 
     Parameters
     ----------
-    folder : str | Path
+    folder : str or path
         Of this run alone; made if missing. A checkpoint of another spec in it is an error, and so is one at
         or after this epoch.
     state : State
         The network after ``epoch`` epochs, 0 for none; where several processes hold it, all of them call this
         function, and the first writes.
-    key : Array
-        The training key, typed, as given to :func:`mpnn.message_passing.training.train`.
-    metadata : Mapping[str, Any] | None, default=None
-        Anything that JSON can hold, such as the settings of the schedules.
     epoch : int >= 0
         Epochs done.
+    key : Array
+        The training key, typed, as given to :func:`mpnn.message_passing.training.train`.
     spec : NetworkSpec
         The network's static description.
+    metadata : dict or None, default=None
+        Anything that JSON can hold, such as the settings of the schedules.
     keep : int >= 1, default=3
         Number of checkpoints that remain, the newest.
     """

@@ -175,10 +175,6 @@ def local_energy(
 
     Parameters
     ----------
-    flips : array-like
-        Probabilities ``[F]`` in [0, 1].
-    num_draws : int >= 1, default=10
-        Masks drawn per probability.
     key : Array
         Random key.
     spec : NetworkSpec
@@ -187,6 +183,10 @@ def local_energy(
         Discrete weights, a layer each.
     batch : Batch
         Inputs and labels.
+    flips : array-like
+        Probabilities ``[F]`` in [0, 1].
+    num_draws : int >= 1, default=10
+        Masks drawn per probability.
 
     Returns
     -------

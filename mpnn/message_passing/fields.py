@@ -56,7 +56,13 @@ class Natural(NamedTuple):
         return Natural(self.field * factor, None if self.precision is None else self.precision * factor)
 
     def mapped(self, function: Callable[[Array], Array]) -> "Natural":
-        """Both through ``function``."""
+        """Both through ``function``.
+
+        Parameters
+        ----------
+        function : callable
+            A function of one array.
+        """
         return Natural(function(self.field), None if self.precision is None else function(self.precision))
 
     def plus(self, other: "Natural | None", factor: Array | float = 1.0) -> "Natural":

@@ -59,7 +59,17 @@ class Trained(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """Classes ``[B]`` (of two: 0 and 1), their probabilities ``[B, C]`` and scores ``[B, K]``."""
+    """Classes ``[B]`` (of two: 0 and 1), their probabilities ``[B, C]`` and scores ``[B, K]``.
+
+    Parameters
+    ----------
+    classes : int Array [B]
+        Class numbers.
+    probabilities : Array [B, C]
+        Probabilities of the classes.
+    scores : Array [B, K]
+        Outputs, or log odds; of two classes, 0 and more choose the second.
+    """
 
     classes: Array
     probabilities: Array

@@ -58,6 +58,8 @@ class Number(NamedTuple):
         ----------
         name : str
             The name.
+        value : number, sequence or schedule
+            What is checked.
         """
         if callable(value):
             return
@@ -79,6 +81,8 @@ class Number(NamedTuple):
         ----------
         name : str
             The name.
+        value : object
+            What is checked.
         """
         if isinstance(value, jax.core.Tracer) and value.ndim == 0:
             return
@@ -93,6 +97,8 @@ class Number(NamedTuple):
         ----------
         name : str
             The name.
+        default : str or None, default=None
+            The default to print; None: the number's own.
         """
         default = str(self.default) if default is None else default
         kind = f"{name} : float {self.text}, schedule or one value a layer, default={default}"
@@ -167,8 +173,8 @@ def described(
 
     Parameters
     ----------
-    names : iterable of str, default=all
-        Which numbers; names of no number are passed over.
+    names : iterable of str
+        Which numbers; names of no number are passed over. All by default.
     default : str or None, default=None
         The default to print; None prints each number's own.
     """

@@ -60,7 +60,13 @@ class Batch(NamedTuple):
     sample_mask: Array | None = None
 
     def astype(self, dtype: Any) -> "Batch":
-        """Real arrays of one type; class numbers stay whole."""
+        """Real arrays of one type; class numbers stay whole.
+
+        Parameters
+        ----------
+        dtype : dtype
+            A floating-point type.
+        """
         is_real = jnp.issubdtype(self.labels.dtype, jnp.floating)
         labels = self.labels.astype(dtype) if is_real else self.labels
         mask = None if self.sample_mask is None else self.sample_mask.astype(dtype)

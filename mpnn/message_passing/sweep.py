@@ -78,11 +78,6 @@ def begin(
 
     Parameters
     ----------
-    observed : tuple of Array, optional
-        Of ``state``, from a caller that has it. A scan over batches should: whole magnetizations are
-        copied in every step if the rows that are looked at are taken from a state that has been replaced.
-    dtype : optional
-        Of the inputs; None: that of the weights.
     spec : NetworkSpec
         The network's static description.
     state : State
@@ -91,6 +86,11 @@ def begin(
         Samples of a mini-batch.
     hyper : Hyper
         The numbers of the sweep, leaves ``[L]``.
+    observed : tuple of Array, optional
+        Of ``state``, from a caller that has it. A scan over batches should: whole magnetizations are
+        copied in every step if the rows that are looked at are taken from a state that has been replaced.
+    dtype : optional
+        Of the inputs; None: that of the weights.
     """
     dtype = state.weighted[0].mean.dtype if dtype is None else dtype
     memories = begin_chain(spec.layers, spec.places, state.layers, batch_size, dtype, spec.numbers(hyper))

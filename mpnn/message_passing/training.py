@@ -283,26 +283,26 @@ def train(
     key : Array
         Every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch`` sees the
         same batches as one that was never interrupted.
+    spec : NetworkSpec
+        The network's static description.
     state : State
         As made by :func:`mpnn.message_passing.network.init` or restored; it is left as it is.
     data : Batch
         Inputs ``[n, *input_shape]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
-    augment : Augment | None, default=None
-        Changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: nothing
-    does.
-    on_epoch : OnEpoch | None, default=None
-        Called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True stops the
-        training.
-    spec : NetworkSpec
-        The network's static description.
     schedules : Schedules
         The numbers over the whole training.
     num_epochs : int >= 1
         Passes over the samples.
     batch_size : int >= 1
         Samples of a mini-batch.
+    augment : callable or None, default=None
+        Changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: they
+        stay as they are.
     first_epoch : int >= 0, default=0
         Epochs done before, of a run that is resumed.
+    on_epoch : callable or None, default=None
+        Called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True stops the
+        training.
 
     Examples
     --------

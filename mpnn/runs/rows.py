@@ -30,13 +30,27 @@ Row = dict[str, Any]
 
 
 def row_key(identity: Mapping[str, Any]) -> str:
-    """Return the 16 hexadecimal digits that stand for everything that decides a row."""
+    """Return the 16 hexadecimal digits that stand for everything that decides a row.
+
+    Parameters
+    ----------
+    identity : mapping
+        Everything that decides the row; JSON can hold it.
+    """
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Results:
-    """An append-only results file with the rows it already holds; made by `open_results`."""
+    """An append-only results file with the rows it already holds; made by `open_results`.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for appending.
+    rows : list of dict
+        Rows that the file holds.
+    """
 
     def __init__(self, file: BinaryIO, rows: list[Row]) -> None:
         self._file = file
@@ -44,7 +58,13 @@ class Results:
         self.keys = {row["key"] for row in rows}
 
     def append(self, row: Row) -> None:
-        """Write one row to the disk; when this returns, a kill cannot lose it."""
+        """Write one row to the disk; when this returns, a kill cannot lose it.
+
+        Parameters
+        ----------
+        row : dict
+            The row, with its ``key``.
+        """
         if row["key"] in self.keys:
             raise ValueError(f"the results already hold the row {row['key']}")
         self._file.write(_line(row))
@@ -83,8 +103,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
     Parameters
     ----------
-    folder : str or path
-        The folder.
+    folder : path
+        The folder; it is made where missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("wb") as file:
@@ -122,6 +142,8 @@ def read_json(path: Path, default: Any = None) -> Any:
     ----------
     path : str or path
         The file.
+    default : object, default=None
+        Returned where there is no file.
     """
     return json.loads(path.read_text()) if path.exists() else default
 
@@ -133,6 +155,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     ----------
     path : str or path
         The file.
+    content : bytes
+        The file's content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -150,6 +174,8 @@ def write_json(path: Path, content: Any) -> None:
     ----------
     path : str or path
         The file.
+    content : object
+        Anything that JSON can hold.
     """
     write_atomically(path, json.dumps(content, indent=2).encode() + b"\n")
 

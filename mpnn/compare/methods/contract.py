@@ -49,16 +49,16 @@ class Evaluation:
 
     Parameters
     ----------
-    predictions : dict[str, NDArray]
+    predictions : dict of ndarray
         Predicted test labels [n] by the name of the prediction ("vote", "bayes", "predict").
-    scores : dict[str, dict[str, Any]]
+    scores : dict of dict
         By the same names: "predict_seconds" and, where they exist, "train_accuracy", "label_status".
-    facts : dict[str, Any]
+    facts : dict
         Plain values of the model: "weight_bits", "model_bytes", "links_removed" and, of a vote,
         "networks_without_error", the share that gets all its training examples right.
-    arrays : dict[str, NDArray]
+    arrays : dict of ndarray
         What the report shows of the model, by name.
-    probabilities : dict[str, NDArray]
+    probabilities : dict of ndarray
         By the same names, where they exist: probabilities [n, C] of the classes, in sorted order.
     """
 
@@ -77,11 +77,11 @@ class Method:
     ----------
     summary : str
         One line for people.
-    parameters : Callable[[], dict[str, Any]]
+    parameters : callable
         Returns the parameters that a config may set, with their defaults.
-    build : Callable[[Mapping[str, Any], Task], Any]
+    build : callable
         Returns an unfitted model from the parameters of a config and the task; the model has `fit(x, y)`.
-    evaluate : Callable[[Any, Task], Evaluation]
+    evaluate : callable
         Returns what a fitted model scores on the task's test set.
     """
 
@@ -96,7 +96,7 @@ def class_named(name: str | Build) -> Build:
 
     Parameters
     ----------
-    name : str | Build
+    name : str or callable
         For instance `"mpnn.gradient.bop.BopClassifier"`; a class, or a function that returns a classifier,
         stays as it is.
     """

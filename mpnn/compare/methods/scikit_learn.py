@@ -25,7 +25,7 @@ def sklearn_method(
 
     Parameters
     ----------
-    estimator : str | Build
+    estimator : str or callable
         The dotted name of the classifier, or its class.
     summary : str
         One line for people.
@@ -33,7 +33,7 @@ def sklearn_method(
         Fitted attributes that prediction needs; their bytes are the size of the model.
     probabilities : bool, default=False
         Whether `predict_proba` is worth scoring.
-    defaults : TODO
+    defaults : mapping
         Parameters that differ from scikit-learn's own defaults.
     """
 

@@ -16,6 +16,8 @@ def solver_vote(classifier: str | Build, summary: str) -> Method:
 
     Parameters
     ----------
+    classifier : str
+        Dotted name of the member's class.
     summary : str
         One line for people.
     """
@@ -39,6 +41,8 @@ def solver_network(classifier: str | Build, summary: str) -> Method:
 
     Parameters
     ----------
+    classifier : str
+        Dotted name of the classifier's class.
     summary : str
         One line for people.
     """
@@ -84,7 +88,13 @@ def _summarise(stages: list[Any]) -> dict[str, Any]:
 
 
 def bemi_classifier(**params: Any) -> Any:
-    """Build BeMi's classifier; in a config the start "message_passing" trains the same network first."""
+    """Build BeMi's classifier; in a config the start "message_passing" trains the same network first.
+
+    Parameters
+    ----------
+    **params : mapping
+        Parameters of the method.
+    """
     from mpnn.solvers import BeMiClassifier
 
     start = params.get("warm_start")

@@ -51,6 +51,16 @@ class Section(NamedTuple):
 
     Parameters
     ----------
+    dataset : str
+        Name of the data set.
+    headlines : list of str
+        One sentence each.
+    tables : list
+        Tables of the section.
+    figures : list
+        Figures of the section.
+    confusions : list
+        Confusion matrices of the section.
     weights : list of Array [N, K]
         Discrete weights, a layer each.
     """

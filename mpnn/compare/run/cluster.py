@@ -26,7 +26,7 @@ class Cluster:
     ----------
     partition : str
         A partition of Slurm; "local" stands for processes on this machine, to try things out.
-    options : Mapping[str, Any]
+    options : mapping
         What submitit's `AutoExecutor.update_parameters` takes: timeout_min, cpus_per_task, mem_gb,
         gpus_per_node, slurm_account and more.
     """

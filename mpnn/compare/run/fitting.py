@@ -37,6 +37,8 @@ class Fitter:
 
     Parameters
     ----------
+    open_dataset : callable
+        From a name to the data set.
     artifacts : path
         Folder for what the report shows of the models.
     """

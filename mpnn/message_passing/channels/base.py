@@ -51,6 +51,15 @@ def sign_derivatives(field: Array, omega: Array, variance: Array) -> Derivatives
     """Derivatives of ``log sum_s exp(field s) Phi(s omega / sqrt(variance))``; odd in (field, omega).
 
     ``Gamma = g (omega / V + g)`` and ``g'' = -g / V + (omega / V + 2 g) Gamma``.
+
+    Parameters
+    ----------
+    field : Array [B, K]
+        Field of the message from above; may be infinite.
+    omega : Array [B, K]
+        Means of the pre-activations.
+    variance : Array [B, K]
+        Their variances.
     """
     sharpness = jax.lax.rsqrt(variance)
     scaled = omega * sharpness

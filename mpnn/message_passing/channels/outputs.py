@@ -31,8 +31,10 @@ class OutputChannel(Protocol):
 
         Parameters
         ----------
-        numbers : Annealing
-            The numbers of the method.
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        numbers : Hyper
+            The layer's numbers, for margin and confidence.
         """
 
     def log_evidence(self, labels: Array, omega: Array, variance: Array, numbers: Any) -> Array:
@@ -40,12 +42,26 @@ class OutputChannel(Protocol):
 
         Parameters
         ----------
-        numbers : Annealing
-            The numbers of the method.
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        omega : Array [B, K]
+            Means of the pre-activations.
+        variance : Array [B, K]
+            Their variances.
+        numbers : Hyper
+            The layer's numbers, for margin and confidence.
         """
 
     def errors(self, labels: Array, omega: Array) -> tuple[Array, Array]:
-        """Which decisions are wrong, and the weight of each in the mean (0: no label)."""
+        """Which decisions are wrong, and the weight of each in the mean (0: no label).
+
+        Parameters
+        ----------
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        omega : Array [B, K]
+            Outputs.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,35 +69,34 @@ class BinaryLabel:
     """Output ``P(y | z)`` with ``y = sign(z - y margin)``, flipped with odds ``exp(-2 confidence)``.
 
     ``confidence`` is the field that a label exerts: infinite for a label that is never wrong.
+
+    Parameters
+    ----------
+    joint : bool, default=False
+        Constant.
     """
 
     joint: bool = False
 
     def labels_of_outputs(self, labels: Array) -> Array:
-        """Labels -1, 0 and +1, ``[B]`` or ``[B, K]``, as ``[B, K]``."""
-        return labels[:, None] if labels.ndim == 1 else labels
-
-    def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation ``[B, K]``.
+        """Labels -1, 0 and +1, ``[B]`` or ``[B, K]``, as ``[B, K]``.
 
         Parameters
         ----------
-        numbers : Annealing
-            The numbers of the method.
+        labels : Array [B] or [B, K]
+            -1, 0 (no label) and +1.
         """
+        return labels[:, None] if labels.ndim == 1 else labels
+
+    def derive(self, labels: Array, numbers: Any) -> Derive:
+        """The labels' derivatives, as a function of the pre-activation ``[B, K]``."""
         label = self.labels_of_outputs(labels)
         return lambda omega, variance: self.derivatives(
             label, omega, variance, numbers.margin, numbers.confidence
         )
 
     def log_evidence(self, labels: Array, omega: Array, variance: Array, numbers: Any) -> Array:
-        """Log probability of each sample's labels ``[B]``.
-
-        Parameters
-        ----------
-        numbers : Annealing
-            The numbers of the method.
-        """
+        """Log probability of each sample's labels ``[B]``."""
         label = self.labels_of_outputs(labels)
         energy = self.free_energy(label, omega, variance, numbers.margin, numbers.confidence)
         return jnp.sum(energy * jnp.abs(label), axis=1)
@@ -143,29 +158,19 @@ class Argmax:
     num_draws : int >= 0, default=0
         0 averages the winner's noise before the logarithm as well (a closed form); a positive number keeps
         the outer average, by that many Gauss-Hermite points.
+    joint : bool, default=True
+        Constant.
     """
 
     num_draws: int = 0
     joint: bool = True
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation ``[B, K]``; labels ``[B]``.
-
-        Parameters
-        ----------
-        numbers : Annealing
-            The numbers of the method.
-        """
+        """The labels' derivatives, as a function of the pre-activation ``[B, K]``; labels ``[B]``."""
         return lambda omega, variance: self.derivatives(labels, omega, variance)
 
     def log_evidence(self, labels: Array, omega: Array, variance: Array, numbers: Any) -> Array:
-        """Log probability of each sample's class ``[B]``.
-
-        Parameters
-        ----------
-        numbers : Annealing
-            The numbers of the method.
-        """
+        """Log probability of each sample's class ``[B]``."""
         return self.free_energy(labels, omega, variance)
 
     def errors(self, labels: Array, omega: Array) -> tuple[Array, Array]:

@@ -21,12 +21,14 @@ class Model(NamedTuple):
 
     Parameters
     ----------
-    weights : list of Array [N, K]
+    weights : list of Array [fan in, units]
         Discrete weights, a layer each.
     state : State
         The network's beliefs.
     hyper : Hyper
         The numbers of the sweep, leaves ``[L]``.
+    seed : int
+        Seeds the drawn networks.
     """
 
     weights: list[Any]
@@ -52,13 +54,23 @@ def init(key: Array, settings: Settings) -> State:
     ----------
     key : Array
         Random key.
+    settings : Settings
+        The settings.
     """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
     return _init(key, settings.spec, first, settings.initial_field)
 
 
 def init_many(keys: Array, settings: Settings) -> State:
-    """As :func:`init` for P networks: every leaf has a leading axis P."""
+    """As :func:`init` for P networks: every leaf has a leading axis P.
+
+    Parameters
+    ----------
+    keys : Array [P]
+        Random keys, one a network.
+    settings : Settings
+        The settings.
+    """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
     return _init_many(keys, settings.spec, first, settings.initial_field)
 
@@ -71,6 +83,8 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
     ----------
     spec : NetworkSpec
         The network's static description.
+    rounding : str
+        ``"mode"`` or ``"feedback"``.
     state : State
         The network's beliefs.
     hyper : Hyper
@@ -92,6 +106,8 @@ def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, in
     ----------
     spec : NetworkSpec
         The network's static description.
+    rounding : str
+        ``"mode"`` or ``"feedback"``.
     state : State
         The network's beliefs.
     hyper : Hyper
@@ -105,6 +121,21 @@ def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, in
 def _decide(
     spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array
 ) -> tuple[Array, Array]:
+    """Scores ``[B, K]`` (of two classes, 0 and more choose the second) and probabilities ``[B, C]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
+    num_samples : int >= 1
+        Networks drawn by ``"sample"``.
+    model : Model
+        The trained network.
+    inputs : Array [B, N]
+        Inputs.
+    """
     if how == "mode":
         return prediction.mode_scores(spec, model.weights, inputs)
     if how == "bayes":
@@ -125,6 +156,8 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
     ----------
     spec : NetworkSpec
         The network's static description.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
     num_samples : int >= 1
         Number of samples.
     model : classifier
@@ -145,8 +178,12 @@ def decide_many(
     ----------
     spec : NetworkSpec
         The network's static description.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
     num_samples : int >= 1
         Number of samples.
+    models : Model
+        Networks, every leaf with a leading axis P.
     inputs : Array [B, N]
         Inputs.
     """

@@ -33,8 +33,16 @@ class Defaults:
     ----------
     num_epochs : int >= 1
         Passes over the samples.
-    numbers : Annealing
-        The numbers of the method.
+    num_sweeps : int >= 1
+        Sweeps over each batch.
+    initial_field : float >= 0
+        Scale of the random initial fields.
+    numbers : Schedules
+        The numbers of the sweeps.
+    input_scaling : str or None, default="auto"
+        The input transform.
+    rounding : str, default="mode"
+        ``"mode"`` or ``"feedback"``.
     """
 
     num_epochs: int
@@ -98,6 +106,8 @@ def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
 
     Parameters
     ----------
+    given : Parameters
+        Parameters of the estimator.
     num_samples : int >= 1
         Number of samples.
     """

@@ -30,8 +30,12 @@ def chosen(given: Parameters, spec: NetworkSpec, full_batch: bool) -> bool:
 
     Parameters
     ----------
+    given : Parameters
+        Parameters of the estimator.
     spec : NetworkSpec
         The network's static description.
+    full_batch : bool
+        Whether every sweep sees all samples.
 
     Raises
     ------
@@ -75,8 +79,10 @@ def fit(key: jax.Array, settings: Settings, data: Batch) -> Fit:
     ----------
     key : Array
         Random key.
+    settings : Settings
+        The settings.
     data : Batch
-        Inputs and labels.
+        Samples, labels -1 and +1.
     """
     assert settings.annealing is not None
     return _fit_of(settings, annealing.fit_one(key, settings.spec, settings.annealing, data))
@@ -87,8 +93,12 @@ def fit_many(keys: jax.Array, settings: Settings, data: Problems, problems_at_on
 
     Parameters
     ----------
-    data : Batch
-        Inputs and labels.
+    keys : Array [P]
+        Random keys, one a network.
+    settings : Settings
+        The settings.
+    data : Problems
+        Samples of the P problems.
     problems_at_once : int >= 1 or None
         Problems that each device trains side by side, which bounds the memory; None: all of its own.
     """

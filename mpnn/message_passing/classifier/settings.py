@@ -21,28 +21,54 @@ class Parameters:
 
     Parameters
     ----------
-    weights : list of Array [N, K]
-        Discrete weights, a layer each.
-    num_epochs : int >= 1
+    hidden : sequence of int
+        As in the estimator; so are the others.
+    weights : str or int
+        The weight family.
+    rule : str
+        The rule.
+    num_epochs : int >= 1 or None
         Passes over the samples.
-    batch_size : int >= 1
+    batch_size : int >= 1, "auto" or None
         Samples of a mini-batch.
-    damping : float in [0, 1)
+    num_sweeps : int >= 1 or None
+        Sweeps over each batch.
+    damping : number, schedule or None
         Weight of the old message.
-    reinforcement : float in [0, 1]
+    reinforcement : number, schedule or None
         Weight of the batch's earlier evidence.
-    rho : float > 0
+    rate : float in (0, 1] or None
+        First step of mini-batches.
+    counts : float > 0, pair or None
+        How often each sample counts.
+    rho : number, schedule or None
         Share of the posterior that is the next prior.
-    sparsity : float
-        Log odds of a zero weight before data, for families with a level 0.
-    noise : Array [L]
-        Standard deviation that training assumed on every pre-activation.
-    margin : float >= 0
-        Pre-activation that a label demands.
-    replicas : float >= 1
+    sparsity : number, schedule or None
+        Log odds of a zero weight before data.
+    noise : number, schedule or None
+        Deviation of the pre-activations, as a share of the inputs' norm.
+    margin : number, schedule or None
+        Pre-activation that a label demands, as a share of the inputs' norm.
+    replicas : number, schedule or None
         Number of replicas in focusing.
-    coupling : float >= 0
+    coupling : number, schedule or None
         Coupling of the replicas in focusing.
+    initial_field : float >= 0 or None
+        Scale of the random initial fields.
+    activation : str
+        Activation of the hidden units.
+    bias : bool
+        Whether every layer has a constant input.
+    density : float in (0, 1]
+        Share of the weights that exist.
+    cavity : str
+        Cavity of ``"bp_inspired"``.
+    small_fan_in : str
+        When messages above the first layer are exact.
+    input_scaling : str or None
+        The input transform.
+    rounding : str or None
+        From beliefs to discrete weights.
     """
 
     hidden: Any
@@ -72,7 +98,13 @@ class Parameters:
 
     @classmethod
     def of(cls, estimator: Any) -> "Parameters":
-        """The parameters of an estimator."""
+        """The parameters of an estimator.
+
+        Parameters
+        ----------
+        estimator : MessagePassingClassifier
+            The estimator.
+        """
         return cls(**{field.name: getattr(estimator, field.name) for field in dataclasses.fields(cls)})
 
     @property
@@ -113,7 +145,15 @@ class Settings:
     annealing: Annealing | None = None
 
     def as_columns(self, num_problems: int, pool_size: int) -> "Settings":
-        """The same for P single layers with one output as one layer with P outputs on the whole pool."""
+        """The same for P single layers with one output as one layer with P outputs on the whole pool.
+
+        Parameters
+        ----------
+        num_problems : int >= 1
+            P.
+        pool_size : int >= 1
+            Samples of the pool, n.
+        """
         layer = dataclasses.replace(self.spec.weighted[0], units=num_problems)  # type: ignore[call-arg]
         spec = dataclasses.replace(self.spec, layers=(layer,))
         return dataclasses.replace(self, spec=spec, batch_size=pool_size)
@@ -133,8 +173,8 @@ class Fit(NamedTuple):
         The numbers of the sweep, leaves ``[L]``.
     weights : list of int8 Array [in, out]
         Discrete weights, a layer each.
-    history : Array [sweeps]
-        Share of errors of each sweep.
+    history : dict of ndarray [sweeps]
+        ``error``, ``change`` and ``polarization``, one row a sweep.
     """
 
     state: State

@@ -115,12 +115,12 @@ def fit_many(
         One a problem ``[P]``.
     spec : NetworkSpec
         With ``small_fan_in``; ``sweeps_per_batch`` is the length of the run.
+    numbers : Annealing
+        The numbers of the method.
     data : Problems
         See :class:`mpnn.message_passing.training.Problems`; labels are -1 and +1.
     at_once : int >= 1 or None, default=None
         Problems trained side by side on each device; None: :data:`AT_ONCE`.
-    numbers : Annealing
-        The numbers of the method.
 
     Returns
     -------

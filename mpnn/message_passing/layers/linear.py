@@ -399,8 +399,10 @@ class Dense(Linear):
     ----------
     units : int
         Number of units, at least 1.
-    **options
-        See :class:`Linear`.
+
+    Notes
+    -----
+    All options of :class:`~mpnn.message_passing.layers.linear.Linear` are keywords, too.
     """
 
     units: int
@@ -426,8 +428,10 @@ class Conv2D(Linear):
         Step between windows, at least 1.
     padding : {"valid", "same"}, default="valid"
         Windows inside the image, or zeros around it.
-    **options
-        See :class:`Linear`.
+
+    Notes
+    -----
+    All options of :class:`~mpnn.message_passing.layers.linear.Linear` are keywords, too.
     """
 
     channels: int

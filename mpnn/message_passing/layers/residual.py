@@ -70,7 +70,13 @@ class Residual:
         return self.layers[-1]
 
     def complete(self, **options: Any) -> "Residual":
-        """The same branch with what its layers leave open as given here."""
+        """The same branch with what its layers leave open as given here.
+
+        Parameters
+        ----------
+        **options : keyword arguments
+            Options of :class:`mpnn.message_passing.layers.linear.Linear`.
+        """
         filled = (layer.complete(**options) if hasattr(layer, "complete") else layer for layer in self.layers)
         return Residual(tuple(filled))
 

@@ -29,6 +29,8 @@ class RuleEntry(NamedTuple):
         Updates what is kept after the fields have moved; None: nothing to do.
     with_one_sweep : RuleEntry or None, default=None
         The cheaper rule, without memory, that is equal when a batch gets a single sweep.
+    messages : type, default=GaussianMessages
+        What passes between the layers: :class:`GaussianMessages` or :class:`FieldMessages`.
     """
 
     init: Callable[..., Any]

@@ -185,8 +185,14 @@ class GaussianMessages:
 
         Parameters
         ----------
+        channel : HiddenChannel
+            The channel of the units.
         preactivation : Preactivation
             Mean and variance of the pre-activations.
+        above : Natural [B, K] or None
+            The message from above; None: a zero message.
+        keep_field : bool
+            Whether to return the fields of signs without that message, too.
         """
         omega, variance = preactivation
 
@@ -207,6 +213,10 @@ class GaussianMessages:
 
         Parameters
         ----------
+        output : OutputChannel
+            The channel of the output.
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
         numbers : Annealing
             The numbers of the method.
         """
@@ -214,7 +224,15 @@ class GaussianMessages:
 
     @staticmethod
     def from_above(channel: HiddenChannel, above: Natural) -> Derive:
-        """The derivatives of the units' channel under the message from above."""
+        """The derivatives of the units' channel under the message from above.
+
+        Parameters
+        ----------
+        channel : HiddenChannel
+            The channel of the units.
+        above : Natural [B, K]
+            The message from above.
+        """
         return lambda omega, variance: channel.derivatives(*above, omega, variance)
 
     @staticmethod
@@ -225,6 +243,8 @@ class GaussianMessages:
         ----------
         derive : callable
             The derivatives of the channel's free energy, as a function of the pre-activation.
+        real : Array [B, 1]
+            0 for samples that only pad the batch, else 1.
         """
 
         def masked(omega: Array, variance: Array) -> Derivatives:

@@ -54,8 +54,14 @@ class FieldMessages:
 
         Parameters
         ----------
+        channel : HiddenChannel
+            The channel of the units.
         preactivation : Preactivation
             Mean and variance of the pre-activations.
+        above : Natural [B, K] or None
+            The message from above; None: a zero message.
+        keep_field : bool
+            Not used; fields are always returned.
         """
         field = preactivation.mean
         return Inputs(jnp.tanh(field), None, None, field=field)
@@ -66,20 +72,40 @@ class FieldMessages:
 
         Parameters
         ----------
-        numbers : Annealing
-            The numbers of the method.
+        output : OutputChannel
+            The channel of the output.
+        labels : Array [B] or [B, K]
+            Signs, 0 for no label.
+        numbers : Hyper
+            The layer's numbers, for margin and confidence.
         """
         label = labels[:, None] if labels.ndim == 1 else labels
         return Clamp(label * numbers.confidence, numbers.margin * jnp.ones_like(label))
 
     @staticmethod
     def from_above(channel: HiddenChannel, above: Natural) -> Clamp:
-        """The message from above clamps the units."""
+        """The message from above clamps the units.
+
+        Parameters
+        ----------
+        channel : HiddenChannel
+            The channel of the units.
+        above : Natural [B, K]
+            The message from above.
+        """
         return Clamp(above.field, jnp.zeros_like(above.field))
 
     @staticmethod
     def mask_padding(clamp: Clamp, real: Array) -> Clamp:
-        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them."""
+        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them.
+
+        Parameters
+        ----------
+        clamp : Clamp
+            Field and margin of the outputs.
+        real : Array [B, 1]
+            0 for samples that only pad the batch, else 1.
+        """
         return Clamp(jnp.where(real > 0, clamp.field, 0.0), clamp.margin * real)
 
 
@@ -267,6 +293,8 @@ def backward(
         The layer's inputs.
     preactivation : Preactivation
         Mean and variance of the pre-activations.
+    clamp : Clamp
+        Field and margin of the outputs.
     memory : object
         What the rule keeps between the sweeps over a batch.
     required : RequiredMessages
