@@ -14,16 +14,16 @@ import mpnn
 PACKAGE = Path(mpnn.__file__).parent
 # A room may import those on lower floors only.
 FLOORS = (
-    {"numerics", "validation", "metrics", "sharding", "weight_files"},
-    {"linear_maps", "preprocessing", "classifiers", "runs"},
-    {"data", "message_passing", "gradient", "solvers"},
+    {"numerics", "validation", "metrics", "sharding", "weight_files", "preprocessing"},
+    {"linear_maps", "encoders", "classifiers", "runs"},
+    {"data", "message_passing", "gradient", "solvers", "deploy"},
     {"ensemble", "flax_layers", "functional", "layers"},
     {"compare"},
     {"cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# Three ways to train, and the data: none knows of another.
-FAMILIES = frozenset({"data", "message_passing", "gradient", "solvers"})
+# Three ways to train, the data, and what runs without them: none knows of another.
+FAMILIES = frozenset({"data", "message_passing", "gradient", "solvers", "deploy"})
 
 
 def module_name(path: Path) -> str:

@@ -7,10 +7,8 @@ resolution changes, gradient cancellation at ``|x| > clip``, no scaling factors,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
@@ -22,6 +20,7 @@ from mpnn.gradient.families import Family, LatentBinary
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import keep_in_box
 from mpnn.gradient.perceptron import Discrete
+from mpnn.linear_maps.conv import convolve
 from mpnn.preprocessing.augmentation import ImageAugmentation
 from mpnn.validation import above_zero
 
@@ -68,44 +67,6 @@ class ConvSpec:
             raise ValueError(f"block must be one of {BLOCKS}, got {self.block!r}")
         if not self.stages or any(channels < 1 or blocks < 1 for channels, blocks in self.stages):
             raise ValueError(f"stages must hold (channels, blocks), each at least 1, got {self.stages}")
-
-
-def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
-    """Convolution with zero padding.
-
-    XLA's derivatives of convolutions are plain loops on a CPU, far slower than the same sums as one
-    matrix product.
-
-    Parameters
-    ----------
-    images : Array [B, height, width, in]
-        Images.
-    kernel : Array [rows, columns, in, out]
-        Weights.
-    stride : int >= 1, default=1
-        Step of the kernel, in pixels.
-    """
-    return jax.lax.platform_dependent(
-        images, kernel, cpu=partial(_convolve_by_product, stride), default=partial(_convolve, stride)
-    )
-
-
-def _convolve(stride: int, images: Array, kernel: Array) -> Array:
-    layout = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(images, kernel, (stride, stride), "SAME", dimension_numbers=layout)
-
-
-def _convolve_by_product(stride: int, images: Array, kernel: Array) -> Array:
-    window, sides = kernel.shape[:2], images.shape[1:3]
-    pads = jax.lax.padtype_to_pads(sides, window, (stride, stride), "SAME")
-    padded = jnp.pad(images, ((0, 0), *pads, (0, 0)))
-    height, width = (-(-side // stride) for side in sides)
-    patches = [
-        padded[:, row : row + stride * height : stride, column : column + stride * width : stride]
-        for row in range(window[0])
-        for column in range(window[1])
-    ]
-    return jnp.concatenate(patches, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 class BinaryConv(nnx.Module):

@@ -6,7 +6,7 @@ in, out]``).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -14,26 +14,12 @@ from jax import Array
 
 from mpnn.gradient import surrogates
 from mpnn.gradient.optimizers import fisher_information
+from mpnn.linear_maps.base import Moments
 
-__all__ = ["Bernoulli", "Family", "LatentBinary", "LatentTernary", "Moments", "TernaryBelief"]
+__all__ = ["Bernoulli", "Family", "LatentBinary", "LatentTernary", "TernaryBelief"]
 
 # Largest mean that beliefs start from when they continue a real-valued network.
 LARGEST_START = 0.9
-
-
-class Moments(NamedTuple):
-    """First two moments, of one shape.
-
-    Parameters
-    ----------
-    mean : Array
-        Means.
-    variance : Array
-        Variances, >= 0.
-    """
-
-    mean: Array
-    variance: Array
 
 
 class Family(Protocol):

@@ -10,11 +10,12 @@ from flax import nnx
 from jax import Array
 
 from mpnn.gradient.classifier import GradientClassifier
-from mpnn.gradient.families import Moments, TernaryBelief
+from mpnn.gradient.families import TernaryBelief
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moment_propagation import BELIEFS
 from mpnn.gradient.moments import expected_logits
 from mpnn.gradient.perceptron import MomentPerceptron, PerceptronSpec
+from mpnn.linear_maps.base import Moments
 from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["LocalReparameterization", "LocalReparameterizationClassifier"]

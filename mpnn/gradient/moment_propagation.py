@@ -10,10 +10,11 @@ from flax import nnx
 from jax import Array
 
 from mpnn.gradient.classifier import GradientClassifier
-from mpnn.gradient.families import Bernoulli, Family, Moments, TernaryBelief
+from mpnn.gradient.families import Bernoulli, Family, TernaryBelief
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
 from mpnn.gradient.moments import expected_logits
 from mpnn.gradient.perceptron import MomentPerceptron, PerceptronSpec
+from mpnn.linear_maps.base import Moments
 from mpnn.validation import above_zero, at_least_zero
 
 __all__ = ["BELIEFS", "MomentPropagation", "MomentPropagationClassifier"]

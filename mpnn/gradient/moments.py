@@ -14,7 +14,8 @@ from jax import Array
 from jax.scipy.stats import norm
 
 from mpnn.gradient import surrogates
-from mpnn.gradient.families import Moments
+from mpnn.linear_maps import products
+from mpnn.linear_maps.base import Moments
 
 __all__ = ["MomentNorm", "dense_moments", "expected_logits", "unit_sample", "sign_moments", "sign_sample"]
 
@@ -41,17 +42,17 @@ def dense_moments(
     unit_power : bool, default=False
         Whether ``m² + v = 1``, as for signs, which saves a matrix product.
     """
-    total = scale * (mean @ weight.mean)
-    if weight.variance.ndim == 0:
-        spread = jnp.zeros_like(total)
-    elif unit_power:
-        spread = jnp.sum(weight.variance, axis=0)
-    else:
+    total = scale * products.contract(weight.mean, mean)
+    power = None
+    if not unit_power:
         power = jnp.square(mean) if variance is None else jnp.square(mean) + variance
-        spread = power @ weight.variance
-    if variance is not None:
-        spread = spread + variance @ jnp.square(weight.mean)
-    return Moments(total, jnp.broadcast_to(scale**2 * spread + VARIANCE_FLOOR, total.shape))
+    certain = weight.variance.ndim == 0
+    spread = jnp.zeros_like(total)
+    if not certain:
+        spread = products.sum_variance(weight, power, variance, total)
+    elif variance is not None:
+        spread = products.contract(jnp.square(weight.mean), variance)
+    return Moments(total, scale**2 * spread + VARIANCE_FLOOR)
 
 
 def sign_moments(state: Moments) -> Moments:

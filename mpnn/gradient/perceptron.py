@@ -13,7 +13,7 @@ from flax import nnx
 from jax import Array
 
 from mpnn.gradient import surrogates
-from mpnn.gradient.families import Family, Moments
+from mpnn.gradient.families import Family
 from mpnn.gradient.moments import (
     MomentNorm,
     dense_moments,
@@ -21,6 +21,7 @@ from mpnn.gradient.moments import (
     sign_sample,
     unit_sample,
 )
+from mpnn.linear_maps.base import Moments
 
 __all__ = ["Discrete", "MomentPerceptron", "PerceptronSpec", "Perceptron"]
 

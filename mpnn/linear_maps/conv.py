@@ -1,6 +1,7 @@
 """Convolutions as rows of patches."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ from jax import Array
 
 from mpnn.validation import whole
 
-__all__ = ["PADDINGS", "ConvMap"]
+__all__ = ["PADDINGS", "ConvMap", "convolve"]
 
 PADDINGS = ("valid", "same")
 
@@ -102,3 +103,35 @@ class ConvMap:
             total = max((-(-side // self.stride) - 1) * self.stride + self.size - side, 0)
             margins.append((total // 2, total - total // 2))
         return tuple(margins)
+
+
+def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:
+    """Convolution with zero padding.
+
+    XLA's derivatives of convolutions are plain loops on a CPU, far slower than the same sums as one
+    matrix product.
+
+    Parameters
+    ----------
+    images : Array [B, height, width, in]
+        Images.
+    kernel : Array [rows, columns, in, out]
+        Weights.
+    stride : int >= 1, default=1
+        Step of the kernel, in pixels.
+    """
+    return jax.lax.platform_dependent(
+        images, kernel, cpu=partial(_convolve_by_product, stride), default=partial(_convolve, stride)
+    )
+
+
+def _convolve(stride: int, images: Array, kernel: Array) -> Array:
+    layout = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(images, kernel, (stride, stride), "SAME", dimension_numbers=layout)
+
+
+def _convolve_by_product(stride: int, images: Array, kernel: Array) -> Array:
+    rows, _, _, channels = kernel.shape
+    windows = ConvMap(channels, rows, stride, "same")
+    out_shape = windows.out_shape(images.shape[1:])
+    return (windows.unfold(images) @ kernel.reshape(-1, channels)).reshape(-1, *out_shape)

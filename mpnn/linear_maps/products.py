@@ -7,7 +7,9 @@ Shapes: rows R, inputs N, outputs K.
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["contract", "pull_inputs", "pull_weights"]
+from mpnn.linear_maps.base import Moments
+
+__all__ = ["contract", "pull_inputs", "pull_weights", "sum_variance"]
 
 
 def contract(weights: Array, inputs: Array) -> Array:
@@ -47,3 +49,25 @@ def pull_weights(inputs: Array, outputs: Array) -> Array:
         Values at the outputs.
     """
     return jnp.matmul(inputs.T, outputs)
+
+
+def sum_variance(weights: Moments, second_moment: Array | None, variance: Array | None, like: Array) -> Array:
+    """Variance ``[R, K]`` of sums of independent products.
+
+    Parameters
+    ----------
+    weights : Moments [N, K]
+        Of the weights.
+    second_moment : Array [R, N] or None
+        Mean squares of the inputs; None: every input squares to one, and the first term is a sum over the
+        inputs that costs no matrix product.
+    variance : Array [R, N] or None
+        Variances of the inputs; None: they are known.
+    like : Array [R, K]
+        Of the shape of the result.
+    """
+    if second_moment is None:
+        total = jnp.broadcast_to(jnp.sum(weights.variance, axis=0), like.shape)
+    else:
+        total = contract(weights.variance, second_moment)
+    return total if variance is None else total + contract(jnp.square(weights.mean), variance)

@@ -5,7 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "is_intensity"]
+from mpnn.preprocessing.intensity import is_intensity
+
+__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of"]
 
 INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard", "centred", None)
 # Chosen on validation draws of training images, 2 to 40 a class: power and centring on MNIST and
@@ -13,9 +15,6 @@ INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard"
 POWERS = {"root": 0.3, "mild_root": 0.6}
 ROOT_CENTRING = 0.8
 MANY_INPUTS = 400
-# Intensities: at least this share is 0, and the median input reaches this share of the largest.
-COMMON_ZEROS = 0.1
-COMMON_SCALE = 0.1
 # Keeps constant inputs finite when they are divided by their standard deviation.
 DEVIATION_FLOOR = 1e-5
 
@@ -103,18 +102,3 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
         return InputTransform(scale, 1.0, zero, live)
     rooted = InputTransform(scale, POWERS[kind], zero, live)
     return rooted._replace(offset=np.float32(ROOT_CENTRING) * rooted(inputs).mean(axis=0))
-
-
-def is_intensity(inputs: NDArray) -> bool:
-    """Whether inputs look like intensities, as pixels and counts do: non-negative, often 0, on one scale.
-
-    Parameters
-    ----------
-    inputs : ndarray [n, features]
-        Inputs.
-    """
-    if inputs.min() < 0.0 or np.mean(inputs == 0.0) < COMMON_ZEROS:
-        return False
-    largest = inputs.max(axis=0)
-    live = largest[largest > 0.0]
-    return bool(live.size and np.median(live) >= COMMON_SCALE * live.max())

@@ -9,8 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mpnn.gradient import BinaryConvClassifier
-from mpnn.gradient.conv_network import ConvolutionalStraightThrough, ConvSpec, _convolve, convolve
+from mpnn.gradient.conv_network import ConvolutionalStraightThrough, ConvSpec
 from mpnn.gradient.families import LatentBinary
+from mpnn.linear_maps.conv import _convolve, convolve
 
 
 @pytest.mark.slow

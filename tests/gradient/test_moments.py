@@ -12,10 +12,11 @@ from scipy.stats import norm
 from mpnn.gradient import moments
 from mpnn.gradient import prediction as deciding
 from mpnn.gradient.bayesbinn import BayesianRule
-from mpnn.gradient.families import Bernoulli, LatentBinary, LatentTernary, Moments, TernaryBelief
+from mpnn.gradient.families import Bernoulli, LatentBinary, LatentTernary, TernaryBelief
 from mpnn.gradient.method import initial_leaves
 from mpnn.gradient.moment_propagation import MomentPropagation
 from mpnn.gradient.perceptron import Perceptron, PerceptronSpec
+from mpnn.linear_maps.base import Moments
 
 FAMILIES = [Bernoulli(1.0), TernaryBelief(1.0)]
 

@@ -326,12 +326,8 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
     if inputs.second_moment is None and isinstance(layer, Layer) and layer.signs:
         certain = products.contract(jnp.square(layer.mean), jnp.square(inputs.mean))
         return Preactivation(mean, jnp.maximum(layer.mean.shape[0] - certain, 0.0) + VARIANCE_FLOOR)
-    if inputs.second_moment is None:
-        variance = jnp.broadcast_to(jnp.sum(layer.variance, axis=0), mean.shape)
-    else:
-        variance = products.contract(layer.variance, inputs.second_moment)
-    if inputs.variance is not None:
-        variance = variance + products.contract(jnp.square(layer.mean), inputs.variance)
+    weights = Moments(layer.mean, layer.variance)
+    variance = products.sum_variance(weights, inputs.second_moment, inputs.variance, mean)
     return Preactivation(mean, variance + VARIANCE_FLOOR)
 
 

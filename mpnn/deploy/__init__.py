@@ -1,0 +1,32 @@
+"""Few-bit networks outside of Python's training stack: packed files, C99, ONNX.
+
+    from mpnn.deploy import export
+    export(classifier, "digits.mpnn", examples=X_train)
+    from mpnn.deploy.runtime import load
+    load("digits.mpnn").predict(X)
+
+:mod:`mpnn.deploy.runtime` needs NumPy alone.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_LAZY = {
+    "IntegerNetwork": "mpnn.deploy.network",
+    "Report": "mpnn.deploy.exporting",
+    "export": "mpnn.deploy.exporting",
+    "load": "mpnn.deploy.runtime",
+    "lower": "mpnn.deploy.lowering",
+}
+
+__all__ = ["IntegerNetwork", "Report", "export", "load", "lower"]  # noqa: F822
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'mpnn.deploy' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,229 @@
+"""An integer network as self-contained C99: one header, one source.
+
+No allocation, no floating point, no library: tables lie in flash, sums on the stack. Layers add shifted codes
+or count differing signs; multiplications occur only in an argmax over outputs that batch norm scales, and
+divisions only where ``ties="confidence"`` orders tied classes.
+"""
+
+import keyword
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpnn.deploy.c_functions import input_type, network_functions
+from mpnn.deploy.c_layers import word_bits_of
+from mpnn.deploy.c_text import c_array, c_comment, c_string
+from mpnn.deploy.inputs import PixelTable, RealInputs, as_pixels
+from mpnn.deploy.network import IntegerNetwork
+
+__all__ = ["c_files", "c_inputs", "save_c"]
+
+OPTIMIZE = ("size", "speed")
+LARGEST_INT32 = 2**31
+C_WORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "main",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "class",
+        "new",
+        "delete",
+        "this",
+        "template",
+        "bool",
+        "true",
+        "false",
+    ]
+)
+
+
+def save_c(
+    network: IntegerNetwork,
+    path: str | Path,
+    rows: ArrayLike | None = None,
+    *,
+    name: str | None = None,
+    optimize: str = "size",
+) -> tuple[Path, Path]:
+    """Write ``path`` with suffix ``.c`` and the header beside it; see :func:`c_files`."""
+    target = Path(path).with_suffix("")
+    name = re.sub(r"\W", "_", target.name, flags=re.ASCII) if name is None else name
+    header, source = c_files(network, name, rows, optimize=optimize, header_name=f"{target.name}.h")
+    files = (target.with_name(f"{target.name}.c"), target.with_name(f"{target.name}.h"))
+    for file, text in zip(files, (source, header), strict=True):
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="ascii") as temporary:
+            temporary.write(text)
+        os.chmod(temporary.name, 0o644)
+        os.replace(temporary.name, file)
+    return files
+
+
+def c_files(
+    network: IntegerNetwork,
+    name: str,
+    rows: ArrayLike | None = None,
+    *,
+    optimize: str = "size",
+    header_name: str | None = None,
+) -> tuple[str, str]:
+    """Texts of the header and of the source.
+
+    Parameters
+    ----------
+    network : its sums must fit in int32.
+    name : prefix of all names, a C identifier.
+    rows : inputs ``[n, F]`` of the test vector that ``main`` checks, compiled with ``-D<NAME>_MAIN``.
+    optimize : ``"size"``: weights in the fewest bytes; ``"speed"``: a byte a link in sparse first layers.
+    header_name : the header's file name; None: ``<name>.h``.
+
+    Raises
+    ------
+    ValueError
+        If the name is not an identifier, or the network's sums do not fit in int32.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in C_WORDS or keyword.iskeyword(name):
+        raise ValueError(f"name must be a C identifier, got {name!r}: pass another name")
+    if optimize not in OPTIMIZE:
+        raise ValueError(f"optimize must be one of {OPTIMIZE}, got {optimize!r}")
+    if network.largest_sum >= LARGEST_INT32 // 2:
+        raise ValueError(
+            f"sums must stay below 2^30 in C, their bound is {network.largest_sum}: "
+            "use inputs='uint8', or fewer bits"
+        )
+    header = _header(network, name)
+    parts = [f'/* Written by mpnn; do not edit. */\n#include "{header_name or name + ".h"}"\n']
+    parts += network_functions(network, name, optimize)
+    parts.append(_main(network, name, rows))
+    return header, "\n".join(part for part in parts if part)
+
+
+def c_inputs(network: IntegerNetwork, X: ArrayLike) -> NDArray:
+    """Rows as the C source takes them: uint8 pixels, int32 whole numbers, or int32 codes."""
+    rows = np.asarray(X)
+    if network.encoder is not None:
+        rows = network.encoder.encode(rows)
+    if isinstance(network.inputs, PixelTable):
+        return as_pixels(rows)
+    return network.inputs.encode(rows, np.arange(network.inputs.num_inputs)).astype(np.int32)
+
+
+def _describe_inputs(inputs: PixelTable | RealInputs, encoded: bool) -> str:
+    if isinstance(inputs, PixelTable):
+        return "whole numbers 0..255"
+    if encoded:
+        return "the bits of the encoder, -1, 0 or 1"
+    if inputs.is_identity:
+        return f"whole numbers, -{inputs.clip}..{inputs.clip}"
+    if len(inputs.offset) == len(inputs.multiplier) == 1:
+        scaled = f"(x - {inputs.offset[0]!r}) * {inputs.multiplier[0]!r}"
+    else:
+        scaled = "(x[i] - offset[i]) * multiplier[i], the numbers of the packed file"
+    power = "" if inputs.power == 1.0 else f", then the signed power {inputs.power!r}"
+    return f"codes: {scaled}{power}, rounded to the nearest, -{inputs.clip}..{inputs.clip}"
+
+
+def _header(network: IntegerNetwork, name: str) -> str:
+    upper, labels = name.upper(), [str(label) for label in network.labels]
+    lines = [c_comment(f"{key}: {value}") for key, value in network.provenance.items()]
+    texts = ", ".join(c_string(label) for label in labels)
+    stack = 4 * (network.layers[0].num_units + network.decision.num_outputs)
+    words = [network.layers[index].weights.shape for index in range(1, len(network.layers))]
+    stack += sum(
+        shape[0] * -(-shape[1] // word_bits_of(shape[1])) * word_bits_of(shape[1]) // 8 for shape in words
+    )
+    unlabelled = " or -1: no label" if getattr(network.decision, "ties", "") == "head_to_head" else ""
+    return f"""/* Written by mpnn; do not edit. */
+{chr(10).join(lines)}
+#ifndef {upper}_H
+#define {upper}_H
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {{
+#endif
+
+#define {upper}_INPUTS {network.inputs.num_inputs}
+#define {upper}_OUTPUTS {network.decision.num_outputs}
+#define {upper}_CLASSES {network.decision.num_classes}
+/* Labels of the classes: const char *labels[] = {upper}_LABELS; */
+#define {upper}_LABELS {{ {texts} }}
+
+/* RAM: none but the stack, about {stack} bytes of sums and signs. */
+
+/* Class 0..{network.decision.num_classes - 1}{unlabelled}.
+   x: {upper}_INPUTS {_describe_inputs(network.inputs, network.encoder is not None)}. */
+int {name}_predict(const {input_type(network)} *x);
+
+/* The last layer's sums less their thresholds, {upper}_OUTPUTS numbers. */
+void {name}_outputs(const {input_type(network)} *x, int32_t *outputs);
+
+#ifdef __cplusplus
+}}
+#endif
+#endif
+"""
+
+
+def _main(network: IntegerNetwork, name: str, rows: ArrayLike | None) -> str:
+    if rows is None or not len(np.asarray(rows)):
+        return ""
+    given = np.asarray(rows)
+    codes = network.codes(given)
+    expected = network.winners(codes, network.outputs(codes))
+    upper, count = name.upper(), len(given)
+    vector = c_array(f"{name}_test_inputs", c_inputs(network, given), input_type(network))
+    return f"""#ifdef {upper}_MAIN
+#include <stdio.h>
+{vector}
+{c_array(f"{name}_test_classes", expected, "int16_t")}
+int main(void)
+{{
+    uint32_t row;
+    int wrong = 0;
+    for (row = 0u; row < {count}u; ++row) {{
+        const {input_type(network)} *x = &{name}_test_inputs[row * {network.inputs.num_inputs}u];
+        if ({name}_predict(x) != {name}_test_classes[row]) {{
+            ++wrong;
+        }}
+    }}
+    printf("%d of {count} classes differ\\n", wrong);
+    return wrong != 0;
+}}
+#endif
+"""

@@ -1,0 +1,107 @@
+"""The front door of an export: lower, compare with the classifier, write."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mpnn.deploy.lowering import count_changes, lower
+from mpnn.deploy.network import IntegerNetwork
+
+__all__ = ["FORMATS", "Report", "export"]
+
+FORMATS = ("packed", "c", "onnx")
+# Rows of the C test's vector.
+TEST_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an export wrote.
+
+    Parameters
+    ----------
+    files : paths.
+    num_bytes : of the files together.
+    exact : whether input codes are exact (:class:`mpnn.deploy.network.IntegerNetwork`).
+    labels_compared, labels_changed : rows of ``check``, and those whose label the export changes.
+    operations : most additions, XNORs of words of 32 bits, and multiplications of one prediction.
+    """
+
+    files: tuple[Path, ...]
+    num_bytes: int
+    exact: bool
+    labels_compared: int
+    labels_changed: int
+    operations: dict[str, int]
+
+
+def export(
+    model: Any,
+    path: str | Path,
+    format: str = "packed",
+    *,
+    inputs: str = "auto",
+    bits: int = 15,
+    examples: ArrayLike | None = None,
+    check: ArrayLike | None = None,
+    encoder: Any = None,
+    name: str | None = None,
+    optimize: str = "size",
+) -> Report:
+    """Write a fitted classifier, or an integer network, as a file that needs no training library.
+
+    Parameters
+    ----------
+    model : see :func:`mpnn.deploy.lowering.lower`; an :class:`IntegerNetwork` is written as it is.
+    path : the file. With ``"c"``: ``path`` with suffix ``.c``, and a header beside it.
+    format : ``"packed"`` (read by :mod:`mpnn.deploy.runtime`), ``"c"`` (C99) or ``"onnx"``.
+    inputs, bits, examples, encoder : see :func:`mpnn.deploy.lowering.lower`.
+    check : inputs ``[n, F]`` whose labels are compared with the classifier's; the first become the test
+        vector of the C source. They also serve as ``examples`` where none are given.
+    name : prefix of the names in C; None: the file's name.
+    optimize : ``"size"`` or ``"speed"``, of the C source.
+
+    Returns
+    -------
+    Report
+        With the number of labels that the export changes.
+
+    Raises
+    ------
+    ValueError
+        If the format is unknown, or the classifier or its inputs cannot be exported so.
+    ImportError
+        If ``onnx`` is not installed.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {FORMATS}, got {format!r}")
+    examples = check if examples is None else examples
+    given = isinstance(model, IntegerNetwork)
+    network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)
+    rows = None if check is None else np.asarray(check)
+    files = _write(network, Path(path), format, rows, name, optimize)
+    compared = 0 if rows is None or given else len(rows)
+    changed = count_changes(network, model, rows) if rows is not None and compared else 0
+    size = sum(file.stat().st_size for file in files)
+    return Report(files, size, network.exact, compared, changed, network.operations)
+
+
+def _write(
+    network: IntegerNetwork, path: Path, format: str, rows: Any, name: str | None, optimize: str
+) -> tuple[Path, ...]:
+    if format == "packed":
+        from mpnn.deploy.packed import save_network
+
+        save_network(network, path)
+        return (path,)
+    if format == "c":
+        from mpnn.deploy.c_source import save_c
+
+        return save_c(network, path, rows if rows is None else rows[:TEST_ROWS], name=name, optimize=optimize)
+    from mpnn.deploy.onnx_model import save_onnx
+
+    save_onnx(network, path)
+    return (path,)

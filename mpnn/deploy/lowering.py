@@ -1,0 +1,221 @@
+"""From a fitted classifier to the integer network.
+
+Inputs become whole codes: pixels stay what they are where the transform is linear, else a table of 256 codes
+stands for power and scale, and cuts become thresholds in units of the codes, rounded up. Only codes of a
+power or of real inputs are rounded; then ``exact`` is False, and :func:`count_changes` says how many labels
+change.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpnn.deploy.coding import SNAP, Coding, code_inputs, needs_fractions
+from mpnn.deploy.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
+from mpnn.deploy.inputs import Column, RealInputs, Thermometer
+from mpnn.deploy.network import IntegerNetwork, Layer
+from mpnn.deploy.reading import ReadNetwork, read_members, read_network
+from mpnn.deploy.runtime import Predictor
+
+__all__ = ["count_changes", "lower"]
+
+INPUTS = ("auto", "uint8", "whole", "real")
+MULTIPLIER_BITS = 15
+ROOT_BITS, ROOT_SHIFT, LARGEST_POWER = 15, 20, 2**52
+CERTAIN = 1e-6
+# Step of the table of reciprocals as a power of two of score steps, and its reach.
+LINKS: dict[str, tuple[int, float, Callable[[float], float]]] = {
+    "normal": (6, 5.0, lambda z: 0.5 * math.erfc(-z / math.sqrt(2.0))),
+    "logistic": (7, 14.0, lambda z: 1.0 / (1.0 + math.exp(-z))),
+}
+
+
+def lower(
+    model: Any,
+    *,
+    inputs: str = "auto",
+    bits: int = 15,
+    examples: ArrayLike | None = None,
+    encoder: Any = None,
+) -> IntegerNetwork:
+    """Build the integer network of a fitted classifier.
+
+    Parameters
+    ----------
+    model : fitted ``MessagePassingClassifier`` with ``prediction="mode"``, gradient classifier with sign
+        units, solver classifier of whole weights, or ``PairwiseVoteClassifier`` of these with
+        ``vote="hard"``; or a pipeline of an encoder with ``columns_`` and one of these.
+    inputs : ``"uint8"``: whole numbers 0..255; ``"whole"``: any whole numbers, for linear transforms;
+        ``"real"``; ``"auto"``: what ``examples`` are, else what the transform's scale says.
+    bits : of the largest code of a table, 2 to 15.
+    examples : inputs ``[n, F]`` that show their range.
+    encoder : fitted encoder of tables, with ``columns_`` of kind, thresholds, categories and off.
+
+    Raises
+    ------
+    ValueError
+        If the classifier cannot be a network of whole numbers; the message says why.
+    """
+    if inputs not in INPUTS:
+        raise ValueError(f"inputs must be one of {INPUTS}, got {inputs!r}")
+    if not 2 <= bits <= 15:
+        raise ValueError(f"bits must be from 2 to 15, got {bits}")
+    if hasattr(model, "steps"):
+        model, encoder = _pipeline_parts(model)
+    table = None if encoder is None else _thermometer(encoder)
+    is_vote = hasattr(model, "estimators_") and hasattr(model, "pairs_")
+    members = _vote_members(model) if is_vote else [read_network(model)]
+    ties = model.ties if is_vote else None
+    columns = np.flatnonzero(np.any([np.any(m.weights[0] != 0, axis=1) for m in members], axis=0))
+    rows = None if examples is None else np.asarray(examples)
+    if table is not None:
+        inputs, rows = "whole" if inputs == "auto" else inputs, None
+    coding = code_inputs(members, columns, inputs, bits, rows, needs_fractions(members, ties))
+    if table is not None and isinstance(coding.inputs, RealInputs) and coding.inputs.is_identity:
+        bits_only = RealInputs(np.zeros(1), np.ones(1), 1.0, 1, table.num_bits)
+        coding = Coding(bits_only, coding.unit, coding.exact)
+    layers = _stack(members, columns)
+    network_layers, decision = _integers(members, layers, columns, coding, ties, len(model.classes_))
+    return IntegerNetwork(
+        coding.inputs,
+        columns,
+        network_layers,
+        decision,
+        tuple(np.asarray(model.classes_).tolist()),
+        _unlabelled(model) if ties == "head_to_head" else None,
+        table,
+        coding.exact,
+        {"model": type(model).__name__}
+        | ({"notes": "; ".join(notes)} if (notes := members[0].notes) else {}),
+    )
+
+
+def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:
+    """Number of rows of ``X`` whose label differs from the classifier's."""
+    return int(np.sum(Predictor(network).predict(X) != model.predict(X)))
+
+
+def _pipeline_parts(model: Any) -> tuple[Any, Any]:
+    parts = [step for _, step in model.steps]
+    if len(parts) != 2 or not hasattr(parts[0], "columns_"):
+        raise ValueError("only a pipeline of one encoder with columns_ and one classifier can be exported")
+    return parts[1], parts[0]
+
+
+def _thermometer(encoder: Any) -> Thermometer:
+    if not hasattr(encoder, "columns_"):
+        raise ValueError(f"{type(encoder).__name__} cannot be exported: it has no columns_")
+    return Thermometer(
+        tuple(
+            Column(code.kind, tuple(code.thresholds), tuple(code.categories), int(getattr(code, "off", 0)))
+            for code in encoder.columns_
+        )
+    )
+
+
+def _vote_members(model: Any) -> list[ReadNetwork]:
+    if model.vote != "hard":
+        raise ValueError(
+            f"vote must be 'hard' to be exported, got {model.vote!r}: probabilities are not whole"
+        )
+    return read_members(model)
+
+
+def _unlabelled(model: Any) -> Any:
+    label = model._unlabelled_label()
+    return label.item() if hasattr(label, "item") else label
+
+
+def _stack(members: Sequence[ReadNetwork], columns: NDArray) -> list[NDArray[np.int8]]:
+    """Weights ``[G, inputs, units]`` of each layer: first layers side by side, then a block a member."""
+    first = np.concatenate([member.weights[0][columns] for member in members], axis=1)[None]
+    above = [
+        np.stack([member.weights[index] for member in members]) for index in range(1, len(members[0].weights))
+    ]
+    return [first, *above]
+
+
+def _integers(
+    members: Sequence[ReadNetwork],
+    layers: list[NDArray[np.int8]],
+    columns: NDArray,
+    coding: Coding,
+    ties: str | None,
+    num_classes: int,
+) -> tuple[tuple[Layer, ...], Sign | Argmax | Vote]:
+    units = [coding.unit, *(1.0 for _ in layers[1:])]
+    cuts = [
+        np.concatenate([member.cuts[index] for member in members]) * unit for index, unit in enumerate(units)
+    ]
+    argmax = ties is None and len(members[0].gains) > 1
+    built = []
+    for index, (weights, cut) in enumerate(zip(layers, cuts, strict=True)):
+        largest = coding.inputs.largest[columns] if index == 0 else None
+        bounds = Layer(weights, np.zeros(len(cut), np.int64)).largest_sums(largest)
+        if argmax and index == len(layers) - 1:
+            thresholds, decision = _argmax(cut, members[0].gains, bounds)
+        else:
+            raised = _rounded_up(cut)
+            if ties != "confidence" or index < len(layers) - 1:
+                # a cut out of reach decides alike wherever it is
+                raised = np.clip(raised, -bounds, bounds + 1)
+            thresholds = raised.astype(np.int64)
+        built.append(Layer(weights, thresholds))
+    if argmax:
+        return tuple(built), decision
+    if ties is None:
+        return tuple(built), Sign()
+    confidence = None
+    if ties == "confidence":
+        confidence = _confidence(members, built, columns, coding)
+    return tuple(built), Vote(num_classes, ties, confidence)
+
+
+def _rounded_up(cut: NDArray[np.float64]) -> NDArray[np.float64]:
+    nearest = np.round(cut)
+    close = np.abs(cut - nearest) <= SNAP * np.maximum(np.abs(cut), 1.0)
+    return np.where(close, nearest, np.ceil(cut))
+
+
+def _argmax(
+    cut: NDArray[np.float64], gains: NDArray[np.float64], bounds: NDArray
+) -> tuple[NDArray[np.int64], Argmax]:
+    """Thresholds of outputs, and multipliers where batch norm scales them differently."""
+    if np.all(gains == gains[0]) and gains[0] > 0.0:
+        return np.round(cut).astype(np.int64), Argmax(len(cut))
+    largest = float(np.abs(gains).max()) or 1.0
+    multipliers = np.round(gains / largest * 2.0**MULTIPLIER_BITS)
+    offsets = np.round(gains / largest * 2.0**MULTIPLIER_BITS * cut)
+    zeros = np.zeros(len(cut), np.int64)
+    return zeros, Argmax(len(cut), multipliers.astype(np.int64), offsets.astype(np.int64))
+
+
+def _confidence(
+    members: Sequence[ReadNetwork], layers: Sequence[Layer], columns: NDArray, coding: Coding
+) -> Confidence:
+    link, last = members[0].link, layers[-1]
+    step_bits, reach, probability = LINKS[link]
+    step = 2.0 ** (step_bits - SCORE_BITS)
+    scores = np.arange(round(reach / step) + 1) * step
+    shares = np.array([[probability(-score), probability(score)] for score in scores.tolist()])
+    losing, winning = np.round(4096.0 / np.clip(shares, CERTAIN, 1.0 - CERTAIN)).astype(np.uint32).T
+    biases = np.concatenate([member.biases for member in members])
+    shift = SCORE_BITS + ROOT_SHIFT
+    if link == "logistic":
+        unit = coding.unit if len(layers) == 1 else 1.0
+        roots = unit / np.concatenate([member.gains for member in members])
+    elif len(layers) > 1:
+        roots = np.sqrt(np.square(last.weights.astype(np.int64)).sum(axis=1).ravel() + np.square(biases))
+    else:
+        offsets = np.round(members[0].transform.offset[columns] * coding.unit).astype(np.int64)
+        extra = np.round(np.square(biases * coding.unit)).astype(np.int64)
+        largest = np.square(coding.inputs.largest[columns] + np.abs(offsets))
+        power = (np.square(last.weights[0].astype(np.int64)) * largest[:, None]).sum(axis=0) + extra
+        spare = (LARGEST_POWER // max(int(power.max(initial=1)), 1)).bit_length() - 1
+        bits = max(0, min(spare // 2, ROOT_BITS))
+        return Confidence(losing, winning, step_bits, SCORE_BITS + bits, None, offsets, extra, bits)
+    whole = np.maximum(np.round(roots * 2.0**ROOT_SHIFT), 1.0).astype(np.int64)
+    return Confidence(losing, winning, step_bits, shift, whole)

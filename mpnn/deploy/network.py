@@ -1,0 +1,194 @@
+"""The integer network: what every back-end of an export prints, and its reference evaluation.
+
+Rows of inputs become whole codes, layers multiply them by few-bit weights and compare the sums with whole
+thresholds (``sum >= threshold`` is +1, else -1), and the last layer's outputs, sums less thresholds, decide.
+Everything is exact: no sum reaches ``2^53``.
+
+Shapes: ``n`` rows, ``F`` inputs, ``G`` blocks side by side, ``P`` outputs. NumPy only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mpnn.deploy.decisions import Argmax, Sign, Vote
+from mpnn.deploy.inputs import PixelTable, RealInputs, Thermometer
+
+__all__ = ["IntegerNetwork", "Layer"]
+
+Label = bool | int | float | str
+# Whole numbers up to here are exact in float64.
+LARGEST_SUM = 2**53
+LARGEST_WEIGHT = 127
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A product with few-bit weights and the thresholds of its sums.
+
+    Parameters
+    ----------
+    weights : int8 ``[G, inputs, units]``; block g multiplies the g-th share of the units below, so that
+        networks side by side are one layer. The first layer has one block.
+    thresholds : int64 ``[G * units]``.
+    """
+
+    weights: NDArray[np.int8]
+    thresholds: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.weights.ndim != 3 or self.weights.dtype != np.int8:
+            raise ValueError(f"weights must be int8 [blocks, inputs, units], got {self.weights.shape}")
+        if self.weights.size and self.weights.min() < -LARGEST_WEIGHT:
+            raise ValueError(f"weights must be from -{LARGEST_WEIGHT} to {LARGEST_WEIGHT}, got -128")
+        if self.thresholds.shape != (self.num_units,):
+            raise ValueError(f"thresholds must be [{self.num_units}], got {self.thresholds.shape}")
+
+    @property
+    def num_units(self) -> int:
+        """Units over all blocks."""
+        return self.weights.shape[0] * self.weights.shape[2]
+
+    @property
+    def num_inputs(self) -> int:
+        """Inputs over all blocks."""
+        return self.weights.shape[0] * self.weights.shape[1]
+
+    def largest_sums(self, largest: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Bound of every unit's sum, ``[G * units]``; ``largest [inputs]`` bounds the inputs, None: by 1."""
+        magnitudes = np.abs(self.weights)  # no int64 copy: files are opened that may be hostile
+        if largest is None:
+            return magnitudes.sum(axis=1, dtype=np.int64).ravel()
+        return np.einsum("n,gnk->gk", largest, magnitudes, dtype=np.int64).ravel()
+
+    def sums(self, below: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sums ``[n, G * units]`` of units or codes ``[n, inputs]``."""
+        blocks = below.reshape(len(below), self.weights.shape[0], self.weights.shape[1])
+        sums = np.einsum("bgn,gnk->bgk", blocks, self.weights.astype(np.int64))
+        return sums.reshape(len(below), self.num_units)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerNetwork:
+    """A classifier in whole numbers.
+
+    Parameters
+    ----------
+    inputs : how the inputs become codes.
+    columns : which inputs are used, increasing, int64 ``[used]``; the first layer has a row for each.
+    layers : first to last.
+    decision : how outputs become class numbers.
+    labels : label of each class.
+    unlabelled : label of class -1.
+    encoder : applied to a table before ``inputs``, or None.
+    exact : whether codes are exact, so that labels can differ from the classifier's only where its float32
+        sums round.
+    provenance : names and values of where the network comes from.
+    """
+
+    inputs: PixelTable | RealInputs
+    columns: NDArray[np.int64]
+    layers: tuple[Layer, ...]
+    decision: Sign | Argmax | Vote
+    labels: tuple[Label, ...]
+    unlabelled: Label | None = None
+    encoder: Thermometer | None = None
+    exact: bool = True
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.layers or self.layers[0].weights.shape[:2] != (1, len(self.columns)):
+            raise ValueError(f"the first layer must have one block of {len(self.columns)} inputs")
+        for below, above in zip(self.layers[:-1], self.layers[1:], strict=True):
+            if below.num_units != above.num_inputs:
+                raise ValueError(f"a layer of {below.num_units} units feeds one of {above.num_inputs} inputs")
+        if self.layers[-1].num_units != self.decision.num_outputs:
+            raise ValueError(
+                f"the decision needs {self.decision.num_outputs} outputs, got {self.layers[-1].num_units}"
+            )
+        if len(self.labels) != self.decision.num_classes:
+            raise ValueError(f"labels must name {self.decision.num_classes} classes, got {len(self.labels)}")
+        if np.any(np.diff(self.columns) <= 0) or np.any(self.columns >= self.inputs.num_inputs):
+            raise ValueError(f"columns must increase and stay below {self.inputs.num_inputs}")
+        if self.largest_sum >= LARGEST_SUM:
+            raise ValueError(f"sums must stay below 2^53 to be exact, their bound is {self.largest_sum}")
+
+    @property
+    def num_inputs(self) -> int:
+        """Columns of the rows that :meth:`predict` takes."""
+        return self.inputs.num_inputs if self.encoder is None else len(self.encoder.columns)
+
+    @property
+    def largest_sum(self) -> int:
+        """Bound of all sums, and of the outputs' magnitudes."""
+        first = self.layers[0].largest_sums(self.inputs.largest[self.columns])
+        bounds = [first, *(layer.largest_sums() for layer in self.layers[1:])]
+        reach = [
+            int(bound.max(initial=0)) + int(np.abs(layer.thresholds).max(initial=0))
+            for bound, layer in zip(bounds, self.layers, strict=True)
+        ]
+        return max(reach)
+
+    @property
+    def num_links(self) -> int:
+        """Weights that are not zero."""
+        return sum(int(np.count_nonzero(layer.weights)) for layer in self.layers)
+
+    @property
+    def operations(self) -> dict[str, int]:
+        """Most operations of one prediction: additions, XNORs of words of 32 bits, multiplications."""
+        first, *above = self.layers
+        words = sum(-(-layer.weights.shape[1] // 32) * layer.num_units for layer in above)
+        magnitudes = np.abs(first.weights)
+        # a weight of magnitude m adds a shifted code once for every bit of m
+        additions = int(np.bitwise_count(magnitudes.view(np.uint8)).sum(dtype=np.int64))
+        scaled = isinstance(self.decision, Argmax) and self.decision.multipliers is not None
+        products = self.decision.num_outputs if scaled else 0
+        return {"additions": additions, "xnors": words, "multiplications": products}
+
+    def codes(self, X: ArrayLike) -> NDArray:
+        """Codes ``[n, used]`` of rows ``X [n, F]``."""
+        rows = np.asarray(X)
+        if rows.ndim != 2 or rows.shape[1] != self.num_inputs:
+            raise ValueError(f"X must have shape [rows, {self.num_inputs}], got {rows.shape}")
+        if self.encoder is not None:
+            rows = self.encoder.encode(rows)
+        return self.inputs.encode(rows, self.columns)
+
+    def outputs(self, codes: NDArray) -> NDArray[np.int64]:
+        """Outputs ``[n, P]`` of codes ``[n, used]``, by products of int64."""
+        signal = codes.astype(np.int64)
+        for index, layer in enumerate(self.layers):
+            sums = layer.sums(signal) - layer.thresholds
+            if index < len(self.layers) - 1:
+                signal = np.where(sums >= 0, 1, -1)
+        return sums
+
+    def winners(self, codes: NDArray, outputs: NDArray) -> NDArray[np.int64]:
+        """Class numbers ``[n]``, -1: unlabelled."""
+        if not isinstance(self.decision, Vote):
+            return self.decision.winners(outputs)
+        votes = self.decision.votes(outputs)
+        if self.decision.confidence is None:
+            return self.decision.head_to_head(outputs, votes)
+        winners = votes.argmax(axis=1)
+        tied = np.flatnonzero((votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1)
+        if len(tied):
+            roots = self.decision.confidence.roots
+            if roots is None:
+                roots = self.decision.confidence.roots_of(codes[tied], self.layers[0].weights[0])
+            winners[tied] = self.decision.most_probable(outputs[tied], votes[tied], roots)
+        return winners
+
+    def label_array(self, winners: NDArray) -> NDArray:
+        """Labels ``[n]`` of class numbers ``[n]``."""
+        if (winners < 0).any():
+            return np.array([*self.labels, self.unlabelled])[winners]
+        return np.array(self.labels)[winners]
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Labels ``[n]`` of rows ``X [n, F]``: the reference that every back-end equals."""
+        codes = self.codes(X)
+        return self.label_array(self.winners(codes, self.outputs(codes)))

@@ -1,0 +1,253 @@
+"""Reading the discrete network of a fitted classifier, by its attributes alone.
+
+Whatever trained it, a network is weights and cuts: a hidden unit is +1 where ``sum_f w_f T(x_f) >= cut``,
+else -1, in units of the transformed inputs ``T``. Biases, centring, batch norm and thresholds are
+in the cuts.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ReadNetwork", "Transform", "read_members", "read_network"]
+
+NORM_EPSILON = 1e-4
+# A step unit of whole weights is on half a step below its threshold.
+STEP_TOLERANCE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """``T(x) = sign(u) |u|^power`` with ``u = (x - centre) scale``, rounded to whole numbers if ``rounded``.
+
+    centre, scale : float64 ``[]`` or ``[F]``; offset ``[F]`` is subtracted from T by the cuts; inputs
+    that are not ``live`` have no weights.
+    """
+
+    centre: NDArray
+    scale: NDArray
+    power: float
+    offset: NDArray
+    live: NDArray
+    rounded: bool = False
+
+    def equals(self, other: "Transform") -> bool:
+        """Whether two transforms are the same."""
+        same = self.power == other.power and self.rounded == other.rounded
+        pairs = (
+            (getattr(self, name), getattr(other, name)) for name in ("centre", "scale", "offset", "live")
+        )
+        return same and all(np.array_equal(*pair) for pair in pairs)
+
+
+@dataclass(frozen=True, eq=False)
+class ReadNetwork:
+    """A discrete network.
+
+    Parameters
+    ----------
+    transform : of the inputs.
+    weights : int8 ``[inputs, units]`` a layer; rows of dead inputs are 0.
+    cuts : float64 ``[units]`` a layer.
+    gains : float64 ``[outputs]``, what an output's sum less its cut is multiplied by.
+    biases : of the last layer, float64 ``[outputs]``, beside ``T``; 0 without.
+    link : of a pair's probability: ``"normal"`` (output over its spread) or ``"logistic"``.
+    notes : what an export changes.
+    """
+
+    transform: Transform
+    weights: tuple[NDArray[np.int8], ...]
+    cuts: tuple[NDArray[np.float64], ...]
+    gains: NDArray[np.float64]
+    biases: NDArray[np.float64]
+    link: str = "normal"
+    notes: tuple[str, ...] = ()
+
+
+def read_members(model: Any) -> list[ReadNetwork]:
+    """The networks of a pairwise vote, in the order of its pairs, all with the same inputs and shape."""
+    # the vote's template says how its members predict
+    prediction = getattr(model.estimator, "prediction", None)
+    members = [read_network(member, prediction) for member in model.estimators_]
+    first = members[0]
+    for member in members[1:]:
+        if not member.transform.equals(first.transform):
+            # members that are fitted one by one learn which inputs are live; their weights tell too
+            own = replace(member.transform, live=first.transform.live)
+            if not own.equals(first.transform):
+                raise ValueError("members must share one input transform to be exported as one network")
+        if [layer.shape for layer in member.weights] != [layer.shape for layer in first.weights]:
+            raise ValueError("members must have the same widths to be exported as one network")
+    return members
+
+
+def read_network(model: Any, prediction: str | None = None) -> ReadNetwork:
+    """The discrete network of one fitted classifier.
+
+    Raises
+    ------
+    ValueError
+        If the classifier is not fitted, or is not a network of few-bit weights and sign units.
+    """
+    name = type(model).__name__
+    if not hasattr(model, "weights_") or not hasattr(model, "input_transform_"):
+        raise ValueError(f"{name} cannot be exported: it is not fitted, or not a network of few-bit weights")
+    if any(np.asarray(layer).dtype.kind not in "iu" for layer in model.weights_):
+        raise ValueError(f"{name} cannot be exported: its weights are real numbers, not few-bit")
+    if any(np.asarray(layer).ndim != 2 for layer in model.weights_):
+        raise ValueError(f"{name} cannot be exported: only dense layers can be")
+    mode = str(prediction or getattr(model, "prediction", "mode"))
+    if hasattr(model, "thresholds_"):
+        return _read_steps(model)
+    if hasattr(model.input_transform_, "unit"):
+        return _read_solver(model)
+    if hasattr(model, "method_"):
+        return _read_gradient(model, name, mode)
+    return _read_message_passing(model, name, mode)
+
+
+def _check_mode(name: str, prediction: str) -> None:
+    if prediction != "mode":
+        raise ValueError(
+            f"{name} cannot be exported with prediction={prediction!r}: set prediction='mode', "
+            "which is the discrete network"
+        )
+
+
+def _check_signs(name: str, activation: str, num_layers: int) -> None:
+    if num_layers > 1 and activation != "sign":
+        raise ValueError(f"{name} cannot be exported: its hidden units are {activation!r}, not signs")
+
+
+def _power_transform(transform: Any, num_inputs: int) -> Transform:
+    return Transform(
+        np.zeros(()),
+        np.asarray(transform.scale, np.float64),
+        float(transform.power),
+        np.broadcast_to(np.asarray(transform.offset, np.float64), (num_inputs,)),
+        np.asarray(transform.live, bool),
+    )
+
+
+def _live_weights(layers: Any, live: NDArray) -> tuple[NDArray[np.int8], ...]:
+    first, *above = (np.asarray(layer).astype(np.int8) for layer in layers)
+    return (np.where(live[:, None], first, 0).astype(np.int8), *above)
+
+
+def _offset_cut(transform: Transform, first: NDArray) -> NDArray[np.float64]:
+    return first.astype(np.float64).T @ np.where(transform.live, transform.offset, 0.0)
+
+
+def _biases(model: Any, weights: tuple[NDArray, ...]) -> list[NDArray[np.float64]]:
+    if model.biases_ is None:
+        return [np.zeros(layer.shape[1]) for layer in weights]
+    return [np.asarray(bias, np.float64) for bias in model.biases_]
+
+
+def _read_message_passing(model: Any, name: str, prediction: str) -> ReadNetwork:
+    _check_mode(name, prediction)
+    for layer in model.spec_.layers:
+        if type(layer).__name__ != "Dense":
+            raise ValueError(
+                f"{name}: layers of the kind {type(layer).__name__} are not exported yet, only Dense"
+            )
+    _check_signs(name, model.spec_.weighted[0].activation, len(model.weights_))
+    transform = _power_transform(model.input_transform_, len(model.weights_[0]))
+    weights = _live_weights(model.weights_, transform.live)
+    biases = _biases(model, weights)
+    cuts = [-bias for bias in biases]
+    cuts[0] = cuts[0] + _offset_cut(transform, weights[0])
+    return ReadNetwork(transform, weights, tuple(cuts), np.ones(len(cuts[-1])), biases[-1])
+
+
+def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
+    """``norm(scale (W x + b))`` a layer; a unit with a negative gain has its weights and its cut negated."""
+    spec, family = model.method_.network, model.method_.family
+    if not family.deterministic:
+        _check_mode(name, prediction)
+    if not hasattr(spec, "widths") or getattr(spec, "real_output", False):
+        raise ValueError(f"{name} cannot be exported: only dense networks of few-bit weights can be")
+    _check_signs(name, spec.activation, len(model.weights_))
+    transform = _power_transform(model.input_transform_, spec.widths[0])
+    weights = list(_live_weights(model.weights_, transform.live))
+    biases, cuts = _biases(model, tuple(weights)), []
+    norms = _norms(model, spec)
+    for index, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
+        scale = (len(layer) + bool(spec.bias)) ** -0.5 if spec.scaled else 1.0
+        gain, shift = norms[index]
+        constant, last = gain == 0.0, index == len(weights) - 1
+        if last and layer.shape[1] > 1 and constant.any():
+            raise ValueError(f"{name} cannot be exported: batch norm multiplies an output by 0")
+        safe = np.where(constant, 1.0, gain)
+        cut = -shift / (safe * scale) - bias
+        if index == 0:
+            cut = cut + _offset_cut(transform, layer)
+        # a unit that batch norm multiplies by 0 is the sign of its shift
+        layer = np.where(constant, 0, layer)
+        cut = np.where(constant, np.where(shift >= 0.0, 0.0, 1.0), cut)
+        cuts.append(cut)
+        gains = safe * scale
+        if not last or layer.shape[1] == 1:
+            sign = np.where(gain < 0.0, -1, 1)
+            weights[index], cuts[index] = (layer * sign).astype(np.int8), cut * sign
+            gains = np.abs(gains)
+    return ReadNetwork(transform, tuple(weights), tuple(cuts), gains, biases[-1], link="logistic")
+
+
+def _norms(model: Any, spec: Any) -> list[tuple[NDArray, NDArray]]:
+    """Gain and shift ``[units]`` of every layer's batch norm; 1 and 0 where there is none."""
+    num_layers, statistics = len(model.weights_), [np.asarray(leaf, np.float64) for leaf in model.statistics_]
+    identity = [(np.ones(width), np.zeros(width)) for width in spec.widths[1:]]
+    if spec.norm is None:
+        return identity
+    count = num_layers if spec.norm_hidden else 1
+    norms = []
+    for place in range(count):
+        mean, variance = statistics[2 * place : 2 * place + 2]
+        gain, shift = 1.0 / np.sqrt(variance + NORM_EPSILON), np.zeros(len(mean))
+        if spec.norm == "batch_affine":
+            shift, scale = (np.asarray(leaf, np.float64) for leaf in model.real_[2 * place : 2 * place + 2])
+            gain = gain * scale
+        norms.append((gain, shift - mean * gain))
+    return identity[: num_layers - count] + norms
+
+
+def _whole_transform(transform: Any, num_inputs: int) -> Transform:
+    return Transform(
+        np.asarray(transform.offset, np.float64),
+        np.asarray(transform.scale, np.float64),
+        1.0,
+        np.zeros(num_inputs),
+        np.asarray(transform.live, bool),
+        rounded=True,
+    )
+
+
+def _solver_notes(num_outputs: int) -> tuple[str, ...]:
+    if num_outputs == 1:
+        return ()
+    return ("of equal outputs the first class wins; the classifier draws one",)
+
+
+def _read_solver(model: Any) -> ReadNetwork:
+    transform = _whole_transform(model.input_transform_, len(model.weights_[0]))
+    weights = _live_weights(model.weights_, transform.live)
+    biases = _biases(model, weights)
+    biases[0] = biases[0] * model.input_transform_.unit
+    ones, notes = np.ones(weights[-1].shape[1]), _solver_notes(weights[-1].shape[1])
+    return ReadNetwork(transform, weights, tuple(-b for b in biases), ones, biases[-1], "logistic", notes)
+
+
+def _read_steps(model: Any) -> ReadNetwork:
+    """Step units are 0 and 1, ``(sign + 1) / 2``: above the first layer, sums double and cuts shift."""
+    transform = _whole_transform(model.input_transform_, len(model.weights_[0]))
+    weights = _live_weights(model.weights_, transform.live)
+    cuts = [np.asarray(threshold, np.float64) - STEP_TOLERANCE for threshold in model.thresholds_]
+    for index in range(1, len(weights)):
+        cuts[index] = 2.0 * cuts[index] - weights[index].sum(axis=0, dtype=np.float64)
+    zeros = np.zeros(len(cuts[-1]))
+    gains = np.full(len(zeros), 0.5 if len(weights) > 1 else 1.0)
+    notes = _solver_notes(len(zeros))
+    return ReadNetwork(transform, weights, tuple(cuts), gains, zeros, "logistic", notes)

@@ -1,0 +1,211 @@
+"""The fitted code of a table: what each column becomes, and its application in plain NumPy.
+
+This module imports NumPy alone, so that a deployed network can encode its inputs without scikit-learn.
+Shapes: ``n`` rows, ``F`` columns of the table, ``K`` bits over all columns.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = [
+    "ColumnCode",
+    "apply_codes",
+    "bit_names",
+    "column_of_numbers",
+    "from_json",
+    "missing_values",
+    "num_bits",
+    "to_json",
+]
+
+KINDS = ("thermometer", "categories")
+# In place of a category's number.
+UNKNOWN = -1
+NUMBERS = "biuf"
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """What one column becomes: as many bits as it has thresholds or categories.
+
+    Parameters
+    ----------
+    name : name of the column, for messages and names of bits.
+    kind : ``"thermometer"``: bit k is on where ``value >= thresholds[k]``; ``"categories"``: bit k is on
+        where ``value == categories[k]``, so that an unknown category leaves all bits off.
+    thresholds : finite, strictly increasing; of a thermometer.
+    categories : distinct strings or numbers.
+    off : value of a bit that is off, -1 or 0; one that is on is +1. A missing value is 0 in all bits.
+    """
+
+    name: str
+    kind: str
+    thresholds: tuple[float, ...] = ()
+    categories: tuple[str | float, ...] = ()
+    off: int = -1
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind of column {self.name!r} must be one of {KINDS}, got {self.kind!r}")
+        if self.off not in (-1, 0):
+            raise ValueError(f"off of column {self.name!r} must be -1 or 0, got {self.off!r}")
+        cuts = np.asarray(self.thresholds, np.float64)
+        if not np.all(np.isfinite(cuts)) or np.any(cuts[1:] <= cuts[:-1]):
+            raise ValueError(f"thresholds of column {self.name!r} must be finite and increase: {cuts}")
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError(f"categories of column {self.name!r} must be distinct: {self.categories}")
+
+    @property
+    def num_bits(self) -> int:
+        """Number of bits; 0 for a column that never varied."""
+        return len(self.thresholds) if self.kind == "thermometer" else len(self.categories)
+
+
+def num_bits(columns: Sequence[ColumnCode]) -> int:
+    """Number of bits K over all columns."""
+    return sum(code.num_bits for code in columns)
+
+
+def bit_names(columns: Sequence[ColumnCode]) -> list[str]:
+    """Name of each of the K bits: ``age>=30.5`` or ``colour=red``."""
+    names = []
+    for code in columns:
+        if code.kind == "thermometer":
+            names += [f"{code.name}>={threshold!r}" for threshold in code.thresholds]
+        else:
+            names += [f"{code.name}={category}" for category in code.categories]
+    return names
+
+
+def apply_codes(
+    columns: Sequence[ColumnCode], X: NDArray | Sequence[NDArray], dtype: DTypeLike = np.int8
+) -> NDArray:
+    """Encode a table.
+
+    Parameters
+    ----------
+    columns : code of each of F columns.
+    X : array ``[n, F]`` of numbers or objects, or a sequence of F arrays ``[n]``. Missing: NaN, None, pd.NA.
+    dtype : of the bits.
+
+    Returns
+    -------
+    Array ``[n, K]`` of -1, 0 and +1.
+
+    Raises
+    ------
+    ValueError
+        If the number of columns differs, a value is infinite, or a thermometer's column holds text.
+    """
+    parts = [X[:, index] for index in range(X.shape[1])] if isinstance(X, np.ndarray) else list(X)
+    if len(parts) != len(columns):
+        raise ValueError(f"the code has {len(columns)} columns, the table has {len(parts)}")
+    num_rows = len(parts[0]) if parts else 0
+    bits = np.empty((num_rows, num_bits(columns)), dtype)
+    start = 0
+    for code, part in zip(columns, parts, strict=True):
+        bits[:, start : start + code.num_bits] = _rows_of_bits(code, bits.dtype)[_levels(code, part)]
+        start += code.num_bits
+    return bits
+
+
+def _rows_of_bits(code: ColumnCode, dtype: np.dtype) -> NDArray:
+    """Bits of every level ``[levels + 1, num_bits]``; the last row is a missing value.
+
+    Level l of a thermometer has its first l bits on; of categories, level 0 none and level l bit l - 1.
+    """
+    size = code.num_bits
+    level, bit = np.arange(size + 1)[:, None], np.arange(size)
+    is_on = bit < level if code.kind == "thermometer" else bit == level - 1
+    return np.concatenate([np.where(is_on, 1, code.off), np.zeros((1, size), int)]).astype(dtype)
+
+
+def _levels(code: ColumnCode, values: NDArray) -> NDArray:
+    """Level of every value ``[n]``: a row of :func:`_rows_of_bits`."""
+    if code.kind == "thermometer":
+        numbers = column_of_numbers(code.name, values)
+        levels = np.searchsorted(np.asarray(code.thresholds, np.float64), numbers, side="right")
+        levels[np.isnan(numbers)] = code.num_bits + 1
+        return levels
+    missing = missing_values(values)
+    index = {category: number for number, category in enumerate(code.categories)}
+    if len(values) and np.asarray(values).dtype.kind == "f" and np.isinf(values).any():
+        raise ValueError(f"column {code.name!r} holds an infinite value: remove or clip it")
+    levels = np.fromiter(map(index.get, values.tolist(), repeat(UNKNOWN)), np.intp, len(values)) + 1
+    levels[missing] = code.num_bits + 1
+    return levels
+
+
+def column_of_numbers(name: str, values: NDArray) -> NDArray:
+    """Values ``[n]`` as float64, missing ones NaN; refuses text, dates and infinities."""
+    if values.dtype.kind == "O":
+        missing = missing_values(values)
+        numbers = np.full(len(values), np.nan)
+        try:
+            numbers[~missing] = _checked_numbers(values[~missing])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"column {name!r} must hold numbers as in training: {error}") from None
+    elif values.dtype.kind in NUMBERS:
+        numbers = values.astype(np.float64)
+    else:
+        raise ValueError(f"column {name!r} must hold numbers as in training, got dtype {values.dtype}")
+    if np.isinf(numbers).any():
+        raise ValueError(f"column {name!r} holds an infinite value (infinity): remove or clip it")
+    return numbers
+
+
+def _checked_numbers(values: NDArray) -> NDArray:
+    """Objects as float64; text is refused even if it reads as a number."""
+    kinds = set(map(type, values))
+    if any(issubclass(kind, (str, bytes)) for kind in kinds):
+        raise ValueError("got text among the values")
+    if any(issubclass(kind, (complex, np.complexfloating)) for kind in kinds):
+        raise ValueError("Complex data not supported")
+    return values.astype(np.float64)
+
+
+def missing_values(values: NDArray) -> NDArray:
+    """Which values ``[n]`` are missing: NaN, None, pd.NA, NaT."""
+    if values.dtype.kind in "fcmM":
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), bool)
+    return np.frompyfunc(_is_missing, 1, 1)(values).astype(bool)
+
+
+def _is_missing(value: Any) -> bool:
+    """NaN differs from itself; ``pd.NA`` has no truth value and is known by its type's name."""
+    if value is None:
+        return True
+    if isinstance(value, (str, bool, int)):
+        return False
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating, complex)) and bool(value != value)
+
+
+def to_json(columns: Sequence[ColumnCode]) -> list[dict[str, Any]]:
+    """Plain dicts, lists, strings and numbers; :func:`from_json` gives the same code back, bit for bit."""
+    return [
+        {**asdict(code), "thresholds": list(code.thresholds), "categories": list(code.categories)}
+        for code in columns
+    ]
+
+
+def from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[ColumnCode, ...]:
+    """The code of what :func:`to_json` wrote."""
+    return tuple(
+        ColumnCode(
+            name=row["name"],
+            kind=row["kind"],
+            thresholds=tuple(float(threshold) for threshold in row.get("thresholds", ())),
+            categories=tuple(row.get("categories", ())),
+            off=int(row.get("off", -1)),
+        )
+        for row in rows
+    )

@@ -1,0 +1,250 @@
+"""Transformers of scikit-learn that turn the columns of a table into bits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mpnn.encoders.codes import (
+    ColumnCode,
+    apply_codes,
+    bit_names,
+    column_of_numbers,
+    missing_values,
+    num_bits,
+)
+from mpnn.encoders.tables import (
+    Distinct,
+    categorical_columns,
+    columns_of,
+    distinct_numbers,
+    read_table,
+    sparse_chunks,
+)
+from mpnn.encoders.thresholds import thresholds_of
+
+__all__ = ["TableEncoder", "ThermometerEncoder"]
+
+OFF = {"sign": -1, "zero_one": 0}
+
+
+class ThermometerEncoder(TransformerMixin, BaseEstimator):
+    """Bits of -1 and +1 by thresholds: bit k of a column says whether its value reaches threshold k.
+
+    Thresholds lie between neighbouring distinct values of the training data, all of them where there are at
+    most ``num_levels``, else those nearest to the quantiles. Units, outliers and increasing maps of a column
+    change nothing. Boolean columns have one bit, text and categories one a category (one-hot). A missing
+    value (NaN, None, ``pd.NA``) is 0 in all bits of its column, an unknown category has all bits off. A
+    column that never varied in training has no bits.
+
+    Parameters
+    ----------
+    num_levels : int, default=16
+        At most so many thresholds a column, >= 1.
+    max_categories : int, default=32
+        Of a column of text, only the most frequent categories have a bit, >= 1.
+    dtype : dtype, default=int8
+        Of the output: any that holds -1.
+
+    Attributes
+    ----------
+    columns_ : tuple of :class:`mpnn.encoders.ColumnCode`, one a column; enough to encode elsewhere, by
+        :func:`mpnn.encoders.apply_codes`.
+    n_features_in_, feature_names_in_ : of the training table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mpnn.encoders import ThermometerEncoder
+    >>> encoder = ThermometerEncoder().fit([[1.0], [2.0], [4.0]])
+    >>> encoder.transform([[1.0], [3.5], [np.nan]]).tolist()
+    [[-1, -1], [1, 1], [0, 0]]
+    >>> encoder.get_feature_names_out().tolist()
+    ['x0>=1.5', 'x0>=3.0']
+    """
+
+    def __init__(self, num_levels: int = 16, *, max_categories: int = 32, dtype: DTypeLike = np.int8) -> None:
+        self.num_levels = num_levels
+        self.max_categories = max_categories
+        self.dtype = dtype
+
+    def fit(self, X: ArrayLike, y: Any = None) -> "ThermometerEncoder":
+        """Choose the bits of every column of ``X [n, F]``; y is ignored."""
+        self._check_parameters()
+        table = self._read(X, reset=True)
+        names = self._names()
+        if sparse.issparse(table):
+            self.columns_ = tuple(
+                self._code_of_numbers(names[index], _distinct_of_sparse(table, index, names[index]))
+                for index in range(table.shape[1])
+            )
+        else:
+            categorical = self._declared() | categorical_columns(X)
+            self.columns_ = tuple(
+                self._code_of_column(name, column, index in categorical)
+                for index, (name, column) in enumerate(zip(names, columns_of(table), strict=True))
+            )
+        return self
+
+    def transform(self, X: ArrayLike) -> NDArray:
+        """Bits ``[n, K]`` of ``X [n, F]``, dense: of sparse matrices too."""
+        check_is_fitted(self)
+        table = self._read(X, reset=False)
+        if not sparse.issparse(table):
+            return apply_codes(self.columns_, table, self.dtype)
+        bits = np.empty((table.shape[0], num_bits(self.columns_)), self.dtype)
+        place = 0
+        for start, block in sparse_chunks(table):
+            codes = self.columns_[start : start + block.shape[1]]
+            width = num_bits(codes)
+            bits[:, place : place + width] = apply_codes(codes, block, self.dtype)
+            place += width
+        return bits
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
+        """Names of the K bits, such as ``age>=30.5`` and ``colour=red``."""
+        check_is_fitted(self)
+        if input_features is None:
+            return np.asarray(bit_names(self.columns_), dtype=object)
+        given = [str(name) for name in input_features]
+        known = getattr(self, "feature_names_in_", None)
+        if known is not None and given != [str(name) for name in known]:
+            raise ValueError("input_features is not equal to feature_names_in_")
+        if len(given) != self.n_features_in_:
+            raise ValueError(f"input_features should have length {self.n_features_in_}, got {len(given)}")
+        renamed = [replace(code, name=name) for name, code in zip(given, self.columns_, strict=True)]
+        return np.asarray(bit_names(renamed), dtype=object)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _check_parameters(self) -> None:
+        for name in ("num_levels", "max_categories"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if np.dtype(self.dtype).kind not in "if":
+            raise ValueError(f"dtype must hold -1, as int8 and float32 do, got {self.dtype!r}")
+
+    def _read(self, X: Any, *, reset: bool) -> Any:
+        table = read_table(X)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return table
+
+    def _names(self) -> list[str]:
+        names = getattr(self, "feature_names_in_", None)
+        return [f"x{i}" for i in range(self.n_features_in_)] if names is None else [str(n) for n in names]
+
+    def _code_of_column(self, name: str, column: NDArray, is_categorical: bool) -> ColumnCode:
+        """Numbers by thresholds, all else by categories."""
+        if is_categorical or _holds_text(name, column):
+            return self._code_of_categories(name, column)
+        return self._code_of_numbers(name, distinct_numbers(column_of_numbers(name, column)))
+
+    def _code_of_numbers(self, name: str, distinct: Distinct) -> ColumnCode:
+        return ColumnCode(name, "thermometer", thresholds_of(*distinct, self.num_levels))
+
+    def _code_of_categories(self, name: str, column: NDArray) -> ColumnCode:
+        """One bit for each of the most frequent categories; none for a constant column."""
+        values = [_plain(value) for value in column[~missing_values(column)].tolist()]
+        counts: dict[Any, int] = {}
+        for value in values:
+            counts[value] = counts.get(value, 0) + 1
+        if len(counts) < 2:
+            return ColumnCode(name, "categories", off=self._off())
+        order = sorted(counts, key=lambda value: (-counts[value], str(value)))[: self.max_categories]
+        return ColumnCode(name, "categories", categories=tuple(sorted(order, key=str)), off=self._off())
+
+    def _declared(self) -> set[int]:
+        """Numbers of the columns that were declared categories."""
+        return set()
+
+    def _off(self) -> int:
+        """Value of a category's bit that is off."""
+        return OFF["sign"]
+
+
+class TableEncoder(ThermometerEncoder):
+    """A code for every column by its kind: thresholds for numbers, one bit a category for all else.
+
+    As :class:`ThermometerEncoder`, but columns of numbers may be declared categories, and the bits of
+    categories are 0 and 1 if wanted.
+
+    Parameters
+    ----------
+    num_levels, max_categories, dtype : as of :class:`ThermometerEncoder`.
+    categorical_features : sequence of names or of numbers of columns, default=None
+        Columns of numbers that are categories. Text and ``category`` columns always are.
+    indicators : {"sign", "zero_one"}, default="sign"
+        Bits of categories: -1 and +1, or 0 and 1.
+    """
+
+    def __init__(
+        self,
+        num_levels: int = 16,
+        *,
+        max_categories: int = 32,
+        categorical_features: Sequence[Any] | None = None,
+        indicators: str = "sign",
+        dtype: DTypeLike = np.int8,
+    ) -> None:
+        super().__init__(num_levels, max_categories=max_categories, dtype=dtype)
+        self.categorical_features = categorical_features
+        self.indicators = indicators
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.indicators not in OFF:
+            raise ValueError(f"indicators must be one of {tuple(OFF)}, got {self.indicators!r}")
+
+    def _declared(self) -> set[int]:
+        """Numbers of the columns that were declared categories."""
+        names, declared = self._names(), set()
+        for given in () if self.categorical_features is None else self.categorical_features:
+            if isinstance(given, str):
+                if given not in names:
+                    raise ValueError(f"categorical_features names no column: {given!r}")
+                declared.add(names.index(given))
+            else:
+                if not -len(names) <= int(given) < len(names):
+                    raise ValueError(f"categorical_features has no column {given!r} of {len(names)}")
+                declared.add(int(given) % len(names))
+        return declared
+
+    def _off(self) -> int:
+        return OFF[self.indicators]
+
+
+def _distinct_of_sparse(table: sparse.csc_matrix, index: int, name: str) -> Distinct:
+    stored = table.data[table.indptr[index] : table.indptr[index + 1]]
+    return distinct_numbers(column_of_numbers(name, stored), table.shape[0] - len(stored))
+
+
+def _holds_text(name: str, column: NDArray) -> bool:
+    """Whether a column is text; a mixture is refused."""
+    if column.dtype.kind != "O":
+        return column.dtype.kind in "UST"
+    kinds = set(map(type, column[~missing_values(column)]))
+    is_text = [issubclass(kind, (str, bytes)) for kind in kinds]
+    if any(is_text) and not all(is_text):
+        raise ValueError(
+            f"column {name!r} holds both text and other values: make all of them text or numbers"
+        )
+    return any(is_text)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars as Python's, so that a code can be written as JSON."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,235 @@
+"""Every back-end gives the labels of the integer network, and that the labels of the classifier."""
+
+import ctypes
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from mpnn.deploy.c_source import c_inputs, save_c
+from mpnn.deploy.decisions import Vote
+from mpnn.deploy.lowering import lower
+from mpnn.deploy.packed import from_bytes, to_bytes
+from mpnn.deploy.runtime import Predictor
+from tests.deploy.random_networks import draw_classifier, draw_network, plain_encoder
+
+WARNINGS = ["all", "extra", "pedantic", "conversion", "sign-conversion", "shadow", "error"]
+STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
+SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+@pytest.fixture(scope="session")
+def gcc():
+    found = shutil.which("gcc")
+    if found is None:
+        pytest.skip("install gcc to test the exported C")
+    return found
+
+
+def reference(network, X):
+    codes = network.codes(X)
+    return network.winners(codes, network.outputs(codes))
+
+
+def check_packed(network, X):
+    again = Predictor(from_bytes(to_bytes(network)))
+    np.testing.assert_array_equal(again.outputs(X), network.outputs(network.codes(X)))
+    np.testing.assert_array_equal(again.predict(X), network.predict(X))
+    np.testing.assert_array_equal(again.predict(X[:1]), network.predict(X)[:1])
+
+
+def check_c(compiler, folder, network, X, optimize):
+    """Every row in the compiled test vector, with the sanitizers on; gcc warns of nothing."""
+    source, _ = save_c(network, folder / "net.c", X, optimize=optimize)
+    program = folder / "net"
+    command = [compiler, *STRICT, "-O1", *SANITIZE, "-DNET_MAIN", str(source), "-o", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
+    done = subprocess.run([str(program)], capture_output=True, text=True)
+    assert done.stdout == f"0 of {len(X)} classes differ\n", done.stdout + done.stderr[:2000]
+
+
+def check_onnx(network, X):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="install mpnn[onnx] to test the ONNX model")
+    from mpnn.deploy.onnx_model import onnx_inputs, onnx_model
+
+    session = onnxruntime.InferenceSession(onnx_model(network).SerializeToString())
+    labels, scores = session.run(None, {"x": onnx_inputs(network, X)})
+    np.testing.assert_array_equal(labels, network.predict(X))
+    expected = Predictor(network).scores(X)
+    np.testing.assert_array_equal(scores, expected if expected.ndim == 2 else expected[:, None])
+
+
+def check_against_classifier(network, model, X):
+    """Equal labels, but for three reasons.
+
+    A table of codes rounds; confidences may differ by less than their precision; and where a sum is exactly
+    its threshold, the classifier's float32 sees a rounded one.
+    """
+    expected, labels = model.predict(X), network.predict(X)
+    differ = np.flatnonzero(expected != labels)
+    if isinstance(network.decision, Vote) and network.decision.confidence is not None and len(differ):
+        shares = model.decision_function(X)
+        shares = np.stack([-shares, shares], axis=1) / 2 if shares.ndim == 1 else shares
+        names = model.classes_.tolist()
+        for row in differ:
+            own, other = (names.index(label[row]) for label in (expected, labels))
+            gap = shares[row, own] - shares[row, other]
+            assert gap < 2e-3, (row, shares[row])
+        return
+    if network.exact:
+        first = network.layers[0]
+        tied = (first.sums(network.codes(X[differ]).astype(np.int64)) == first.thresholds).any(axis=1)
+        assert tied.all()
+    assert len(differ) <= len(X) // 40, differ
+
+
+@pytest.mark.parametrize("seed", range(14))
+def test_packed_network_equals_classifier(seed):
+    model, X = draw_classifier(seed)
+    network = lower(model, examples=X) if seed % 7 != 5 else lower(model, inputs="real", examples=X)
+    check_against_classifier(network, model, X)
+    check_packed(network, X)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_back_ends_equal_integer_network(seed):
+    network, X = draw_network(seed)
+    check_packed(network, X)
+    check_onnx(network, X)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_population_counts_equal_products(seed, monkeypatch):
+    monkeypatch.setattr("mpnn.deploy.runtime.MANY_WEIGHTS", 1)
+    network, X = draw_network(seed)
+    expected = network.outputs(network.codes(X))
+    found = [Predictor(network).outputs(X[start : start + 3]) for start in range(0, len(X), 3)]
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+@pytest.mark.parametrize(("seed", "optimize"), [(1, "size"), (3, "speed"), (5, "size"), (8, "size")])
+def test_c_equals_integer_network(gcc, tmp_path, seed, optimize):
+    network, X = draw_network(seed)
+    check_c(gcc, tmp_path, network, X, optimize)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20))
+def test_many_classifiers(gcc, tmp_path, block):
+    for seed in range(100 + 7 * block, 107 + 7 * block):
+        model, X = draw_classifier(seed)
+        network = lower(model, inputs="real" if seed % 7 == 5 else "uint8", examples=X)
+        check_against_classifier(network, model, X)
+        check_packed(network, X)
+        check_onnx(network, X)
+        if seed % 7 != 5:
+            check_c(gcc, tmp_path, network, X[:60], ["size", "speed"][seed % 2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(24))
+def test_many_integer_networks(gcc, tmp_path, block):
+    for seed in range(100 + 5 * block, 105 + 5 * block):
+        network, X = draw_network(seed)
+        check_packed(network, X)
+        check_onnx(network, X)
+        check_c(gcc, tmp_path, network, X, ["size", "speed"][seed % 2])
+
+
+def test_c_as_a_shared_library(gcc, tmp_path):
+    network, X = draw_network(7)
+    source, _ = save_c(network, tmp_path / "shared.c", name="shared")
+    library = tmp_path / "shared.so"
+    subprocess.run([gcc, "-O2", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    rows = np.ascontiguousarray(c_inputs(network, X))
+    predict = ctypes.CDLL(str(library)).shared_predict
+    found = [predict(ctypes.c_void_p(row.ctypes.data)) for row in rows]
+    np.testing.assert_array_equal(found, reference(network, X))
+
+
+@pytest.mark.slow
+def test_c_is_clean_for_clang_and_as_cpp(tmp_path):
+    clang = shutil.which("clang")
+    if clang is None:
+        pytest.skip("install clang to test the exported C with it")
+    for seed in range(12):
+        network, X = draw_network(seed)
+        source, _ = save_c(network, tmp_path / "net.c", X)
+        done = subprocess.run(
+            [clang, *STRICT, "-DNET_MAIN", "-c", str(source), "-o", str(tmp_path / "net.o")],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[:2000]
+        cpp = [clang, "-x", "c++", "-std=c++11", "-Wall", "-Werror", "-c", str(source), "-o", "/dev/null"]
+        assert subprocess.run(cpp, capture_output=True).returncode == 0
+
+
+# A program without a C library: its status is the number of wrong rows.
+BARE = """
+#include "net.c"
+int net_wrong(void)
+{
+    int row, wrong = 0;
+    for (row = 0; row < ROWS; ++row)
+        wrong += net_predict(&net_test_inputs[row * NET_INPUTS]) != net_test_classes[row];
+    return wrong;
+}
+__attribute__((naked)) void _start(void) { __asm__ volatile("bl net_wrong\\n movs r7, #1\\n svc #0\\n"); }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
+def test_c_on_an_emulated_cortex_m(tmp_path, core):
+    compiler, emulator = shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-arm")
+    if compiler is None or emulator is None:
+        pytest.skip("install gcc-arm-none-eabi and qemu-user to run the exported C on an emulated Cortex-M")
+    for seed in range(16):
+        network, X = draw_network(seed)
+        save_c(network, tmp_path / "net.c", X, optimize=["size", "speed"][seed % 2])
+        (tmp_path / "bare.c").write_text(BARE)
+        flags = [
+            f"-mcpu={core}",
+            "-mthumb",
+            "-Os",
+            "-nostartfiles",
+            "--specs=nosys.specs",
+            "-Wl,--no-warnings",
+        ]
+        command = [compiler, *flags, "-DNET_MAIN", f"-DROWS={len(X)}", "bare.c", "-o", "net.elf"]
+        subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+        assert subprocess.run([emulator, "net.elf"], cwd=tmp_path).returncode == 0, seed
+
+
+def test_encoder_of_a_table():
+    encoder = plain_encoder()
+    table = np.array([[0.5, "red", 1], [7.5, "blue", 2], [None, "green", 3], [-1.0, None, 4]], object)
+    from mpnn.deploy.lowering import _thermometer
+
+    bits = _thermometer(encoder).encode(table)
+    expected = [[1, -1, -1, 1, 0], [1, 1, 1, 0, 1], [0, 0, 0, 0, 0], [-1, -1, -1, 0, 0]]
+    np.testing.assert_array_equal(bits, expected)
+
+
+def test_classifier_behind_an_encoder():
+    rng = np.random.default_rng(0)
+    from mpnn.deploy.lowering import _thermometer
+    from mpnn.preprocessing.scaling import fit_transform_of
+    from tests.deploy.random_networks import fitted
+
+    encoder, table = plain_encoder(), np.empty((50, 3), object)
+    table[:, 0], table[:, 2] = rng.uniform(-1, 9, 50), 0
+    table[:, 1] = rng.choice(["red", "blue", "green"], 50)
+    bits = _thermometer(encoder).encode(table)
+    for scaling in (None, "max_abs", "standard"):
+        transform = fit_transform_of(bits.astype(np.float32), scaling)
+        options = {"bias": True, "density": 1.0, "classes": np.array([4, 5, 6])}
+        model = fitted(rng, transform, (5, 7, 3), "ternary", **options)
+        network = lower(model, encoder=encoder)
+        assert network.exact
+        np.testing.assert_array_equal(network.predict(table), model.predict(bits))
+        check_packed(network, table)
+        check_onnx(network, table)
