@@ -1,4 +1,4 @@
-"""Scores of predicted labels and probabilities: the only ones. Shapes: n examples, C classes."""
+"""Metrics of predicted labels and probabilities. Shapes: n examples, C classes."""
 
 from typing import NamedTuple
 
@@ -120,7 +120,7 @@ def label_positions(labels: ArrayLike, classes: ArrayLike) -> NDArray[np.intp]:
 
 
 class Scores(NamedTuple):
-    """Of predicted probabilities: accuracy, mean negative log likelihood (nats), ECE and Brier score.
+    """Scores of predicted probabilities: accuracy, mean negative log likelihood (nats), ECE and Brier score.
 
     Parameters
     ----------

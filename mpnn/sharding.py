@@ -1,9 +1,9 @@
 """Many devices: one program over a mesh with axes for networks, data and the model.
 
 The mesh is JAX's own context (``with jax.set_mesh(make_mesh(data=8)): ...``) and nothing else changes: the
-functions here say where arrays lie, and XLA's partitioner moves them. Without a mesh they do nothing.
+functions here place arrays, and XLA's partitioner moves them. Without a mesh they do nothing.
 
-* "networks": pairs of classes, seeds or replicas. They never speak to each other, so each device trains its
+* "networks": pairs of classes, seeds or replicas. No communication along this axis: each device trains its
   share as if it were alone.
 * "data": the samples of a mini-batch. Messages to the weights are sums over samples, which the devices add
   up. The data set itself lies on every device.
@@ -186,7 +186,7 @@ def place(tree: Any, axis: str | None = None) -> Any:
 
 
 def place_weights(state: Any, *leading: str) -> Any:
-    """Put weights ``[..., N, K]`` where :func:`spread_weights` wants them; ``leading`` are axes before.
+    """Put weights ``[..., N, K]`` as :func:`spread_weights` places them; ``leading`` are axes before.
 
     Parameters
     ----------

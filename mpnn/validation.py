@@ -1,4 +1,4 @@
-"""What a parameter may be, and the sentence that refuses it: the same for every method."""
+"""Range checks of parameters, with one error message for every method."""
 
 import numbers
 from typing import Any

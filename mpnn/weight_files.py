@@ -1,8 +1,8 @@
 """Published weights: one safetensors file of int8 arrays, with JSON metadata in its header.
 
-Names say what an array is: ``weights/...`` are int8 and make up the network; ``beliefs/...`` are floating
-point and describe how certain training was, so that nobody mistakes one for the other. A single network
-is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYER``. Nothing is ever pickled.
+The prefix of a name is the kind of the array: ``weights/...`` are int8 and make up the network;
+``beliefs/...`` are floating point and describe how certain training was, so that nobody mistakes one for the
+other. A single network is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYER``. Nothing is ever pickled.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ Weights = list[np.ndarray]
 
 
 class CheckpointError(ValueError):
-    """A file or folder that is missing, damaged or of another network; the message says what to do."""
+    """A file or folder that is missing, damaged or of another network; the message names the repair."""
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:

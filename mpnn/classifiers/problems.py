@@ -1,4 +1,4 @@
-"""Many problems of two classes over one pool of inputs: who fits them together, and their arrays.
+"""Many problems of two classes over one pool of inputs: the protocol of fitting them together, and arrays.
 
 Axes: problems P, samples of the pool n, samples of the longest problem B, outputs K, classes C.
 """

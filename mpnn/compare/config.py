@@ -1,4 +1,4 @@
-"""What a comparison is: frozen dataclasses that refuse what cannot be.
+"""The description of a comparison: frozen dataclasses that check their values.
 
 Only the standard library is imported here, so that the command line can check a file at once.
 """
@@ -87,7 +87,7 @@ class CompareConfig:
     Parameters
     ----------
     name : str
-        Name of the experiment; its results go to `runs/NAME` unless the command says otherwise.
+        Name of the experiment; its results go to `runs/NAME` unless the command names another folder.
     datasets : tuple of str
         Names known to `mpnn.data.load_dataset`.
     shots : tuple of int

@@ -1,4 +1,4 @@
-"""Configs of comparisons from TOML, and what the command line changes in them.
+"""Configs of comparisons from TOML, and overrides from the command line.
 
 Only the standard library is imported here, so that the command line can check a file at once.
 """

@@ -139,7 +139,7 @@ def _check_counts(spec: NetworkSpec, metadata: dict[str, Any], num_classes: int,
 
 
 def _with_parameters(model: Any, stored: dict[str, Any]) -> Any:
-    """Set what a file says of an estimator's parameters; what it lacks keeps its default."""
+    """Set an estimator's parameters from a file; missing ones keep their defaults."""
     unknown = sorted(set(stored) - set(model.get_params(deep=False)))
     if unknown:
         raise ValueError(

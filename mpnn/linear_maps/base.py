@@ -1,6 +1,6 @@
-"""What a linear map is, to whoever passes messages or gradients through it.
+"""Linear maps as rules and gradients use them: unfold, multiply, fold.
 
-A map says which inputs each of its outputs sums. It *unfolds* inputs ``[B, *in_shape]`` to rows
+A map defines which inputs each of its outputs sums. It *unfolds* inputs ``[B, *in_shape]`` to rows
 ``[B positions, fan in]``, one for every sample and position, on which weights ``[fan in, units]`` act by
 matrix products (:mod:`mpnn.linear_maps.products`), and *folds* rows back by the transpose, which is a sum.
 """
@@ -35,7 +35,7 @@ class LinearMap(Protocol):
         """Outputs of one position."""
 
     def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the outputs, units last; a ValueError says what does not fit.
+        """Shape of the outputs, units last; a ValueError names what does not fit.
 
         Parameters
         ----------

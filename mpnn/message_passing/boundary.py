@@ -1,4 +1,4 @@
-"""What the functional face checks once, at its door: keys, samples, states.
+"""Checks at the boundary of :mod:`mpnn.functional`: keys, samples, states.
 
 Values are looked at only where they are known; inside a transformation (``jit``, ``vmap``, ``grad``) shapes
 and types are all that is checked.
@@ -102,7 +102,7 @@ def _check_signs(labels: Array) -> None:
 
 
 def check_state(spec: NetworkSpec, state: State) -> None:
-    """Refuse a state of another network, or one that was given away.
+    """Refuse a state of another network, or one whose buffers were donated.
 
     Parameters
     ----------

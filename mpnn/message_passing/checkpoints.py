@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: everything needed to go on as if nothing had happened.
+"""Checkpoints of a training run: state, epoch and key, so that a resumed run equals an uninterrupted one.
 
 A checkpoint is one step of an Orbax folder: the state's arrays, and beside them as JSON the number of
 epochs done, the run's key, the spec, the caller's own metadata and a digest of the arrays, since Orbax
@@ -85,7 +85,7 @@ def save_state(
     metadata: Mapping[str, Any] | None = None,
     keep: int = 3,
 ) -> None:
-    """Write a checkpoint and forget all but the newest ``keep``.
+    """Write a checkpoint and delete all but the newest ``keep``.
 
     Parameters
     ----------
@@ -139,8 +139,6 @@ def restore_state(
     folder: str | Path, spec: NetworkSpec, *, epoch: int | None = None, like: State | None = None
 ) -> Restored:
     """Read the newest checkpoint, or that after ``epoch`` epochs.
-
-    ``like`` gives the shapes where they are not those of one network, as for a stack of networks.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""What happens to the fields between sweeps and between batches.
+"""Updates of the fields between sweeps and between batches.
 
 A layer's field is prior plus evidence, ``H = theta + A (+ u)``:
 
 * posterior as prior: at a new batch ``theta = rho H`` (Lucibello et al. 2022, eq. 3). ``rho`` per layer;
 * counting once: that prior counts a sample again in every epoch. A layer with an *anchor* ``theta_0``,
-  what is believed before the data, forgets towards it: ``theta = rho H + (1 - rho) theta_0``, and the
+  the belief before data, decays towards it: ``theta = rho H + (1 - rho) theta_0``, and the
   evidence is weighted. With ``rho = 1 - a`` and the weight ``a N / B`` (N samples in batches of B) a batch
   is a step of the Bayesian learning rule (Khan and Rue 2023), at rest where ``H`` is ``theta_0`` plus
   the messages of all samples, each once, however long the training;
@@ -56,7 +56,7 @@ class Natural(NamedTuple):
         return Natural(self.field * factor, None if self.precision is None else self.precision * factor)
 
     def mapped(self, function: Callable[[Array], Array]) -> "Natural":
-        """Both through ``function``.
+        """Apply a function to both.
 
         Parameters
         ----------
@@ -83,12 +83,10 @@ class Natural(NamedTuple):
 
 
 class LayerState(NamedTuple):
-    """What the next step needs of a layer: its posterior, its damped magnetizations, its mask.
+    """State of a layer between steps: its posterior, its damped magnetizations, its mask.
 
-    ``variance`` may be None for binary weights, whose mean decides it (:func:`damped_moments`): one array
-    less to write in a step. ``focus`` is the focusing message inside the posterior (None without
-    focusing); ``mask`` is 0 where a weight does not exist (None: all do); ``anchor`` is what the prior
-    forgets towards (None: nothing).
+    ``variance`` may be None for binary weights, whose mean determines it (:func:`damped_moments`): one array
+    less to write in a step.
 
     Parameters
     ----------
@@ -115,7 +113,7 @@ class LayerState(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What the current batch starts from and has said so far.
+    """Prior of the current batch, and its messages so far.
 
     Parameters
     ----------
@@ -130,7 +128,7 @@ class Evidence(NamedTuple):
 
 
 def begin_batch(state: LayerState, rho: Array) -> Evidence:
-    """The posterior, less what focusing put in, becomes the prior; no evidence yet.
+    """The posterior, less the focusing message, becomes the prior; no evidence yet.
 
     Parameters
     ----------
@@ -166,7 +164,7 @@ def update(
     hyper: Hyper,
     damp_field: bool,
 ) -> tuple[LayerState, Evidence]:
-    """Take one sweep's message ``[N, K]`` into the layer; ``hyper`` holds this layer's numbers.
+    """Add one sweep's message ``[N, K]`` to the layer; ``hyper`` holds this layer's numbers.
 
     Parameters
     ----------
@@ -211,7 +209,7 @@ def mix(old: Moments, new: Moments, damping: Array) -> Moments:
 def focusing_message(family: WeightFamily, cavity: Natural, hyper: Hyper) -> Natural:
     """Message of a centre, coupled as ``exp(coupling w c)`` to y replicas, back to one of them.
 
-    A replica tells the centre ``a(c) = log sum_w p(w) exp(coupling w c)``; the centre returns
+    A replica sends the centre ``a(c) = log sum_w p(w) exp(coupling w c)``; the centre returns
     ``log sum_c exp((y - 1) a(c) + coupling w c)``, whose field and precision are exact for two or three
     levels. For binary weights this is ``atanh(tanh((y - 1) atanh(m tanh(gamma))) tanh(gamma))``.
 

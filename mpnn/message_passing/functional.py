@@ -1,4 +1,4 @@
-"""Pure functions over a state: what :mod:`mpnn.functional` offers.
+"""Pure functions over a state: the implementation of :mod:`mpnn.functional`.
 
 Shapes: batch B, outputs K, classes C, weight layers L, epochs E, batches of an epoch M, sweeps S.
 """
@@ -35,7 +35,7 @@ class Status(enum.IntEnum):
 
 
 class Trained(NamedTuple):
-    """What training returns.
+    """The result of training.
 
     Attributes
     ----------

@@ -1,4 +1,5 @@
-"""The numbers of message passing: one table of defaults, ranges and meanings, and all that follows from it.
+"""The numbers of message passing: one table of defaults, ranges and meanings, from which ranges, errors and
+documentation follow.
 
 A row of :class:`Hyper` is a number. Its default and range, the fields of :class:`Schedules`, the sentence
 that refuses a value and the documentation come from that row.
@@ -52,7 +53,7 @@ class Number(NamedTuple):
     meaning: str
 
     def check(self, name: str, value: Schedule) -> None:
-        """Refuse numbers out of range; those that a schedule returns or that are traced pass unseen.
+        """Refuse numbers out of range; those that a schedule returns or that are traced are not checked.
 
         Parameters
         ----------
@@ -275,8 +276,8 @@ class Schedules(_Table):
         num_layers : int >= 1
             Layers with weights.
         output_batches : float above 0, default=1.0
-            Batches whose evidence the output layer of several holds. More of them make surer probabilities,
-            and short trainings of small networks unstable (docs/experiments/calibration.md).
+            Batches whose evidence the output layer of several holds. More of them make more certain
+            probabilities, and short trainings of small networks unstable (docs/experiments/calibration.md).
         **others : schedules
             The other numbers.
         """

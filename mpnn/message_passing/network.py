@@ -1,4 +1,4 @@
-"""What a network holds: its state, initial beliefs, and the anchor of the beliefs before a task.
+"""State of a network: initial beliefs, and the anchor of the beliefs before a task.
 
 Shapes: batch B, layer widths N -> K, weight layers L.
 """
@@ -18,7 +18,7 @@ __all__ = ["Batch", "State", "anchor_at_posterior", "init"]
 
 
 class State(NamedTuple):
-    """What the next step needs: the state of every layer, None for layers without weights.
+    """State between steps: that of every layer, None for layers without weights.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
 
 
 def anchor_at_posterior(state: State) -> State:
-    """Anchor every layer at what it believes now: before the next task of continual learning.
+    """Anchor every layer at its present beliefs: before the next task of continual learning.
 
     Parameters
     ----------

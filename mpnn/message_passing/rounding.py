@@ -1,9 +1,9 @@
 """From beliefs to discrete weights when magnetizations are small: decimation with error feedback.
 
 Where many weak weights separate the data together, every magnetization is far from a level: the most
-probable level of each is 0, or a sign that says more than is believed. Rounding one weight at a time, with
-the later ones absorbing the pre-activation that the earlier ones lost, keeps what they say jointly. It needs
-inputs that are known, so it is for first layers.
+probable level of each is 0, or a sign that is more certain than its belief. Rounding one weight at a time,
+with the later ones absorbing the pre-activation that the earlier ones lost, keeps their joint effect. It
+needs inputs that are known, so it is for first layers.
 """
 
 from functools import partial

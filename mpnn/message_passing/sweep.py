@@ -22,7 +22,7 @@ OBSERVED_WEIGHTS = 1 << 13
 
 
 class Progress(NamedTuple):
-    """What the sweeps over one batch hand to each other.
+    """State between the sweeps over one batch.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Progress(NamedTuple):
 
 
 class Info(NamedTuple):
-    """Of a sweep, for reports: nothing here is carried on.
+    """Diagnostics of a sweep; the next step does not use them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Weight families: what a weight may be, and its moments under a belief.
+"""Weight families: levels of a weight, and moments of beliefs over them.
 
 A belief about a weight is ``exp(field w - precision w^2 / 2 + sparsity [w = 0])`` over the family's
 levels: ``field`` and ``precision`` are its natural parameters (shape ``[inputs, outputs]`` anywhere in
@@ -26,7 +26,7 @@ LARGEST_LEVEL = 127  # published weights are int8
 
 
 class WeightFamily(Protocol):
-    """What a rule needs to know of a weight."""
+    """Protocol of weight families."""
 
     @property
     def levels(self) -> tuple[int, ...] | None:
@@ -243,7 +243,7 @@ class Integer:
     def decode(
         self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
     ) -> Array:
-        """The mode of the undamped belief: two moments do not tell more than three levels apart."""
+        """The mode of the undamped belief: two moments do not determine more than three levels."""
         return self.mode(field, jnp.zeros(()) if precision is None else precision, sparsity)
 
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:

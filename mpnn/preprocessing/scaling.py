@@ -1,4 +1,4 @@
-"""What happens to inputs before a network sees them: learned on training inputs, the same at prediction."""
+"""Scaling of inputs: learned on training inputs, applied at prediction."""
 
 from typing import NamedTuple
 

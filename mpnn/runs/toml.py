@@ -27,11 +27,11 @@ Config = TypeVar("Config")
 
 
 class ConfigError(ValueError):
-    """A mistake in a config, a file or a command that its user can repair; the message says how."""
+    """A mistake in a config, a file or a command that its user can repair; the message names the repair."""
 
 
 def read_config(path: str | Path, kind: type[Config]) -> Config:
-    """Read a TOML file into a dataclass, whose type hints say what each key may hold.
+    """Read a TOML file into a dataclass, whose type hints give the type of each key.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def read_config(path: str | Path, kind: type[Config]) -> Config:
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """Read a TOML file; a ConfigError says why it cannot be.
+    """Read a TOML file; a ConfigError names the fault.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ def class_named(name: str | Build) -> Build:
 
 
 def timed_prediction(predict: Callable[[NDArray], Any], inputs: NDArray) -> tuple[Any, float]:
-    """Return what `predict` says about the inputs, and the seconds it took.
+    """Return the predictions for the inputs, and the seconds they took.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What can be compared: a registry from names to methods.
+"""Registry of methods by name.
 
 To add a method, give `METHODS` one more row, with the dotted name of the classifier, which is imported when
 it is first built. A binary classifier joins the pairwise vote with `pairwise_method("its.dotted.Name", "what

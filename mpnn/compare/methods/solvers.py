@@ -1,4 +1,4 @@
-"""Solver methods in a comparison: how their networks are scored, and what their stages did."""
+"""Solver methods in a comparison: scores of their networks, and records of their stages."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -47,7 +47,7 @@ class Drawn(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What the report says about one data set.
+    """The report's section on one data set.
 
     Parameters
     ----------

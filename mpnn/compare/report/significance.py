@@ -63,7 +63,7 @@ class Ranking(NamedTuple):
 def signed_rank_p(differences: Sequence[float]) -> float | None:
     """Return the exact two-sided p-value of Wilcoxon's signed-rank test; None of fewer than two draws.
 
-    Differences of 0 say nothing and are left out; 1 if nothing else is left. Accuracies are often tied, which
+    Differences of 0 are left out; 1 if nothing else is left. Accuracies are often tied, which
     no table of the statistic knows and the normal approximation needs many draws for; so the distribution is
     counted: under the null hypothesis each rank has either sign with probability 1/2.
 

@@ -1,4 +1,4 @@
-"""One job becomes one row: fit, judge, keep what the report shows."""
+"""From a job to its row: fit, score, record what the report shows."""
 
 import io
 import traceback

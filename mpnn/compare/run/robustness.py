@@ -1,4 +1,4 @@
-"""How a fitted model fares when its test inputs are disturbed: one fit, scored again and again.
+"""Scores of a fitted model on disturbed test inputs: one fit, scored many times.
 
 All methods see the same disturbances of a draw. Noise of size 2 is twice the noise of size 1, and what a
 small share flips is among what a larger one flips.

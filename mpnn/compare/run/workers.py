@@ -34,7 +34,7 @@ def run_in_processes(
     workers: int,
     started: Callable[[Job], None],
 ) -> DoneJobs:
-    """Yield each job with its row as it is done; `started` hears of each job that a worker takes.
+    """Yield each job with its row as it is done; `started` is called with each job that a worker takes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all channels share: the derivatives that they return, and those of a sign unit.
+"""Derivatives that channels return, and those of a sign unit.
 
 A channel is the factor ``P(x | z)`` of a unit, with ``z ~ N(omega, variance)``. Its free energy is
 ``Phi = log E_z[...]``, and the messages are derivatives with respect to ``omega``: the gradient

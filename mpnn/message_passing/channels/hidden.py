@@ -21,7 +21,7 @@ __all__ = ["ACTIVATIONS", "HiddenChannel", "Identity", "ReLU", "Sign"]
 
 
 class HiddenChannel(Protocol):
-    """What a layer needs to know of its units."""
+    """Protocol of hidden channels: factors ``P(x | z)`` of a unit x given its pre-activation z."""
 
     @property
     def values_square_to_one(self) -> bool:
@@ -45,7 +45,7 @@ class HiddenChannel(Protocol):
     def activation(
         self, omega: Array, variance: Array, field: Array | None, precision: Array | None
     ) -> Moments:
-        """Mean and variance of the unit; ``field`` None: no message from above.
+        """Mean and variance of the unit; ``field`` None: a zero message from above.
 
         Parameters
         ----------
@@ -62,7 +62,7 @@ class HiddenChannel(Protocol):
     def derivatives(
         self, field: Array, precision: Array | None, omega: Array, variance: Array
     ) -> Derivatives:
-        """Of the free energy by ``omega``.
+        """Derivatives of the free energy by ``omega``.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class HiddenChannel(Protocol):
         """
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass.
+        """The deterministic unit ``x(z)``.
 
         Parameters
         ----------
@@ -105,7 +105,7 @@ class Sign:
     def activation(
         self, omega: Array, variance: Array, field: Array | None, precision: Array | None
     ) -> Moments:
-        """Mean and variance of the unit; ``field`` None means that nothing has come from above."""
+        """Mean and variance of the unit; ``field`` None: a zero message from above."""
         scaled = omega * jax.lax.rsqrt(variance)
         if field is None:
             mean = jax.lax.erf(scaled * math.sqrt(0.5))
@@ -120,7 +120,7 @@ class Sign:
         return sign_derivatives(field, omega, variance)
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``."""
         return jnp.where(z >= 0, 1.0, -1.0).astype(z.dtype)
 
 
@@ -161,7 +161,7 @@ class Identity:
         return Derivatives(gradient, precision / scale, jnp.zeros_like(gradient))
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``."""
         return z
 
 
@@ -235,7 +235,7 @@ class ReLU:
         return Derivatives(shift / variance, curvature, jnp.zeros_like(curvature))
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``."""
         return jnp.maximum(z, 0.0)
 
 

@@ -20,14 +20,14 @@ __all__ = ["OUTPUTS", "Argmax", "BinaryLabel", "OutputChannel"]
 
 
 class OutputChannel(Protocol):
-    """What a network needs to know of its output; ``numbers`` hold the margin and confidence of the layer."""
+    """Protocol of output channels: factors ``P(y | z)`` of the labels given the pre-activations."""
 
     @property
     def joint(self) -> bool:
-        """Whether one label is about all outputs together, which leaves a single output no cavity."""
+        """Whether one label depends on all outputs jointly, so that a single output has no cavity."""
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation.
+        """Derivatives of the labels' free energy, as a function of the pre-activation.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class BinaryLabel:
         return labels[:, None] if labels.ndim == 1 else labels
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation ``[B, K]``."""
+        """Derivatives of the labels' free energy, as a function of the pre-activation ``[B, K]``."""
         label = self.labels_of_outputs(labels)
         return lambda omega, variance: self.derivatives(
             label, omega, variance, numbers.margin, numbers.confidence
@@ -166,7 +166,8 @@ class Argmax:
     joint: bool = True
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation ``[B, K]``; labels ``[B]``."""
+        """Derivatives of the labels' free energy, as a function of the pre-activation ``[B, K]``; labels
+        ``[B]``."""
         return lambda omega, variance: self.derivatives(labels, omega, variance)
 
     def log_evidence(self, labels: Array, omega: Array, variance: Array, numbers: Any) -> Array:

@@ -48,7 +48,7 @@ def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: floa
 
 
 def init(key: Array, settings: Settings) -> State:
-    """The beliefs that training begins with.
+    """Initial beliefs.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def init_many(keys: Array, settings: Settings) -> State:
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
 def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
-    """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at.
+    """The discrete weights; ``inputs [B, N]`` are for rounding with feedback.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The best settings known, by regime; what a user leaves at None comes from here."""
+"""Defaults by regime: the best settings known for parameters left at None."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ MINI_BATCH_SIZE = 128
 
 @dataclasses.dataclass(frozen=True)
 class Defaults:
-    """What a regime puts in the place of parameters that are left open; fields as in the estimator.
+    """Values of a regime for parameters left at None; fields as in the estimator.
 
     Numbers that ``numbers`` does not name have the defaults of :class:`mpnn.message_passing.hyper.Hyper`;
     noise and margin are shares of the norm of a layer's inputs.
@@ -117,7 +117,7 @@ def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
 
 
 def resolve(given: Parameters, widths: tuple[int, ...], num_samples: int, input_norm: float) -> Settings:
-    """Settings of a training run: what is given, and the best known of what is left open.
+    """Resolve parameters to the settings of a training run, with defaults for those left at None.
 
     Parameters
     ----------

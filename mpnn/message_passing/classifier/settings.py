@@ -1,4 +1,4 @@
-"""What goes into a training run and what comes out: parameters as given, settings as resolved, the fit."""
+"""Input and output of a training run: parameters as given, settings as resolved, the fit."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ __all__ = ["Fit", "Parameters", "Settings"]
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """What a user gave the estimator, unchecked; None and ``"auto"`` are left open.
+    """Parameters of the estimator as given, unchecked; None and ``"auto"`` are not yet resolved.
 
     The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names.
 
@@ -109,14 +109,14 @@ class Parameters:
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:
-        """Those numbers of :class:`mpnn.message_passing.hyper.Hyper` that are not left open."""
+        """Those numbers of :class:`mpnn.message_passing.hyper.Hyper` that are given."""
         values = {name: getattr(self, name, None) for name in NUMBERS}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A training run with nothing left open; numbers are in units of the pre-activations.
+    """All settings of a training run, resolved; numbers are in units of the pre-activations.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class Settings:
 
 
 class Fit(NamedTuple):
-    """What training leaves, as NumPy arrays.
+    """The result of training, as NumPy arrays.
 
     The beliefs, the numbers of the last sweep, a discrete array ``[inputs, outputs]`` a layer (of a bias, the
     last row), and a dict of arrays with one row a sweep.

@@ -8,14 +8,14 @@ along the chain of partial sums ``S_j = sum_{i < j} w_i x_i``,
     a_0(t) = [t = 0]             a_{j+1}(t) = sum_v P(w_j x_j = v) a_j(t - v)      distribution of S_j
     b_K(t) = P(above | sign t)   b_j(t) = sum_v P(w_j x_j = v) b_{j+1}(t + v)      what follows S_j = t
 
-The unit tells the layer above ``P(T < 0), P(T >= 0)`` from ``a_K``. What it knows of the term j from all
+The unit sends the layer above ``P(T < 0), P(T >= 0)`` from ``a_K``. Its knowledge of the term j from all
 others and from above is ``A_j(v) = sum_t a_j(t) b_{j+1}(t + v)``, and its messages are (sum-product, no
 approximation)
 
     to x_j:  sum_w P(w_j = w) A_j(w x)          to w_j:  sum_x P(x_j = x) A_j(w x)
 
 Only non-negative numbers are added, so float32 is safe; the cost is O(K^2) a unit. The cavities are the
-caller's: probabilities that go in must not contain what the unit itself has said.
+caller's: the probabilities given must not contain the unit's own message.
 
 Axes: levels or signs first, then the fan-in K, then anything (units, samples), which broadcasts.
 """
@@ -45,7 +45,8 @@ PROBABILITY_FLOOR = 1e-30
 
 
 class Sums(NamedTuple):
-    """What the forward pass keeps for the backward: ``terms [K, 3, ...]`` and ``partial [K, 2K + 1, ...]``.
+    """Cache of the forward pass for the backward pass: ``terms [K, 3, ...]`` and ``partial [K, 2K + 1,
+    ...]``.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def backward(signs: Array, levels: Array, sums: Sums, above: Array) -> tuple[Arr
     sums : Sums
         What :func:`forward` returned.
     above : Array
-        What the layer above says of the unit's sign, ``P(-1), P(+1)``, ``[2, ...]``.
+        Message from the layer above on the unit's sign, ``P(-1), P(+1)``, ``[2, ...]``.
 
     Returns
     -------

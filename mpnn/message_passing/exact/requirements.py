@@ -1,4 +1,4 @@
-"""What a network needs for exact messages above its first layer."""
+"""Requirements of exact messages above the first layer."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ class Described(Protocol):
 
 
 def unmet_requirement(spec: Described) -> str | None:
-    """Say what a network would need for exact messages above its first layer; None: nothing.
+    """Return what a network lacks for exact messages above its first layer; None: nothing.
 
     Parameters
     ----------

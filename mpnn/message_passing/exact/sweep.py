@@ -109,7 +109,7 @@ class Incumbent(NamedTuple):
 
 
 class FirstLayerPreactivation(NamedTuple):
-    """Annealed means of the first layer ``[N, K]``; mean and variance of what its units sum ``[K, B]``."""
+    """Annealed means of the first layer ``[N, K]``; mean and variance of its pre-activations ``[K, B]``."""
 
     mean: Array
     omega: Array
@@ -117,7 +117,7 @@ class FirstLayerPreactivation(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What a sweep hands to the next; ``published`` are the beliefs before annealing began.
+    """State between sweeps; ``published`` are the beliefs before annealing began.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class Data(NamedTuple):
 
 
 def prepare(batch: Batch) -> Data:
-    """The problem of a batch with labels -1 and +1.
+    """Arrays of a batch with labels -1 and +1.
 
     Parameters
     ----------

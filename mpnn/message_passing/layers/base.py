@@ -1,4 +1,4 @@
-"""What a layer is: shapes, beliefs, messages up and down, and the discrete pass, in one object.
+"""The contract of a layer: shapes, beliefs, messages up and down, and the discrete pass, in one object.
 
 Layers are static: frozen, hashable, without arrays. Two messages run between them. Up: moments of a layer's
 outputs ``[B, *shape]`` (:class:`~mpnn.message_passing.rules.base.Inputs` of the next). Down: natural
@@ -27,7 +27,7 @@ Numbers: TypeAlias = Sequence[Hyper]
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a layer stands in a network.
+    """Position of a layer in a network, and what surrounds it.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Place:
     output : OutputChannel or None
         The channel of the labels, for the last layer.
     feeds_pool : bool
-        Whether a pool follows, which asks for fields of the units.
+        Whether a pool follows, which needs fields of the units.
     one_sweep : bool
         Whether a batch gets one sweep, so that nothing needs to be kept between sweeps.
     focusing, anchored : bool
@@ -58,7 +58,7 @@ class Place:
 
 
 class Labels(NamedTuple):
-    """What stands above the last layer: labels ``[B]`` or ``[B, K]``, and which samples are real ``[B]``.
+    """Labels ``[B]`` or ``[B, K]``, which stand above the last layer, and their channel.
 
     Parameters
     ----------
@@ -81,10 +81,10 @@ class Layer(Protocol):
 
     @property
     def needs_fields(self) -> bool:
-        """Whether it asks for the fields of the units below."""
+        """Whether it needs the fields of the units below."""
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        """Shape of one sample of the outputs; a ValueError says what does not fit.
+        """Shape of one sample of the outputs; a ValueError names what does not fit.
 
         Parameters
         ----------
@@ -223,7 +223,7 @@ class Layer(Protocol):
 
 
 def reshaped(inputs: Inputs, onward: Callable[[Array], Array], back: Callable[[Array], Array]) -> Inputs:
-    """Every array of ``inputs`` through ``onward``; fields of cavities come ``back`` first.
+    """Apply ``onward`` to every array of ``inputs``; fields of cavities go through ``back`` first.
 
     Parameters
     ----------

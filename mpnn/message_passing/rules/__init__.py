@@ -12,8 +12,6 @@ __all__ = ["RULES", "RuleEntry", "find_rule"]
 class RuleEntry(NamedTuple):
     """A rule's functions (see :class:`mpnn.message_passing.rules.base.Rule`) and the messages that it passes.
 
-    ``refresh`` updates the memory after the fields have moved; None: nothing to do.
-    ``with_one_sweep`` is the cheaper rule that is equal when a batch gets a single sweep: no memory.
     ``messages`` turns pre-activations, labels and messages from above into what ``forward`` and
     ``backward`` take: at zero temperature, fields and :class:`~mpnn.message_passing.rules.base.Clamp`.
 

@@ -39,11 +39,6 @@ __all__ = [
 class Inputs(NamedTuple):
     """A layer's inputs, ``[B, N]`` or ``[B, *shape]`` each.
 
-    ``variance`` None: known exactly (data). ``second_moment`` None: every input squares to one (signs).
-    ``respond`` gives the moments under another field from above (None for data, which do not respond).
-    ``field`` is the field of each input without any message from above: of zero-temperature rules, and of
-    inputs of pools; None for data.
-
     Parameters
     ----------
     mean : Array [B, N]
@@ -55,7 +50,8 @@ class Inputs(NamedTuple):
     respond : callable or None, default=None
         The moments under another field from above; None for data.
     field : Array [B, N] or None, default=None
-        Field that the units below send up, for rules at zero temperature; None for data.
+        Field of each input without any message from above, of zero-temperature rules and of inputs of pools;
+        None for data.
     """
 
     mean: Array
@@ -66,11 +62,7 @@ class Inputs(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One layer's weights as a rule sees them, ``[N, K]`` each.
-
-    ``mean`` and ``variance`` are the damped magnetizations; ``field`` and ``precision`` the undamped
-    natural parameters, ``moments`` what turns them into moments (masked weights give 0 and 0).
-    ``signs``: every weight squares to one, that is, all are -1 or +1 and none is missing.
+    """One layer's weights, as rules take them.
 
     Parameters
     ----------
@@ -156,7 +148,7 @@ class RequiredMessages(NamedTuple):
 class Clamp(NamedTuple):
     """Clamping of a layer's sign outputs, for zero-temperature rules: field and margin ``[B, K]``.
 
-    It takes the place of ``derive``; ``margin`` may be any shape that broadcasts.
+    It takes the place of ``derive``.
 
     Parameters
     ----------
@@ -180,8 +172,6 @@ class GaussianMessages:
         channel: HiddenChannel, preactivation: Preactivation, above: Natural | None, keep_field: bool
     ) -> Inputs:
         """Moments ``[B, K]`` of a layer's units under the message from above.
-
-        ``keep_field``: of signs, their fields without that message, too.
 
         Parameters
         ----------

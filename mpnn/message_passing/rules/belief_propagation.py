@@ -28,9 +28,6 @@ __all__ = ["Memory", "backward", "forward", "init"]
 class Memory(NamedTuple):
     """Per edge ``[N, B, K]``: the weight's damped cavity mean, and the last messages on it.
 
-    ``to_weight`` is the field that sample b and unit k sent to weight (i, k); ``from_others`` the field that
-    input (b, i) hears from all units but k.
-
     Parameters
     ----------
     cavity_mean : Array [N, B, K]

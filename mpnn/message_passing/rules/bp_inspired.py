@@ -1,4 +1,4 @@
-"""BP-inspired: full magnetizations everywhere but in the gradient, which sees the cavity.
+"""BP-inspired: full magnetizations everywhere but in the gradient, which is taken at the cavity.
 
 Lucibello et al. 2022, eqs. 72-83: ``g_{kn->i} = dphi(omega_kn - m_ik x_ni, V_kn)``. Three forms:
 

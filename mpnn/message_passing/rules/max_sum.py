@@ -132,7 +132,7 @@ class NodeMessages(NamedTuple):
 
 
 class Side(NamedTuple):
-    """Costs of one output value: ``[]``, and with each sign held towards it or away from it ``[N]``."""
+    """Costs of one output value: ``[]``, and with each sign clamped towards it or away from it ``[N]``."""
 
     total: Array
     with_towards: Array
@@ -198,7 +198,7 @@ def _side(fields: Array, sizes: Array, needed: Array, full: Array) -> Side:
 
     With ``D(r)`` the least cost of a total magnitude r, the cost without input i is ``D(r)`` where r is
     reached before i, and ``D(r + a_i) - cost_i`` beyond. Clamp towards the output, input i leaves
-    ``needed - a_i`` to the others; held away from it, all of ``needed``.
+    ``needed - a_i`` to the others; clamped away from it, all of ``needed``.
     """
     cost = jnp.maximum(-fields, 0.0)
     rate = cost / jnp.where(sizes > 0, sizes, 1.0)
@@ -254,7 +254,7 @@ _nodes = jax.vmap(node_messages)
 
 
 def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivation:
-    """Upgoing field of every unit in place of its mean, one unit at a time.
+    """Upward field of every unit in place of its mean, one unit at a time.
 
     Parameters
     ----------

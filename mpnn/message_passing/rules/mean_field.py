@@ -22,7 +22,7 @@ __all__ = ["backward", "forward", "init"]
 
 
 def init(layer: Layer, inputs: Inputs) -> None:
-    """Nothing to remember.
+    """No memory.
 
     Parameters
     ----------
