@@ -43,6 +43,19 @@ def test_python_of_how_to(page, tmp_path, monkeypatch):
     run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
 
 
+@pytest.mark.slow
+def test_python_of_functional():
+    run_python_of(ROOT / "docs" / "functional.md", "python")
+
+
+def test_python_of_add_a_layer(monkeypatch):
+    from mpnn.message_passing.layers import LAYERS
+
+    monkeypatch.setitem(LAYERS, "Crop2D", None)  # what the page adds is gone afterwards
+    run_python_of(ROOT / "docs" / "howto" / "add_a_layer.md", "python")
+    assert LAYERS["Crop2D"] is not None
+
+
 @needs_solver
 def test_python_of_add_a_solver(monkeypatch):
     from mpnn.solvers.engines import ENGINES
