@@ -4,7 +4,7 @@ Axes: samples n, outputs K (1 for two classes), classes C.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
-from mpnn.classifiers.problems import BinaryProblems, decide_in_blocks
+from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.validation import hidden_widths, whole
 
 __all__ = ["PREDICTIONS", "NetworkClassifier", "ProbabilisticClassifier"]
@@ -143,8 +143,11 @@ class ProbabilisticClassifier(NetworkClassifier):
         probabilities : float32 array [n, P]
             Of that class.
         """
-        inputs = check_array(X, dtype=np.float32, input_name="X")
-        return decide_in_blocks(cls._joint_decision(members), inputs, len(members))
+        return decide_in_blocks(cls._joint_decision(members), members[0]._blocks(X), len(members))
+
+    def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
+        """Inputs of a joint decision, some rows at a time."""
+        return blocks_of(check_array(X, dtype=np.float32, input_name="X"))
 
     def _checked_prediction(self) -> tuple[str, int]:
         """How to predict, and from how many drawn networks."""

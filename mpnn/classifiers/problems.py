@@ -3,17 +3,27 @@
 Axes: problems P, samples of the pool n, samples of the longest problem B, outputs K, classes C.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BinaryProblems", "FitsMany", "PaddedProblems", "decide_in_blocks"]
+__all__ = [
+    "BinaryProblems",
+    "FitsMany",
+    "PaddedProblems",
+    "blocks_of",
+    "decide_in_blocks",
+    "few_sizes",
+    "in_few_shapes",
+]
 
 # Bounds the memory of many networks predicting side by side.
 ROWS_AT_ONCE = 2048
+# Programs are compiled for powers of two from the first to the second number of rows, then for its multiples.
+FEWEST_ROWS, LARGEST_POWER = 16, 1024
 
 
 @runtime_checkable
@@ -96,16 +106,51 @@ class BinaryProblems:
         return columns
 
 
-def decide_in_blocks(
-    decide: Callable[[NDArray], tuple[Any, Any]], X: NDArray, num_problems: int
-) -> tuple[NDArray, NDArray]:
-    """Decisions of P networks on inputs ``[n, features]``, block by block.
+def few_sizes(num_rows: int) -> int:
+    """Rows that a program is compiled for: at least so many, a power of two or a multiple of 1024."""
+    if num_rows > LARGEST_POWER:
+        return -(-num_rows // LARGEST_POWER) * LARGEST_POWER
+    return max(FEWEST_ROWS, 1 << max(num_rows - 1, 0).bit_length())
+
+
+def in_few_shapes(decide: Callable[[NDArray], Any], rows: NDArray) -> Any:
+    """Apply a compiled function to rows ``[n, ...]`` padded to one of few sizes, so that few are compiled.
 
     Parameters
     ----------
     decide : callable
-        From a block of at most 2048 inputs to scores ``[P, B, 1]`` and probabilities ``[P, B, 2]``.
-    X : array [n, features]
+        From rows to an array or a tuple of arrays, each of as many rows.
+    rows : array [n, ...]
+        The inputs.
+
+    Returns
+    -------
+    array or tuple of arrays
+        Of NumPy, of n rows.
+    """
+    num_rows = len(rows)
+    margin = [(0, few_sizes(num_rows) - num_rows), *[(0, 0)] * (rows.ndim - 1)]
+    found = decide(np.pad(rows, margin))
+    if isinstance(found, tuple):
+        return tuple(np.asarray(leaf)[:num_rows] for leaf in found)
+    return np.asarray(found)[:num_rows]
+
+
+def blocks_of(X: NDArray) -> Iterator[NDArray]:
+    """At most :data:`ROWS_AT_ONCE` rows at a time."""
+    yield from (X[start : start + ROWS_AT_ONCE] for start in range(0, len(X), ROWS_AT_ONCE))
+
+
+def decide_in_blocks(
+    decide: Callable[[NDArray], tuple[Any, Any]], blocks: Iterable[NDArray], num_problems: int
+) -> tuple[NDArray, NDArray]:
+    """Decisions of P networks, block by block.
+
+    Parameters
+    ----------
+    decide : callable
+        From a block of inputs ``[B, N]`` to scores ``[P, B, 1]`` and probabilities ``[P, B, 2]``.
+    blocks : iterable of array [B, N]
         The inputs.
     num_problems : int
         P.
@@ -117,11 +162,13 @@ def decide_in_blocks(
     probabilities : float32 array [n, P]
         Of the second class.
     """
-    second_wins = np.zeros((len(X), num_problems), bool)
-    probabilities = np.zeros(second_wins.shape, np.float32)
-    for start in range(0, len(X), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        scores, shares = decide(X[rows])
-        second_wins[rows] = np.asarray(scores)[:, :, 0].T >= 0
-        probabilities[rows] = np.asarray(shares)[:, :, 1].T
-    return second_wins, probabilities
+
+    def rows_first(block: NDArray) -> tuple[NDArray, NDArray]:
+        scores, shares = decide(block)
+        return np.asarray(scores)[:, :, 0].T, np.asarray(shares)[:, :, 1].T
+
+    found = [in_few_shapes(rows_first, block) for block in blocks]
+    if not found:
+        return np.zeros((0, num_problems), bool), np.zeros((0, num_problems), np.float32)
+    scores, shares = (np.concatenate(leaves) for leaves in zip(*found, strict=True))
+    return scores >= 0, shares.astype(np.float32, copy=False)

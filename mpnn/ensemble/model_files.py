@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from mpnn.encoders import TableEncoder
+from mpnn.encoders.codes import from_json, num_bits, to_json
 from mpnn.ensemble.pairwise import PairwiseVoteClassifier
 from mpnn.ensemble.votes import all_pairs
 from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_arrays
@@ -62,6 +64,7 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
             "classes": _classes_as_json(model.classes_),
             "spec": spec_to_json(first.spec_),
             "power": transform.power,
+            "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
             "num_features": int(first.n_features_in_),
             "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
             "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
@@ -103,11 +106,13 @@ def _rebuild(
     transform = InputTransform(scale, metadata["power"], offset, live.astype(bool))
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
+    encoder = _encoder_of(metadata)
     _check_counts(spec, metadata, len(classes), ensemble)
     members = []
     for index, seed in enumerate(metadata["seeds"]):
         member = _with_parameters(MessagePassingClassifier(), metadata["member_parameters"])
         member.classes_ = np.array([False, True]) if ensemble else classes
+        member.encoder_ = encoder
         member.n_features_in_, member.input_transform_ = metadata["num_features"], transform
         _restore_member(member, f"{index}", spec, arrays)
         member.sampling_seed_ = seed
@@ -132,10 +137,27 @@ def _check_counts(spec: NetworkSpec, metadata: dict[str, Any], num_classes: int,
         raise ValueError(
             f"{num_classes} classes need {num_outputs} outputs, the network has {spec.num_outputs}"
         )
-    if metadata["num_features"] != spec.widths[0]:
+    columns = metadata.get("columns")
+    if columns is None and metadata["num_features"] != spec.widths[0]:
         raise ValueError(
             f"{metadata['num_features']} features do not fit a network of {spec.widths[0]} inputs"
         )
+    if columns is not None and num_bits(from_json(columns)) != spec.widths[0]:
+        raise ValueError(f"the code of the columns does not fit a network of {spec.widths[0]} inputs")
+
+
+def _encoder_of(metadata: dict[str, Any]) -> TableEncoder | None:
+    """The fitted code of a table; None: inputs are numbers as they are."""
+    if metadata.get("columns") is None:
+        return None
+    encoder = TableEncoder()
+    encoder.columns_ = from_json(metadata["columns"])
+    encoder.n_features_in_ = len(encoder.columns_)
+    if encoder.n_features_in_ != metadata["num_features"]:
+        raise ValueError(
+            f"the code has {encoder.n_features_in_} columns, got {metadata['num_features']} features"
+        )
+    return _with_feature_names(encoder, metadata["feature_names"])
 
 
 def _with_parameters(model: Any, stored: dict[str, Any]) -> Any:

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import (
+    Tags,
+    assert_all_finite,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -97,16 +103,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "PairwiseVoteClassifier":
-        """Train a member for every pair of the labels.
-
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs, finite.
-        y : array-like [n]
-            Labels of any type.
-        """
-        inputs, labels = validate_data(self, X, y)
+        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``."""
+        inputs, labels = self._training_inputs(X, y)
         self._check_options()
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
@@ -261,7 +259,31 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def _validated(self, X: ArrayLike) -> NDArray:
         check_is_fitted(self)
         self._check_options()
-        return validate_data(self, X, reset=False)
+        return validate_data(self, X, reset=False, skip_check_array=self._reads_tables)
+
+    def _training_inputs(self, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
+        """Samples as arrays; where members read tables, inputs as they are."""
+        if not self._reads_tables:
+            return validate_data(self, X, y)
+        validate_data(self, X, skip_check_array=True)
+        labels = column_or_1d(y, warn=True)
+        if labels.dtype.kind == "f":
+            assert_all_finite(labels, input_name="y")
+        check_consistent_length(X, labels)
+        return X, labels
+
+    @property
+    def _reads_tables(self) -> bool:
+        """Whether the member reads tables itself: text, categories, missing values, sparse matrices."""
+        template = MessagePassingClassifier() if self.estimator is None else self.estimator
+        return bool(getattr(template, "reads_tables", False))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        if self._reads_tables:
+            tags.input_tags.allow_nan = tags.input_tags.string = True
+            tags.input_tags.categorical = tags.input_tags.sparse = True
+        return tags
 
     def _check_options(self) -> None:
         for name, allowed in (("ties", TIES), ("vote", VOTES)):

@@ -243,8 +243,8 @@ class Integer:
     def decode(
         self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
     ) -> Array:
-        """The mode of the undamped belief: two moments do not determine more than three levels."""
-        return self.mode(field, jnp.zeros(()) if precision is None else precision, sparsity)
+        """The level nearest to the mean: the mode of a discrete Gaussian with the damped moments."""
+        return jnp.clip(jnp.round(belief.mean), -self.largest, self.largest).astype(jnp.int8)
 
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
         """One draw, int8."""

@@ -93,7 +93,7 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
         Inputs.
     """
     weights = prediction.decode(spec, state, hyper)
-    if rounding == "feedback":
+    if rounding != "mode":  # hardening begins where feedback ends
         weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs)
     return weights
 

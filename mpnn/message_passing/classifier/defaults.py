@@ -13,9 +13,9 @@ from mpnn.message_passing.hyper import NUMBERS, Schedule, Schedules
 from mpnn.message_passing.rounding import can_round
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
-from mpnn.validation import at_least_zero, whole
+from mpnn.validation import at_least_zero, hidden_widths, whole
 
-__all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_input_scaling", "resolve"]
+__all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_hidden", "choose_input_scaling", "resolve"]
 
 # Above this many samples a sweep over all of them is no longer the fastest way to learn.
 FULL_BATCH_LIMIT = 2000
@@ -74,6 +74,10 @@ EXACT = Defaults(
     initial_field=0.1,
     numbers=Schedules(damping=0.5, reinforcement=1.0),
 )
+# Tables in code: hidden units, and the noise assumed for few samples and for many. Chosen on held-out halves
+# of the development tables' training parts (docs/experiments/tables.md).
+CODED_HIDDEN = (32,)
+CODED_NOISE_OF_FEW, CODED_NOISE_OF_MANY = 1.0, 0.5
 # Hidden units need unequal fields to become different; single units learn best from none.
 HIDDEN_INITIAL_FIELD = 0.1
 # At zero temperature a field of 0 sends zero messages and stays 0.
@@ -84,7 +88,7 @@ GAUSSIAN_INITIAL_FIELD = 1.0
 FASTEST_AVERAGE = 0.1
 # Numbers that users give as shares of the inputs' norm.
 SHARES_OF_INPUT_NORM = ("noise", "margin")
-ROUNDINGS = ("mode", "feedback")
+ROUNDINGS = ("mode", "feedback", "harden")
 CAVITIES = {
     "exact": "bp_inspired",
     "interpolated": "bp_inspired_interpolated",
@@ -101,16 +105,17 @@ class _Regime(NamedTuple):
     falling_step: bool
 
 
-def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
-    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`).
+def choose_hidden(given: Parameters) -> tuple[int, ...]:
+    """Widths of the hidden layers: of ``"auto"``, one layer for tables in code, else none."""
+    if isinstance(given.hidden, str) and given.hidden == "auto":
+        return CODED_HIDDEN if given.coded else ()
+    return hidden_widths(given.hidden)
 
-    Parameters
-    ----------
-    given : Parameters
-        Parameters of the estimator.
-    num_samples : int >= 1
-        Number of samples.
-    """
+
+def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
+    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`)."""
+    if given.coded:
+        return None
     if given.input_scaling != "auto":
         return given.input_scaling
     return _defaults(given, _regime(given, num_samples), num_layers=1).input_scaling
@@ -210,19 +215,33 @@ def _defaults(given: Parameters, regime: _Regime, num_layers: int) -> Defaults:
         if defaults is POSTERIOR_AS_PRIOR:
             # an output layer that forgets stays unpolarized and lets the layers below keep learning
             numbers = dataclasses.replace(numbers, rho=(1.0001,) * (num_layers - 1) + (0.9,))
+    if given.coded:
+        noise = CODED_NOISE_OF_FEW if regime.full_batch else CODED_NOISE_OF_MANY
+        numbers = dataclasses.replace(numbers, noise=noise)
     if given.rule == "max_sum":
         initial_field = MAX_SUM_INITIAL_FIELD
     if given.weights == "gaussian":
         initial_field = GAUSSIAN_INITIAL_FIELD
-    rounding = _best_rounding(given, regime.full_batch)
+    rounding = _best_rounding(given, regime.full_batch, num_layers)
     return dataclasses.replace(defaults, initial_field=initial_field, numbers=numbers, rounding=rounding)
 
 
-def _best_rounding(given: Parameters, full_batch: bool) -> str:
+def _bias(given: Parameters) -> bool:
+    """Of ``"auto"``: for tables in code, but not where messages are to be exact."""
+    if isinstance(given.bias, str):
+        if given.bias != "auto":
+            raise ValueError(f"bias must be True, False or 'auto', got {given.bias!r}")
+        return given.coded and given.small_fan_in != "exact"
+    return bool(given.bias)
+
+
+def _best_rounding(given: Parameters, full_batch: bool, num_layers: int) -> str:
     """Feedback with few samples, and for signs, which cannot be 0; zero temperature decides by itself."""
     levels = weight_family(given.weights).levels or ()
     if given.rule == "max_sum" or not can_round(levels):
         return "mode"
+    if given.coded and full_batch and num_layers <= 2 and given.activation == "sign":
+        return "harden"
     return "feedback" if full_batch or 0 not in levels else "mode"
 
 
@@ -236,7 +255,7 @@ def _spec(given: Parameters, widths: tuple[int, ...], num_sweeps: int, regime: _
         rule=CAVITIES[given.cavity] if given.rule == "bp_inspired" else given.rule,
         activation=given.activation,
         output="binary_label" if widths[-1] == 1 else "argmax",
-        bias=given.bias,
+        bias=_bias(given),
         density=given.density,
         sweeps_per_batch=num_sweeps,
         focusing=bool(replicas != 1.0),
@@ -311,8 +330,10 @@ def _times_norms(name: str, value: Schedule, norms: tuple[float, ...]) -> Schedu
 def _rounding(rounding: str, spec: NetworkSpec) -> str:
     if rounding not in ROUNDINGS:
         raise ValueError(f"rounding must be one of {ROUNDINGS}, got {rounding!r}")
-    if rounding == "feedback" and not can_round(spec.weighted[0].family.levels or ()):
-        raise ValueError("rounding='feedback' needs weights that are signs or whole numbers, use 'mode'")
+    if rounding != "mode" and not can_round(spec.weighted[0].family.levels or ()):
+        raise ValueError(f"rounding={rounding!r} needs weights that are signs or whole numbers, use 'mode'")
+    if rounding == "harden" and (spec.num_layers > 2 or spec.weighted[0].activation == "relu"):
+        raise ValueError("rounding='harden' needs sign units in at most one hidden layer, use 'feedback'")
     return rounding
 
 

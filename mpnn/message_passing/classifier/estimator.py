@@ -1,18 +1,26 @@
 """A network with few-bit weights as a scikit-learn classifier, trained by message passing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import check_is_fitted
 
 from mpnn.classifiers.base import ProbabilisticClassifier
+from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled, fitting
-from mpnn.message_passing.classifier.defaults import choose_input_scaling, resolve
+from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
+from mpnn.message_passing.classifier.inputs import (
+    choose_encoder,
+    coded_blocks,
+    columns_of_bits,
+    read_blocks,
+    read_training,
+)
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Settings
 from mpnn.message_passing.hyper import Hyper, described
 from mpnn.message_passing.network import State
@@ -56,8 +64,8 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         Scale of the random initial fields.
     activation : ``"sign"``, ``"relu"`` or ``"identity"``, default="sign"
         Of the hidden units.
-    bias : bool, default=False
-        Whether every layer has a constant input of 1.
+    bias : bool or ``"auto"``, default="auto"
+        Whether every layer has a constant input of 1; ``"auto"``: for tables in code.
     density : float in (0, 1], default=1.0
         Share of the links that exist; the others are removed at random before training.
     cavity : ``"second_order"``, ``"interpolated"`` or ``"exact"``, default="second_order"
@@ -68,12 +76,17 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         discrete weights (:mod:`mpnn.message_passing.exact.sweep`); for ternary weights, sign activations,
         rule ``"bp_inspired"``, two classes, full batch, no bias, and of the numbers only num_sweeps, damping
         and initial_field. ``"gaussian"``: messages as in wide layers. ``"auto"``: exact where possible.
+    encoding : ``"auto"``, ``"table"`` or None, default="auto"
+        ``"table"``: numbers become bits of -1 and +1 by thresholds, text and categories one bit a category
+        (:class:`mpnn.encoders.TableEncoder`); missing values are 0. ``"auto"``: so, unless the columns are
+        intensities of one scale, such as pixels and counts, or an ``input_scaling`` is set.
     input_scaling : str or None, default="auto"
         ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"centred"``, ``"features"``, None or
         ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
-    rounding : ``"mode"`` or ``"feedback"``, default=None
-        To discrete weights: the most probable levels, or the first layer one weight at a time, each repairing
-        on the training inputs what earlier ones lost, then the mode.
+    rounding : ``"mode"``, ``"feedback"`` or ``"harden"``, default=None
+        To discrete weights: the most probable levels; or the first layer one weight at a time, each repairing
+        on the training inputs what earlier ones lost, then the mode; or from there a descent over levels
+        towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
     num_samples : int >= 1, default=32
         Networks drawn by ``prediction="sample"``.
     random_state : int, RandomState or None, default=None
@@ -114,7 +127,7 @@ class MessagePassingClassifier(ProbabilisticClassifier):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (),
+        hidden: Sequence[int] | str = "auto",
         weights: str | int = "ternary",
         rule: str = "bp_inspired",
         prediction: str = "mode",
@@ -134,10 +147,11 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         coupling: float | None = None,
         initial_field: float | None = None,
         activation: str = "sign",
-        bias: bool = False,
+        bias: bool | str = "auto",
         density: float = 1.0,
         cavity: str = "second_order",
         small_fan_in: str = "auto",
+        encoding: str | None = "auto",
         input_scaling: str | None = "auto",
         rounding: str | None = None,
         num_samples: int = 32,
@@ -166,6 +180,7 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         self.density = density
         self.cavity = cavity
         self.small_fan_in = small_fan_in
+        self.encoding = encoding
         self.input_scaling = input_scaling
         self.rounding = rounding
         self.num_samples = num_samples
@@ -181,15 +196,31 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         y : array [n]
             Labels of any type, of at least two classes.
         """
-        inputs, codes = self._encode(X, y, dtype=np.float32)
+        self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
+        inputs, codes = self._training_inputs(X, y)
         self._checked_prediction()
         transform = self._transform_of(inputs, len(inputs))
         transformed = transform(inputs)
         settings = self._settings(transformed, len(inputs))
         seed = self._seed()
-        fit = fitting.fit(seed, settings, transformed, self._targets(codes))
+        fit = fitting.fit(seed, settings, transformed, self._targets(codes), self._columns())
         self._publish_fit(settings, transform, fit, seed)
         return self
+
+    def _training_inputs(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
+        """Inputs ``[n, N]`` of the transform, and class numbers ``[n]``; fits the code of a table."""
+        if self.encoder_ is None:
+            return self._encode(X, y, dtype=np.float32)
+        table, labels = read_training(self, X, y)
+        inputs = self.encoder_.fit_transform(table).astype(np.float32)
+        return inputs, self._class_numbers(labels)
+
+    def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
+        """Inputs of a joint decision, some rows at a time."""
+        return super()._blocks(X) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+
+    def _columns(self) -> NDArray | None:
+        return None if self.encoder_ is None else columns_of_bits(self.encoder_)
 
     @classmethod
     def fit_many(
@@ -213,14 +244,22 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         problems_at_once : int or None, default=None
             Bounds the memory of networks with hidden layers; None trains all side by side.
         """
-        inputs = check_array(X, dtype=np.float32, input_name="X")
-        own, first = cls._binary_problems(members, inputs.shape[1], problems), members[0]
+        first = members[0]
+        encoder = choose_encoder(first.encoding, first.input_scaling, X)
+        if encoder is None:
+            inputs = check_array(X, dtype=np.float32, input_name="X")
+        else:
+            inputs = encoder.fit_transform(X).astype(np.float32)
+        num_features = inputs.shape[1] if encoder is None else encoder.n_features_in_
+        own = cls._binary_problems(members, num_features, problems)
+        for member in members:
+            member.encoder_ = encoder
         first._checked_prediction()
         transform = first._transform_of(inputs, own.most_samples)
         transformed = transform(inputs)
         settings = first._settings(transformed, own.most_samples)
         seeds = [member._seed() for member in members]
-        fits = fitting.fit_many(seeds, settings, transformed, own, problems_at_once)
+        fits = fitting.fit_many(seeds, settings, transformed, own, problems_at_once, first._columns())
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member._publish_fit(settings, transform, fit, seed)
 
@@ -257,10 +296,23 @@ class MessagePassingClassifier(ProbabilisticClassifier):
     def _decided_by(self, compiled_function: Callable[..., Any], X: ArrayLike) -> Any:
         """Scores ``[n, K]``, or these and probabilities ``[n, C]``, as the function returns them."""
         check_is_fitted(self)
-        inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
-        return jax.device_get(
-            compiled_function(self.spec_, *self._checked_prediction(), self._model(), inputs)
-        )
+        how, model = (self.spec_, *self._checked_prediction()), self._model()
+        found = [
+            in_few_shapes(lambda rows: compiled_function(*how, model, rows), self.input_transform_(block))
+            for block in read_blocks(self, X)
+        ]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
+
+    @property
+    def reads_tables(self) -> bool:
+        """Whether inputs may be text, categories, missing or sparse: a code takes them."""
+        return self.encoding is not None and (self.encoding == "table" or self.input_scaling == "auto")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = tags.input_tags.string = self.reads_tables
+        tags.input_tags.categorical = tags.input_tags.sparse = self.reads_tables
+        return tags
 
     def _model(self) -> compiled.Model:
         """The published weights (bias rows last, as the network multiplies them) and the beliefs."""
@@ -268,12 +320,19 @@ class MessagePassingClassifier(ProbabilisticClassifier):
 
     def _transform_of(self, inputs: NDArray, num_samples: int) -> InputTransform:
         """The transform learned from ``[n, features]``; a problem has ``num_samples`` of them."""
-        return fit_transform_of(inputs, choose_input_scaling(Parameters.of(self), num_samples))
+        scaling = choose_input_scaling(self._parameters(), num_samples)
+        return fit_transform_of(inputs, scaling)
+
+    def _parameters(self) -> Parameters:
+        return Parameters.of(self, coded=self.encoder_ is not None)
 
     def _settings(self, inputs: NDArray, num_samples: int) -> Settings:
         """Settings of a run with ``num_samples`` of the transformed inputs ``[n, features]``."""
         norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
-        return resolve(Parameters.of(self), self._widths(inputs.shape[1]), num_samples, norm)
+        given = self._parameters()
+        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        widths = (inputs.shape[1], *choose_hidden(given), num_outputs)
+        return resolve(given, widths, num_samples, norm)
 
     def _publish_fit(self, settings: Settings, transform: InputTransform, fit: Fit, seed: int) -> None:
         """Store the network, what its inputs go through, and what happened on the way."""

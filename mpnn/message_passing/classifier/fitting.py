@@ -17,6 +17,7 @@ from mpnn import sharding as meshes
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.message_passing import training
 from mpnn.message_passing.classifier import compiled, exact
+from mpnn.message_passing.classifier.hardened import affordable, hardened
 from mpnn.message_passing.classifier.settings import Fit, Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
@@ -26,7 +27,9 @@ from mpnn.message_passing.training import Problems
 __all__ = ["fit", "fit_many"]
 
 
-def fit(seed: int, settings: Settings, inputs: NDArray, targets: NDArray) -> Fit:
+def fit(
+    seed: int, settings: Settings, inputs: NDArray, targets: NDArray, columns: NDArray | None = None
+) -> Fit:
     """Train one network.
 
     Parameters
@@ -39,6 +42,8 @@ def fit(seed: int, settings: Settings, inputs: NDArray, targets: NDArray) -> Fit
         Transformed.
     targets : array [n]
         -1 and +1, float32, for two classes; else class numbers, int32.
+    columns : int array [features], optional
+        Of a coded table, the number of every input's column.
     """
     key, data = jax.random.key(seed), Batch(jnp.asarray(inputs), jnp.asarray(targets))
     if settings.annealing is not None:
@@ -47,7 +52,14 @@ def fit(seed: int, settings: Settings, inputs: NDArray, targets: NDArray) -> Fit
     hyper = _last_numbers(settings, history)
     weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs)
     state, hyper, weights = meshes.to_host((state, hyper, weights))
-    return Fit(state, hyper, weights, _joined(history))
+    return _hardened(settings, [Fit(state, hyper, weights, _joined(history))], [inputs], columns)[0]
+
+
+def _hardened(settings: Settings, fits: list[Fit], rows: list[NDArray], columns: NDArray | None) -> list[Fit]:
+    if settings.rounding != "harden" or not affordable(settings, max(map(len, rows)), len(rows)):
+        return fits
+    columns = np.arange(rows[0].shape[1]) if columns is None else columns
+    return hardened(settings, fits, rows, columns)
 
 
 def fit_many(
@@ -56,6 +68,7 @@ def fit_many(
     inputs: NDArray,
     problems: BinaryProblems,
     problems_at_once: int | None,
+    columns: NDArray | None = None,
 ) -> list[Fit]:
     """Train P networks with one output as one program.
 
@@ -71,7 +84,20 @@ def fit_many(
         Of the pool.
     problems_at_once : int or None
         Bounds the memory of networks with hidden layers; None trains all side by side.
+    columns : int array [features], optional
+        Of a coded table, the number of every input's column.
     """
+    fits = _fit_pool(seeds, settings, inputs, problems, problems_at_once)
+    return _hardened(settings, fits, [inputs[rows] for rows in problems.rows], columns)
+
+
+def _fit_pool(
+    seeds: Sequence[int],
+    settings: Settings,
+    inputs: NDArray,
+    problems: BinaryProblems,
+    problems_at_once: int | None,
+) -> list[Fit]:
     pool = jnp.asarray(inputs)
     if settings.spec.num_layers == 1 and settings.batch_size >= problems.most_samples:
         return _fit_columns(jax.random.key(seeds[0]), settings, pool, problems)

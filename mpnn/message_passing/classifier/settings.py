@@ -17,58 +17,8 @@ __all__ = ["Fit", "Parameters", "Settings"]
 class Parameters:
     """Parameters of the estimator as given, unchecked; None and ``"auto"`` are not yet resolved.
 
-    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names.
-
-    Parameters
-    ----------
-    hidden : sequence of int
-        As in the estimator; so are the others.
-    weights : str or int
-        The weight family.
-    rule : str
-        The rule.
-    num_epochs : int >= 1 or None
-        Passes over the samples.
-    batch_size : int >= 1, "auto" or None
-        Samples of a mini-batch.
-    num_sweeps : int >= 1 or None
-        Sweeps over each batch.
-    damping : number, schedule or None
-        Weight of the old message.
-    reinforcement : number, schedule or None
-        Weight of the batch's earlier evidence.
-    rate : float in (0, 1] or None
-        First step of mini-batches.
-    counts : float > 0, pair or None
-        How often each sample counts.
-    rho : number, schedule or None
-        Share of the posterior that is the next prior.
-    sparsity : number, schedule or None
-        Log odds of a zero weight before data.
-    noise : number, schedule or None
-        Deviation of the pre-activations, as a share of the inputs' norm.
-    margin : number, schedule or None
-        Pre-activation that a label demands, as a share of the inputs' norm.
-    replicas : number, schedule or None
-        Number of replicas in focusing.
-    coupling : number, schedule or None
-        Coupling of the replicas in focusing.
-    initial_field : float >= 0 or None
-        Scale of the random initial fields.
-    activation : str
-        Activation of the hidden units.
-    bias : bool
-        Whether every layer has a constant input.
-    density : float in (0, 1]
-        Share of the weights that exist.
-    cavity : str
-        Cavity of ``"bp_inspired"``.
-    small_fan_in : str
-        When messages above the first layer are exact.
-    input_scaling : str or None
-        The input transform.
-    rounding : str or None
-        From beliefs to discrete weights.
+    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names; and
+    whether the inputs are a table in code, bits of -1 and +1.
     """
 
     hidden: Any
@@ -89,23 +39,19 @@ class Parameters:
     coupling: Schedule | None
     initial_field: float | None
     activation: str
-    bias: bool
+    bias: bool | str
     density: float
     cavity: str
     small_fan_in: str
     input_scaling: str | None
     rounding: str | None
+    coded: bool = False
 
     @classmethod
-    def of(cls, estimator: Any) -> "Parameters":
-        """The parameters of an estimator.
-
-        Parameters
-        ----------
-        estimator : MessagePassingClassifier
-            The estimator.
-        """
-        return cls(**{field.name: getattr(estimator, field.name) for field in dataclasses.fields(cls)})
+    def of(cls, estimator: Any, coded: bool = False) -> "Parameters":
+        """The parameters of an estimator; ``coded``: whether its inputs are a table in code."""
+        names = {field.name for field in dataclasses.fields(cls)} - {"coded"}
+        return cls(**{name: getattr(estimator, name) for name in names}, coded=coded)
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:
@@ -130,7 +76,7 @@ class Settings:
         Samples of a mini-batch.
     initial_field : float >= 0
         Scale of the random initial fields.
-    rounding : ``"mode"`` or ``"feedback"``
+    rounding : ``"mode"``, ``"feedback"`` or ``"harden"``
         From beliefs to discrete weights.
     annealing : Annealing or None, default=None
         Numbers of exact messages (:mod:`mpnn.message_passing.exact.annealing`); None: Gaussian messages.

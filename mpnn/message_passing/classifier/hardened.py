@@ -1,0 +1,56 @@
+"""Hardening behind the estimator: discrete weights of coded tables that answer as the beliefs do."""
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.message_passing.classifier import compiled
+from mpnn.message_passing.classifier.settings import Fit, Settings
+from mpnn.message_passing.hardening import harden, resample_columns
+
+__all__ = ["affordable", "hardened"]
+
+# Resampled rows beside the training rows, at which the beliefs are asked, too.
+NUM_RESAMPLED = 500
+# Products of samples, inputs, units and levels over all networks: some seconds on a core.
+MOST_WORK = 1 << 31
+
+
+def affordable(settings: Settings, num_samples: int, num_networks: int) -> bool:
+    """Whether hardening takes seconds, not minutes."""
+    spec = settings.spec
+    levels = len(spec.weighted[0].family.levels or ())
+    work = (num_samples + NUM_RESAMPLED) * sum(
+        fan_in * units for fan_in, units in zip(spec.fan_ins, spec.widths[1:], strict=True)
+    )
+    return num_networks * work * levels <= MOST_WORK
+
+
+def hardened(settings: Settings, fits: list[Fit], rows: list[NDArray], columns: NDArray) -> list[Fit]:
+    """The same fits with weights that come closest to their Bayesian predictions.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of all runs.
+    fits : list of Fit
+        Rounded with feedback: where the descent begins.
+    rows : list of float32 array [B, N]
+        Training inputs of each.
+    columns : int array [N]
+        Of every input, the number of its table's column.
+    """
+    longest = max(map(len, rows)) + NUM_RESAMPLED
+    levels = settings.spec.weighted[0].family.levels or ()
+    moved = []
+    for index, (fit, own) in enumerate(zip(fits, rows, strict=True)):
+        inputs = np.concatenate([own, resample_columns(own, columns, NUM_RESAMPLED, seed=index)])
+        padded = np.zeros((longest, inputs.shape[1]), np.float32)  # one shape, one program
+        padded[: len(inputs)] = inputs
+        model = compiled.Model(fit.weights, fit.state, fit.hyper, np.int32(0))
+        _, probabilities = jax.device_get(compiled.decide(settings.spec, "bayes", 1, model, padded))
+        if settings.spec.weighted[0].bias:
+            inputs = np.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
+        weights = harden(inputs, probabilities[: len(inputs)], fit.weights, levels, num_passes=1)
+        moved.append(fit._replace(weights=weights))
+    return moved

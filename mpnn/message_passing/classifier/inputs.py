@@ -1,0 +1,80 @@
+"""Inputs of a classifier: read once, coded where they are a table, in blocks of rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing, assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils.validation import validate_data
+
+from mpnn.classifiers.problems import ROWS_AT_ONCE, blocks_of
+from mpnn.encoders import TableEncoder, is_intensity
+
+__all__ = ["ENCODINGS", "choose_encoder", "coded_blocks", "columns_of_bits", "read_blocks", "read_training"]
+
+ENCODINGS = ("auto", "table", None)
+# Bits of a code over all columns: wide tables get fewer thresholds a column.
+MOST_BITS = 4096
+MOST_LEVELS, FEWEST_LEVELS = 16, 2
+
+
+def choose_encoder(encoding: str | None, input_scaling: str | None, X: Any) -> TableEncoder | None:
+    """The unfitted code of a table, or None for inputs that stay numbers.
+
+    Parameters
+    ----------
+    encoding : {"auto", "table", None}
+        ``"table"`` codes every table, None none; ``"auto"`` those that are not intensities of one scale,
+        such as pixels and counts, unless an ``input_scaling`` was chosen.
+    input_scaling : str or None
+        Of the estimator.
+    X : array-like, data frame or sparse matrix [n, features]
+        Training inputs.
+
+    Raises
+    ------
+    ValueError
+        For another encoding.
+    """
+    if encoding not in ENCODINGS:
+        raise ValueError(f"encoding must be one of {ENCODINGS}, got {encoding!r}")
+    if encoding is None or (encoding == "auto" and (input_scaling != "auto" or is_intensity(X))):
+        return None
+    num_columns = np.shape(X)[1] if len(np.shape(X)) == 2 else 1
+    return TableEncoder(int(np.clip(MOST_BITS // max(num_columns, 1), FEWEST_LEVELS, MOST_LEVELS)))
+
+
+def read_training(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
+    """Inputs and labels as they were given, checked to be as many; sets the features' number and names."""
+    validate_data(estimator, X, skip_check_array=True)
+    labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f":
+        assert_all_finite(labels, input_name="y")
+    check_consistent_length(X, labels)
+    return X, labels
+
+
+def read_blocks(estimator: Any, X: Any) -> Iterator[NDArray]:
+    """Inputs of a fitted estimator's transform, float32 ``[B, N]``: numbers as they are, tables coded."""
+    if estimator.encoder_ is None:
+        yield from blocks_of(validate_data(estimator, X, dtype=np.float32, reset=False))
+        return
+    validate_data(estimator, X, skip_check_array=True, reset=False)
+    yield from coded_blocks(estimator.encoder_, X)
+
+
+def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
+    """A table in code, float32, some rows at a time."""
+    num_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if num_rows <= ROWS_AT_ONCE:
+        yield encoder.transform(X).astype(np.float32)
+        return
+    for start in range(0, num_rows, ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + ROWS_AT_ONCE, num_rows))
+        yield encoder.transform(_safe_indexing(X, rows)).astype(np.float32)
+
+
+def columns_of_bits(encoder: TableEncoder) -> NDArray:
+    """Of every bit, the number of the table's column that it belongs to ``[N]``."""
+    return np.repeat(np.arange(len(encoder.columns_)), [code.num_bits for code in encoder.columns_])
