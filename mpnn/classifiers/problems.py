@@ -107,7 +107,13 @@ class BinaryProblems:
 
 
 def few_sizes(num_rows: int) -> int:
-    """Rows that a program is compiled for: at least so many, a power of two or a multiple of 1024."""
+    """Rows that a program is compiled for: at least so many, a power of two or a multiple of 1024.
+
+    Parameters
+    ----------
+    num_rows : int >= 0
+        Number of rows.
+    """
     if num_rows > LARGEST_POWER:
         return -(-num_rows // LARGEST_POWER) * LARGEST_POWER
     return max(FEWEST_ROWS, 1 << max(num_rows - 1, 0).bit_length())
@@ -137,7 +143,13 @@ def in_few_shapes(decide: Callable[[NDArray], Any], rows: NDArray) -> Any:
 
 
 def blocks_of(X: NDArray) -> Iterator[NDArray]:
-    """At most :data:`ROWS_AT_ONCE` rows at a time."""
+    """At most :data:`ROWS_AT_ONCE` rows at a time.
+
+    Parameters
+    ----------
+    X : array-like [n, features]
+        Inputs.
+    """
     yield from (X[start : start + ROWS_AT_ONCE] for start in range(0, len(X), ROWS_AT_ONCE))
 
 

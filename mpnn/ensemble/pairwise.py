@@ -103,7 +103,15 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "PairwiseVoteClassifier":
-        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``."""
+        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features] or table
+            Inputs; a table may hold text and missing values.
+        y : array-like [n]
+            Labels of any type.
+        """
         inputs, labels = self._training_inputs(X, y)
         self._check_options()
         check_classification_targets(labels)

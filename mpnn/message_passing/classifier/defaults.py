@@ -106,14 +106,28 @@ class _Regime(NamedTuple):
 
 
 def choose_hidden(given: Parameters) -> tuple[int, ...]:
-    """Widths of the hidden layers: of ``"auto"``, one layer for tables in code, else none."""
+    """Widths of the hidden layers: of ``"auto"``, one layer for tables in code, else none.
+
+    Parameters
+    ----------
+    given : Parameters
+        Parameters of the estimator.
+    """
     if isinstance(given.hidden, str) and given.hidden == "auto":
         return CODED_HIDDEN if given.coded else ()
     return hidden_widths(given.hidden)
 
 
 def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
-    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`)."""
+    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`).
+
+    Parameters
+    ----------
+    given : Parameters
+        Parameters of the estimator.
+    num_samples : int >= 1
+        Number of samples.
+    """
     if given.coded:
         return None
     if given.input_scaling != "auto":

@@ -39,8 +39,9 @@ class MessagePassingClassifier(ProbabilisticClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int >= 1, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int >= 1 or ``"auto"``, default="auto"
+        Widths of the hidden layers; () for a single layer; ``"auto"``: one hidden layer for tables in code,
+        else a single layer.
     weights : ``"binary"``, ``"ternary"``, int from 1 to 127 or ``"gaussian"``, default="ternary"
         Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights.
     rule : str, default="bp_inspired"
