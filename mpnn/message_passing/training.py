@@ -366,7 +366,7 @@ def train_many(
     spec : NetworkSpec
         The network's static description.
     state : State
-        Beliefs, every leaf with a leading axis P; its buffers are donated.
+        Beliefs, every leaf with a leading axis P; they are left as they are.
     data : Problems
         The samples of the P problems.
     schedules : Schedules
