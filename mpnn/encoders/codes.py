@@ -109,7 +109,8 @@ def apply_codes(
 
     Returns
     -------
-    Array ``[n, K]`` of -1, 0 and +1.
+    bits : ndarray [n, K]
+        -1, 0 and +1.
 
     Raises
     ------

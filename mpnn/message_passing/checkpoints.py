@@ -191,8 +191,7 @@ def checkpoint_callback(
     keep: int = 3,
     metadata: Mapping[str, Any] | None = None,
 ) -> Callable[[int, State, Info], None]:
-    """Return an ``on_epoch`` for :func:`mpnn.message_passing.training.train` that saves after every
-    ``every`` epochs.
+    """Return an ``on_epoch`` for :func:`~mpnn.message_passing.training.train` that saves checkpoints.
 
     To go on::
 

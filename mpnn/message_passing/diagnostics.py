@@ -190,7 +190,8 @@ def local_energy(
 
     Returns
     -------
-    Mean and standard deviation over the draws, ``[F]`` each, in units of the error rate.
+    mean, deviation : Array [F]
+        Mean and standard deviation over the draws, in units of the error rate.
     """
     labels = batch.labels
     classes = (labels > 0).astype(jnp.int32) if spec.output == "binary_label" else labels

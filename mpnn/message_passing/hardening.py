@@ -60,8 +60,10 @@ def harden(
 
     Returns
     -------
-    int8 arrays of the given shapes. With ``s`` the best scale, the loss that falls is
-    ``sum_n CE(probabilities_n, softmax(s outputs_n)) + penalty / 2 s^2 sum w^2`` over the output weights w.
+    weights : list of int8 ndarray
+        Of the given shapes. With ``s`` the best scale, the loss that falls is
+        ``sum_n CE(probabilities_n, softmax(s outputs_n)) + penalty / 2 s^2 sum w^2`` over the output weights
+        w.
     """
     x, targets = np.asarray(inputs, np.float64), np.asarray(probabilities, np.float64)
     layers = [np.array(layer, np.float64) for layer in weights]

@@ -115,10 +115,10 @@ def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tup
 
     Parameters
     ----------
-    mean : Array
-        Magnetizations ``[N, K]``.
-    inputs : Array
-        Known inputs of the layer ``[B, N]``; rows are brought to unit norm. No labels are needed, so that
+    mean : Array [N, K]
+        Magnetizations.
+    inputs : Array [B, N]
+        Known inputs of the layer; rows are brought to unit norm. No labels are needed, so that
         samples on which a unit was not trained help it, too.
     sparsity : Array
         The family's base measure. The sparsest rounding that is tried has a mean ``|weight| / levels[-1]`` of

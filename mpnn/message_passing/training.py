@@ -101,8 +101,6 @@ def run_epoch(
 ) -> tuple[State, Info]:
     """One pass over the data in mini-batches.
 
-    ``order [num_batches, batch_size]`` are samples of ``data``, which may be one of many problems; ``hyper``
-    leaves are ``[num_batches, S, L]``; ``key`` is for ``augment``, which changes the inputs of every batch.
     Returns the state and the Info of every sweep, leaves ``[num_batches, S, ...]``.
 
     Parameters
@@ -120,7 +118,7 @@ def run_epoch(
     hyper : Hyper
         Numbers of each sweep, leaves ``[num_batches, S, L]``.
     augment : callable or None, default=None
-        Changes the inputs of every batch at random; None: nothing does.
+        Changes the inputs of every batch at random; None: they stay as they are.
     """
 
     def body(carry: Any, step: tuple[Array, Array, Hyper]) -> tuple[Any, Info]:
@@ -163,7 +161,7 @@ def shuffled_epoch(
     batch_size : int >= 1
         Samples of a mini-batch.
     augment : callable or None
-        Changes the inputs of every batch at random; None: nothing does.
+        Changes the inputs of every batch at random; None: they stay as they are.
     """
     num_samples = data.labels.shape[0]
     num_batches = num_samples // batch_size
@@ -354,10 +352,9 @@ def train_many(
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
-    """Train P networks as one program; ``keys [P]``, and every leaf of ``state`` has a leading axis P.
+    """Train P networks as one program.
 
-    ``problems_at_once`` bounds the memory: each device trains that many side by side (None: all of its own).
-    Otherwise as :func:`train`; the returned Info has a leading axis P.
+    As :func:`train`; the returned Info has a leading axis P.
 
     Parameters
     ----------
@@ -378,7 +375,7 @@ def train_many(
     problems_at_once : int >= 1 or None, default=None
         Problems that each device trains side by side, which bounds the memory; None: all of its own.
     augment : callable or None, default=None
-        Changes the inputs of every batch at random; None: nothing does.
+        Changes the inputs of every batch at random; None: they stay as they are.
     first_epoch : int >= 0, default=0
         Epochs done before, of a run that is resumed.
     on_epoch : callable or None, default=None

@@ -82,7 +82,7 @@ class WeightFamily(Protocol):
 
         Parameters
         ----------
-        belief : moments
+        belief : Moments
             Damped mean and variance.
         field : Array
             Undamped fields H.

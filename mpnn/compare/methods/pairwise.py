@@ -27,8 +27,8 @@ def pairwise_method(classifier: str | Build, summary: str) -> Method:
 
     Parameters
     ----------
-    classifier : callable
-        The member's class.
+    classifier : str or callable
+        The dotted name of the member's class, or the class.
     summary : str
         One line for people.
     """

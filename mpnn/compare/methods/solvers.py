@@ -16,8 +16,8 @@ def solver_vote(classifier: str | Build, summary: str) -> Method:
 
     Parameters
     ----------
-    classifier : str
-        Dotted name of the member's class.
+    classifier : str or callable
+        The dotted name of the member's class, or a function that makes one.
     summary : str
         One line for people.
     """
@@ -41,8 +41,8 @@ def solver_network(classifier: str | Build, summary: str) -> Method:
 
     Parameters
     ----------
-    classifier : str
-        Dotted name of the classifier's class.
+    classifier : str or callable
+        The dotted name of the classifier's class, or a function that makes one.
     summary : str
         One line for people.
     """

@@ -53,16 +53,16 @@ class Section(NamedTuple):
     ----------
     dataset : str
         Name of the data set.
-    headlines : list of str
-        One sentence each.
-    tables : list
+    headlines : tuple of Table
+        The first tables of the section.
+    tables : tuple of Table
         Tables of the section.
-    figures : list
+    figures : tuple of Drawn
         Figures of the section.
-    confusions : list
+    confusions : tuple of Confusion
         Confusion matrices of the section.
-    weights : list of Array [N, K]
-        Discrete weights, a layer each.
+    weights : tuple of WeightPictures
+        Pictures of weights.
     """
 
     dataset: str

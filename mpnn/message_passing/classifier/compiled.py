@@ -160,8 +160,8 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
         ``"mode"``, ``"bayes"`` or ``"sample"``.
     num_samples : int >= 1
         Number of samples.
-    model : classifier
-        The fitted model.
+    model : Model
+        The trained network.
     inputs : Array [B, N]
         Inputs.
     """

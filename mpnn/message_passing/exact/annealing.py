@@ -111,10 +111,10 @@ def fit_many(
 
     Parameters
     ----------
-    keys : Array
-        One a problem ``[P]``.
+    keys : Array [P]
+        Random keys, one a problem.
     spec : NetworkSpec
-        With ``small_fan_in``; ``sweeps_per_batch`` is the length of the run.
+        With exact messages; ``sweeps_per_batch`` is the length of the run.
     numbers : Annealing
         The numbers of the method.
     data : Problems
@@ -124,7 +124,8 @@ def fit_many(
 
     Returns
     -------
-    Fit of NumPy arrays with a leading axis P.
+    Fit
+        NumPy arrays with a leading axis P.
     """
     num_problems, devices = len(data.rows), meshes.axis_size(meshes.NETWORKS)
     chunks = -(-num_problems // (devices * (AT_ONCE if at_once is None else at_once)))

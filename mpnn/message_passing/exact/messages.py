@@ -45,8 +45,7 @@ PROBABILITY_FLOOR = 1e-30
 
 
 class Sums(NamedTuple):
-    """Cache of the forward pass for the backward pass: ``terms [K, 3, ...]`` and ``partial [K, 2K + 1,
-    ...]``.
+    """Cache of the forward pass for the backward pass.
 
     Parameters
     ----------
@@ -101,15 +100,17 @@ def forward(signs: Array, levels: Array) -> tuple[Array, Sums]:
 
     Parameters
     ----------
-    signs : Array
-        ``P(x_j = -1), P(x_j = +1)``, ``[2, K, ...]``.
-    levels : Array
-        ``P(w_j = -1), P(w_j = 0), P(w_j = +1)``, ``[3, K, ...]``.
+    signs : Array [2, K, ...]
+        ``P(x_j = -1), P(x_j = +1)``.
+    levels : Array [3, K, ...]
+        ``P(w_j = -1), P(w_j = 0), P(w_j = +1)``.
 
     Returns
     -------
-    up : ``P(T < 0), P(T >= 0)``, ``[2, ...]``.
-    sums : what :func:`backward` needs.
+    up : Array [2, ...]
+        ``P(T < 0), P(T >= 0)``.
+    sums : Sums
+        Cache for :func:`backward`.
     """
     terms = _term_probabilities(signs, levels)
     fan_in = terms.shape[0]
@@ -133,13 +134,15 @@ def backward(signs: Array, levels: Array, sums: Sums, above: Array) -> tuple[Arr
         As in :func:`forward`.
     sums : Sums
         What :func:`forward` returned.
-    above : Array
-        Message from the layer above on the unit's sign, ``P(-1), P(+1)``, ``[2, ...]``.
+    above : Array [2, ...]
+        Message from the layer above on the unit's sign, ``P(-1), P(+1)``.
 
     Returns
     -------
-    to_inputs : field, half the log ratio of the messages for +1 and -1, ``[K, ...]``.
-    to_weights : log-messages for -1, 0, +1, less that for 0, ``[3, K, ...]``.
+    to_inputs : Array [K, ...]
+        Fields: half the log ratio of the messages for +1 and -1.
+    to_weights : Array [3, K, ...]
+        Log-messages for -1, 0, +1, less that for 0.
     """
     size = sums.partial.shape[1]
     reached = (jnp.arange(size) >= size // 2).reshape(-1, *(1,) * (above.ndim - 1))
