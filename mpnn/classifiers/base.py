@@ -10,16 +10,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import (
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+)
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.validation import hidden_widths, whole
 
-__all__ = ["PREDICTIONS", "NetworkClassifier", "ProbabilisticClassifier"]
+__all__ = ["PREDICTIONS", "NetworkClassifier", "ProbabilisticClassifier", "read_table_and_labels"]
 
 PREDICTIONS = ("mode", "bayes", "sample")
+
+
+def read_table_and_labels(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
+    """Samples of an estimator that codes tables: inputs as they were given, labels ``[n]``.
+
+    Sets the number and the names of features.
+
+    Raises
+    ------
+    ValueError
+        Where there is no sample, inputs and labels are not as many, or a label is missing.
+    """
+    validate_data(estimator, X, skip_check_array=True)
+    labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f":
+        assert_all_finite(labels, input_name="y")
+    check_consistent_length(X, labels)
+    if len(labels) == 0:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required")
+    return X, labels
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):

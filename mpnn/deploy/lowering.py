@@ -70,6 +70,8 @@ def lower(
         raise ValueError(f"bits must be from 2 to 15, got {bits}")
     if hasattr(model, "steps"):
         model, encoder = _pipeline_parts(model)
+    if encoder is None:
+        encoder = _own_encoder(model)
     table = None if encoder is None else _thermometer(encoder)
     is_vote = hasattr(model, "estimators_") and hasattr(model, "pairs_")
     members = _vote_members(model) if is_vote else [read_network(model)]
@@ -108,6 +110,12 @@ def _pipeline_parts(model: Any) -> tuple[Any, Any]:
     if len(parts) != 2 or not hasattr(parts[0], "columns_"):
         raise ValueError("only a pipeline of one encoder with columns_ and one classifier can be exported")
     return parts[1], parts[0]
+
+
+def _own_encoder(model: Any) -> Any:
+    """The code of tables that a classifier, or the members of a vote, learned themselves; or None."""
+    members = getattr(model, "estimators_", None)
+    return getattr(members[0] if members else model, "encoder_", None)
 
 
 def _thermometer(encoder: Any) -> Thermometer:

@@ -142,7 +142,7 @@ def _check_counts(spec: NetworkSpec, metadata: dict[str, Any], num_classes: int,
         raise ValueError(
             f"{metadata['num_features']} features do not fit a network of {spec.widths[0]} inputs"
         )
-    if columns is not None and num_bits(from_json(columns)) != spec.widths[0]:
+    if columns is not None and max(num_bits(from_json(columns)), 1) != spec.widths[0]:
         raise ValueError(f"the code of the columns does not fit a network of {spec.widths[0]} inputs")
 
 

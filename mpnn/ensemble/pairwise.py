@@ -8,17 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import (
-    Tags,
-    assert_all_finite,
-    check_consistent_length,
-    check_random_state,
-    column_or_1d,
-)
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.classifiers.base import read_table_and_labels
 from mpnn.classifiers.problems import FitsMany
 from mpnn.ensemble import votes as voting
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
@@ -264,21 +259,18 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         coupled = self._couple(probabilities)
         return coupled if self.vote == "soft" else self._count(first_wins) + coupled
 
-    def _validated(self, X: ArrayLike) -> NDArray:
+    def _validated(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
         self._check_options()
-        return validate_data(self, X, reset=False, skip_check_array=self._reads_tables)
+        if getattr(self.estimators_[0], "encoder_", None) is not None:
+            return X  # the members' code of tables checks it
+        return validate_data(self, X, reset=False)
 
     def _training_inputs(self, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
         """Samples as arrays; where members read tables, inputs as they are."""
         if not self._reads_tables:
             return validate_data(self, X, y)
-        validate_data(self, X, skip_check_array=True)
-        labels = column_or_1d(y, warn=True)
-        if labels.dtype.kind == "f":
-            assert_all_finite(labels, input_name="y")
-        check_consistent_length(X, labels)
-        return X, labels
+        return read_table_and_labels(self, X, y)
 
     @property
     def _reads_tables(self) -> bool:

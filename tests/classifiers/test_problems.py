@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from mpnn.classifiers.problems import ROWS_AT_ONCE, BinaryProblems, FitsMany, decide_in_blocks
+from mpnn.classifiers.problems import (
+    ROWS_AT_ONCE,
+    BinaryProblems,
+    FitsMany,
+    blocks_of,
+    decide_in_blocks,
+    few_sizes,
+)
 from mpnn.gradient import STEClassifier
 from mpnn.solvers import SingleNeuronClassifier
 
@@ -43,10 +50,11 @@ def test_decisions_do_not_depend_on_blocks(num_inputs):
         second = 1 / (1 + np.exp(-scores))
         return scores, np.concatenate([1 - second, second], axis=2)
 
-    second_wins, probabilities = decide_in_blocks(decide, X, 2)
+    second_wins, probabilities = decide_in_blocks(decide, blocks_of(X), 2)
     np.testing.assert_array_equal(second_wins, X >= 0)
     np.testing.assert_allclose(probabilities, 1 / (1 + np.exp(-X)), rtol=1e-6)
-    assert sum(sizes) == num_inputs
+    assert sum(sizes) >= num_inputs
+    assert set(sizes) <= {few_sizes(size) for size in range(ROWS_AT_ONCE + 1)}
     assert max(sizes, default=0) <= ROWS_AT_ONCE
 
 

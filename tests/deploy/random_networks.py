@@ -44,7 +44,7 @@ def fitted(rng, transform, widths, weights, *, bias, density, classes):
         for shape in zip(widths[:-1], widths[1:], strict=True)
     ]
     model.biases_ = [draw_weights(rng, weights, width) for width in widths[1:]] if bias else None
-    model.state_ = model.hyper_ = None
+    model.state_ = model.hyper_ = model.encoder_ = None
     model.sampling_seed_ = 0
     return model
 

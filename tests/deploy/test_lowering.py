@@ -101,7 +101,7 @@ def test_real_inputs_are_inexact_and_counted(tmp_path):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(200, 9))
     labels = (rows[:, :3].sum(axis=1) > 0).astype(int)
-    model = MessagePassingClassifier(random_state=0).fit(rows, labels)
+    model = MessagePassingClassifier(encoding=None, random_state=0).fit(rows, labels)
     report = export(model, tmp_path / "real.mpnn", check=rows)
     assert not report.exact
     assert report.labels_compared == 200
@@ -157,3 +157,15 @@ def test_scales_of_their_own_are_not_pixels():
     with pytest.raises(ValueError, match="one scale for all inputs"):
         lower(model, inputs="uint8")
     equal_labels(model, rows, inputs="real")
+
+
+def test_a_table_in_code_is_exact(tmp_path):
+    """The classifier's own thresholds become those of the network: no rounded number is left."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(200, 9))
+    rows[rng.random(rows.shape) < 0.05] = np.nan
+    labels = (np.nan_to_num(rows[:, :3]).sum(axis=1) > 0).astype(int)
+    for model in (MessagePassingClassifier(random_state=0), PairwiseVoteClassifier()):
+        report = export(model.fit(rows, labels), tmp_path / "table.mpnn", check=rows)
+        assert report.exact
+        assert report.labels_changed == 0

@@ -43,7 +43,7 @@ def test_scikit_learn_checks_of_more_configurations(estimator, check):
 
 @pytest.fixture(scope="module")
 def quick():
-    return MessagePassingClassifier(num_sweeps=20, rounding="mode", random_state=0)
+    return MessagePassingClassifier(num_sweeps=20, rounding="mode", encoding=None, random_state=0)
 
 
 def test_labels_of_every_type_come_back(three_blobs, quick):

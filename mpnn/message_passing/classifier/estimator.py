@@ -10,16 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 
-from mpnn.classifiers.base import ProbabilisticClassifier
+from mpnn.classifiers.base import ProbabilisticClassifier, read_table_and_labels
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled, fitting
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import (
     choose_encoder,
+    coded,
     coded_blocks,
     columns_of_bits,
     read_blocks,
-    read_training,
 )
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Settings
 from mpnn.message_passing.hyper import Hyper, described
@@ -212,9 +212,8 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         """Inputs ``[n, N]`` of the transform, and class numbers ``[n]``; fits the code of a table."""
         if self.encoder_ is None:
             return self._encode(X, y, dtype=np.float32)
-        table, labels = read_training(self, X, y)
-        inputs = self.encoder_.fit_transform(table).astype(np.float32)
-        return inputs, self._class_numbers(labels)
+        table, labels = read_table_and_labels(self, X, y)
+        return coded(self.encoder_.fit(table), table), self._class_numbers(labels)
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
@@ -250,7 +249,7 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         if encoder is None:
             inputs = check_array(X, dtype=np.float32, input_name="X")
         else:
-            inputs = encoder.fit_transform(X).astype(np.float32)
+            inputs = coded(encoder.fit(X), X)
         num_features = inputs.shape[1] if encoder is None else encoder.n_features_in_
         own = cls._binary_problems(members, num_features, problems)
         for member in members:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import _safe_indexing, assert_all_finite, check_consistent_length, column_or_1d
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
 from mpnn.classifiers.problems import ROWS_AT_ONCE, blocks_of
 from mpnn.encoders import TableEncoder, is_intensity
 
-__all__ = ["ENCODINGS", "choose_encoder", "coded_blocks", "columns_of_bits", "read_blocks", "read_training"]
+__all__ = ["ENCODINGS", "choose_encoder", "coded", "coded_blocks", "columns_of_bits", "read_blocks"]
 
 ENCODINGS = ("auto", "table", None)
 # Bits of a code over all columns: wide tables get fewer thresholds a column.
@@ -41,18 +41,9 @@ def choose_encoder(encoding: str | None, input_scaling: str | None, X: Any) -> T
         raise ValueError(f"encoding must be one of {ENCODINGS}, got {encoding!r}")
     if encoding is None or (encoding == "auto" and (input_scaling != "auto" or is_intensity(X))):
         return None
-    num_columns = np.shape(X)[1] if len(np.shape(X)) == 2 else 1
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X, dtype=object).shape
+    num_columns = shape[1] if len(shape) == 2 else 1
     return TableEncoder(int(np.clip(MOST_BITS // max(num_columns, 1), FEWEST_LEVELS, MOST_LEVELS)))
-
-
-def read_training(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
-    """Inputs and labels as they were given, checked to be as many; sets the features' number and names."""
-    validate_data(estimator, X, skip_check_array=True)
-    labels = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "f":
-        assert_all_finite(labels, input_name="y")
-    check_consistent_length(X, labels)
-    return X, labels
 
 
 def read_blocks(estimator: Any, X: Any) -> Iterator[NDArray]:
@@ -60,21 +51,28 @@ def read_blocks(estimator: Any, X: Any) -> Iterator[NDArray]:
     if estimator.encoder_ is None:
         yield from blocks_of(validate_data(estimator, X, dtype=np.float32, reset=False))
         return
-    validate_data(estimator, X, skip_check_array=True, reset=False)
     yield from coded_blocks(estimator.encoder_, X)
 
 
+def coded(encoder: TableEncoder, X: Any) -> NDArray:
+    """A table in code, float32 ``[n, N]``; of a table that never varied, one input of 0."""
+    bits = encoder.transform(X).astype(np.float32)
+    return bits if bits.shape[1] else np.zeros((len(bits), 1), np.float32)
+
+
 def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
-    """A table in code, float32, some rows at a time."""
+    """As :func:`coded`, some rows at a time."""
+    X = X if hasattr(X, "shape") or hasattr(X, "__len__") else np.asarray(X)
     num_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if num_rows <= ROWS_AT_ONCE:
-        yield encoder.transform(X).astype(np.float32)
+        yield coded(encoder, X)
         return
     for start in range(0, num_rows, ROWS_AT_ONCE):
         rows = np.arange(start, min(start + ROWS_AT_ONCE, num_rows))
-        yield encoder.transform(_safe_indexing(X, rows)).astype(np.float32)
+        yield coded(encoder, _safe_indexing(X, rows))
 
 
 def columns_of_bits(encoder: TableEncoder) -> NDArray:
     """Of every bit, the number of the table's column that it belongs to ``[N]``."""
-    return np.repeat(np.arange(len(encoder.columns_)), [code.num_bits for code in encoder.columns_])
+    bits = [code.num_bits for code in encoder.columns_]
+    return np.repeat(np.arange(len(bits)), bits) if sum(bits) else np.zeros(1, int)

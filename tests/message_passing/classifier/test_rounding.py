@@ -54,7 +54,12 @@ def test_many_networks_round_like_one(hidden, three_blobs):
     """In an ensemble, each first layer is rounded on all inputs, as it would be alone."""
     X, y = three_blobs
     member = MessagePassingClassifier(
-        hidden=hidden, weights="binary", num_sweeps=10, small_fan_in="gaussian", random_state=0
+        hidden=hidden,
+        weights="binary",
+        num_sweeps=10,
+        small_fan_in="gaussian",
+        encoding=None,
+        random_state=0,
     )
     ensemble = PairwiseVoteClassifier(member).fit(X, y)
     for own in ensemble.estimators_:

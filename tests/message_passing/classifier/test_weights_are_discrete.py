@@ -25,9 +25,9 @@ FAST, SLOW = list(CONFIGURATIONS)[:-1], list(CONFIGURATIONS)[-1]
 
 @pytest.fixture(scope="module", params=[*FAST, pytest.param(SLOW, marks=pytest.mark.slow)])
 def fitted(request, two_blobs):
-    return MessagePassingClassifier(num_sweeps=15, random_state=0, **CONFIGURATIONS[request.param]).fit(
-        *two_blobs
-    )
+    return MessagePassingClassifier(
+        num_sweeps=15, encoding=None, random_state=0, **CONFIGURATIONS[request.param]
+    ).fit(*two_blobs)
 
 
 def outputs_by_hand(classifier, X):
@@ -71,7 +71,7 @@ def test_scores_of_the_mode_are_those_of_the_published_weights(fitted, two_blobs
 
 def test_many_classes_choose_the_largest_output(three_blobs):
     X, y = three_blobs
-    classifier = MessagePassingClassifier(num_sweeps=15, random_state=0).fit(X, y)
+    classifier = MessagePassingClassifier(num_sweeps=15, encoding=None, random_state=0).fit(X, y)
     outputs, _ = outputs_by_hand(classifier, X)
     scores = classifier.decision_function(X)
     assert scores.shape == (len(X), 3)
@@ -110,7 +110,7 @@ def test_bayes_looks_at_the_beliefs_alone(fitted, two_blobs):
 
 def test_prediction_may_change_after_fitting(two_blobs):
     X, y = two_blobs
-    classifier = MessagePassingClassifier(num_sweeps=15, random_state=0).fit(X, y)
+    classifier = MessagePassingClassifier(num_sweeps=15, encoding=None, random_state=0).fit(X, y)
     weights, mode = classifier.weights_, classifier.predict_proba(X)
     found = {}
     for kind in ("bayes", "sample", "mode"):
@@ -126,7 +126,9 @@ def test_prediction_may_change_after_fitting(two_blobs):
 
 def test_the_ensemble_changes_its_prediction_too(three_blobs):
     X, y = three_blobs
-    ensemble = PairwiseVoteClassifier(MessagePassingClassifier(num_sweeps=15, random_state=0), vote="soft")
+    ensemble = PairwiseVoteClassifier(
+        MessagePassingClassifier(num_sweeps=15, encoding=None, random_state=0), vote="soft"
+    )
     mode = ensemble.fit(X, y).predict_proba(X)
     bayes = ensemble.set_params(estimator__prediction="bayes").predict_proba(X)
     assert np.any(np.abs(bayes - mode) > 1e-3)

@@ -1,0 +1,232 @@
+"""Tables in npz, npy and Parquet files. Nothing is ever unpickled, and no library speaks for itself."""
+
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.data.cells import in_column, shorten
+from mpnn.data.column_kinds import Kind, object_array
+from mpnn.data.errors import DataError
+from mpnn.data.text_sources import unreadable
+
+__all__ = [
+    "Arrays2D",
+    "ParquetColumn",
+    "holds_test_part",
+    "parquet_names",
+    "read_npy",
+    "read_npz_part",
+    "read_parquet_columns",
+]
+
+_DAMAGED = (EOFError, ValueError, KeyError, MemoryError, SyntaxError, NotImplementedError, RuntimeError)
+_PACKED = (zipfile.BadZipFile, zlib.error)
+_OBJECTS = "holds Python objects, which are never loaded; save it as numbers or text"
+_BATCH_ROWS = 1 << 16
+
+
+class Arrays2D(NamedTuple):
+    """What an array file holds: x [n, features], labels [n] or None, names of the features."""
+
+    x: NDArray
+    labels: NDArray | None
+    names: list[str]
+    named: bool
+
+
+def read_npz_part(path: Path, part: str) -> Arrays2D:
+    """Read one part of an npz file: x_train and y_train, x_test and y_test, or x and y, which are both.
+
+    Axes after the first are flattened. `feature_names` names the columns.
+    """
+    if part not in ("train", "test"):
+        raise DataError(f"part must be 'train' or 'test', got {part!r}")
+    names = _members(path)
+    x_name = next((name for name in (f"x_{part}", "x") if name in names), None)
+    if x_name is None:
+        raise DataError(
+            f"{path} has neither an array x_{part} nor x; it has {', '.join(map(str, names)) or 'none'}"
+        )
+    y_name = "y" if x_name == "x" else f"y_{part}"
+    x = _flat(path, x_name, _member(path, x_name))
+    labels = _member(path, y_name) if y_name in names else None
+    if labels is not None and labels.shape != (len(x),):
+        raise DataError(
+            f"{path}: {y_name} has shape {labels.shape}, expected ({len(x)},) as {x_name} has rows"
+        )
+    if "feature_names" not in names:
+        return Arrays2D(x, labels, [f"column {index}" for index in range(x.shape[1])], False)
+    feature_names = [str(name) for name in np.ravel(_member(path, "feature_names")).tolist()]
+    if len(feature_names) != x.shape[1]:
+        raise DataError(
+            f"{path}: feature_names must name the {x.shape[1]} columns of {x_name}, it has length "
+            f"{len(feature_names)}"
+        )
+    return Arrays2D(x, labels, feature_names, True)
+
+
+def holds_test_part(path: Path) -> bool:
+    """Tell whether an npz file has a test part of its own (x_test)."""
+    return "x_test" in _members(path)
+
+
+def _members(path: Path) -> list[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (*_PACKED, *_DAMAGED) as error:
+        raise DataError(f"{path} is no npz file, or a damaged one; save it again with numpy.savez") from error
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+
+
+def _member(path: Path, name: str) -> NDArray:
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
+            return _checked(f"{path}: {name}", stream)
+    except (OSError, *_PACKED) as error:
+        raise DataError(f"{path}: {name} is damaged; save the file again with numpy.savez") from error
+
+
+def _checked(name: str, stream: Any) -> NDArray:
+    """Read one array, never through pickle."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except Exception as error:  # a damaged header is evaluated, and may raise anything
+        if "pickle" in str(error) or "Object arrays" in str(error):
+            raise DataError(f"{name} {_OBJECTS}") from error
+        raise DataError(
+            f"{name} is no NumPy array, or a damaged one; save it again with numpy.save"
+        ) from error
+
+
+def read_npy(path: Path) -> Arrays2D:
+    """Read an npy file: a matrix of numbers, or a structured array whose fields are the columns."""
+    try:
+        with path.open("rb") as stream:
+            if not stream.read(1):
+                raise DataError(f"{path} is empty")
+            stream.seek(0)
+            array = _checked(str(path), stream)
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    if array.dtype.names:
+        names = list(array.dtype.names)
+        if array.ndim != 1:
+            raise DataError(f"{path}: a structured array must have one axis, got shape {array.shape}")
+        columns = [_flat(path, name, array[name][:, None])[:, 0] for name in names]
+        return Arrays2D(np.stack(columns, axis=1), None, names, True)
+    x = _flat(path, "the array", array)
+    return Arrays2D(x, None, [f"column {index}" for index in range(x.shape[1])], False)
+
+
+def _flat(path: Path, name: str, array: NDArray) -> NDArray:
+    """Return numbers [n, features]; raise where there are none, or one is infinite."""
+    if array.dtype.kind not in "biuf":
+        kind = "text" if array.dtype.kind in "US" else f"values of type {array.dtype}"
+        raise DataError(
+            f"{path}: {name} holds {kind}, expected numbers; give words and dates as CSV or Parquet"
+        )
+    if array.ndim < 2 or array.size == 0:
+        raise DataError(
+            f"{path}: {name} has shape {array.shape}, expected rows and columns, at least one of each"
+        )
+    flat = array.reshape(len(array), -1)
+    if flat.dtype.kind == "f" and (infinite := np.isinf(flat)).any():
+        row, column = np.argwhere(infinite)[0].tolist()
+        raise DataError(
+            f"{path}, row {row}, column {column} of {name} is infinite; give nan where the value is unknown"
+        )
+    return flat
+
+
+class ParquetColumn(NamedTuple):
+    """A column by its Arrow type: "number", "boolean" or "category", and values [n].
+
+    Integers without gaps keep their type, other numbers are float64 with NaN; booleans are bool, or float64
+    where some are missing; text is object of str and None.
+    """
+
+    kind: Kind
+    values: NDArray
+
+
+def parquet_names(path: Path) -> list[str]:
+    """Return the names of a Parquet file's columns."""
+    with _opened_parquet(path) as file:
+        return [str(name) for name in file.schema_arrow.names]
+
+
+def read_parquet_columns(path: Path, names: Sequence[str], id: str | None = None) -> dict[str, ParquetColumn]:
+    """Return the named columns of a Parquet file, read a batch of rows at a time.
+
+    The column `id` becomes an array of str, whatever it holds, empty where missing.
+    """
+    blocks: dict[str, list[NDArray]] = {name: [] for name in names}
+    kinds: dict[str, Kind] = {}
+    with _opened_parquet(path) as file:
+        for batch in file.iter_batches(_BATCH_ROWS, columns=list(names)):
+            for name in names:
+                kinds[name], values = _arrow_values(path, name, batch.column(name), name == id)
+                blocks[name].append(values)
+    if not kinds:
+        raise DataError(f"{path} has columns but no rows")
+    return {name: ParquetColumn(kinds[name], np.concatenate(parts)) for name, parts in blocks.items()}
+
+
+@contextmanager
+def _opened_parquet(path: Path) -> Iterator[Any]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise DataError(f"{path} is a Parquet file, which needs pyarrow: pip install pyarrow") from error
+    try:
+        with path.open("rb") as stream:
+            yield parquet.ParquetFile(stream)
+    except (pyarrow.ArrowException, KeyError) as error:
+        raise DataError(f"{path} is no Parquet file, or a damaged one; write it again") from error
+    except OSError as error:
+        if type(error) is OSError:  # what pyarrow raises for a damaged page
+            raise DataError(f"{path} is damaged; write the Parquet file again") from error
+        raise unreadable(str(path), error) from error
+
+
+def _arrow_values(path: Path, name: str, array: Any, is_id: bool) -> tuple[Kind, NDArray]:
+    import pyarrow
+    from pyarrow import types
+
+    if is_id:
+        return "category", object_array(["" if value is None else str(value) for value in array.to_pylist()])
+    if types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    kind = array.type
+    if types.is_temporal(kind):
+        raise DataError(
+            f"{path}, {in_column(name)}: holds dates or times ({kind}); write them as numbers (days since a "
+            "start, month, weekday) or drop the column (option drop)"
+        )
+    if str(kind) in ("string", "large_string", "string_view"):
+        return "category", object_array(array.to_pylist())
+    if types.is_null(kind):
+        return "number", np.full(len(array), np.nan)
+    if types.is_boolean(kind):
+        if array.null_count:
+            array = array.cast(pyarrow.uint8()).cast(pyarrow.float64())
+        return "boolean", array.to_numpy(zero_copy_only=False)
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        if types.is_decimal(kind) or (array.null_count and types.is_integer(kind)):
+            array = array.cast(pyarrow.float64(), safe=False)
+        return "number", array.to_numpy(zero_copy_only=False)
+    raise DataError(
+        f"{path}, {in_column(name)}: holds {shorten(str(kind))}, expected numbers, booleans or text; drop "
+        "the column (option drop) or write it in several"
+    )

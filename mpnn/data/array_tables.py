@@ -1,0 +1,115 @@
+"""Arrays and Parquet columns as the columns of a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.data.array_files import (
+    Arrays2D,
+    ParquetColumn,
+    parquet_names,
+    read_npy,
+    read_npz_part,
+    read_parquet_columns,
+)
+from mpnn.data.cells import cell_error, in_column
+from mpnn.data.column_kinds import Kind, object_array
+from mpnn.data.column_names import Roles, Wishes, assign_roles, column_names
+from mpnn.data.columns import Column, Table, TableFormat, place_of
+from mpnn.data.errors import DataError
+from mpnn.data.table_labels import array_labels, check_labels, label_warnings
+from mpnn.data.table_warnings import feature_warnings
+
+__all__ = ["read_arrays"]
+
+
+def read_arrays(path: Path, wishes: Wishes, part: str, max_classes: int) -> Table:
+    """Read an npz, npy or Parquet file; see `mpnn.data.read_table`."""
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path, wishes, max_classes)
+    kind = path.suffix.lower()[1:]
+    arrays = read_npz_part(path, part) if kind == "npz" else read_npy(path)
+    names = column_names(str(path), arrays.names, True)
+    roles = assign_roles(str(path), names, wishes, header=arrays.named)
+    if wishes.categorical or "category" in roles.kinds:
+        raise DataError(f"{path}: arrays hold numbers, not categories; give the table as CSV or Parquet")
+    if roles.label is not None and arrays.labels is not None:
+        raise DataError(f"{path} keeps its labels in y; leave the option label out")
+    whole = roles.features == tuple(range(len(names)))
+    x = arrays.x if whole else arrays.x[:, list(roles.features)]
+    kinds: tuple[Kind, ...] = ("boolean" if x.dtype == bool else "number",) * x.shape[1]
+    columns = [Column(*cells) for cells in zip(roles.names, kinds, x.T, strict=True)]
+    labels, label_name = _labels_of(arrays, roles)
+    ids = None if roles.id is None else arrays.x[:, roles.id]
+    form = TableFormat(kind, header=arrays.named)
+    return _array_table(str(path), columns, labels, label_name, ids, roles, names, form, max_classes, x)
+
+
+def _labels_of(arrays: Arrays2D, roles: Roles) -> tuple[NDArray | None, str | None]:
+    if roles.label is not None:
+        return arrays.x[:, roles.label], arrays.names[roles.label]
+    return arrays.labels, None if arrays.labels is None else "y"
+
+
+def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
+    written = parquet_names(path)
+    names = column_names(str(path), written, True)
+    roles = assign_roles(str(path), names, wishes)
+    places = [place for place in (*roles.features, roles.label, roles.id) if place is not None]
+    found = read_parquet_columns(
+        path, [written[place] for place in places], None if roles.id is None else written[roles.id]
+    )
+    columns = [
+        _parquet_column(str(path), name, kind, found[written[place]])
+        for place, name, kind in zip(roles.features, roles.names, roles.kinds, strict=True)
+    ]
+    labels, ids = (
+        None if place is None else found[written[place]].values for place in (roles.label, roles.id)
+    )
+    name = None if roles.label is None else names[roles.label]
+    return _array_table(
+        str(path), columns, labels, name, ids, roles, names, TableFormat("parquet"), max_classes, None
+    )
+
+
+def _parquet_column(source: str, name: str, wanted: Kind | None, found: ParquetColumn) -> Column:
+    """Return a column of the kind that its type says, or of the kind that is wanted."""
+    kind, values = found
+    if wanted == "category" and values.dtype.kind in "iu":
+        return Column(name, wanted, object_array([str(value) for value in values.tolist()]))
+    if wanted not in (None, kind):
+        raise DataError(f"{source}, {in_column(name)}: holds values of kind {kind}, expected {wanted}")
+    if kind == "category":
+        return Column(name, kind, values)
+    values = values.astype(np.float64)
+    if (infinite := np.isinf(values)).any():
+        row = int(np.argmax(infinite))
+        raise cell_error(f"{source}, row {row}", name, "inf", "is infinite; write a null")
+    return Column(name, kind, values)
+
+
+def _array_table(
+    source: str,
+    columns: Sequence[Column],
+    labels: NDArray | None,
+    label_name: str | None,
+    ids: NDArray | None,
+    roles: Roles,
+    names: Sequence[str],
+    form: TableFormat,
+    max_classes: int,
+    matrix: NDArray | None,
+) -> Table:
+    at = place_of(source, form.kind)
+    warnings = feature_warnings(columns)
+    if labels is not None and label_name is not None:
+        labels = array_labels(labels, label_name, at)
+        check_labels(labels, label_name, max_classes, at)
+        warnings += label_warnings(labels, label_name, lambda row: f"row {row}")
+    id_name = None if roles.id is None else names[roles.id]
+    lines = np.arange(len(columns[0].values))
+    return Table(
+        source, tuple(columns), labels, label_name, ids, id_name, form, tuple(warnings), lines, matrix
+    )

@@ -1,0 +1,216 @@
+"""A table in memory: named columns of one kind each, labels, identifiers, and how the file was laid out."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.data.column_kinds import Kind
+from mpnn.data.errors import DataError
+
+__all__ = ["Column", "ColumnSummary", "Table", "TableFormat"]
+
+
+class ColumnSummary(NamedTuple):
+    """One line of the table that is shown before training."""
+
+    name: str
+    kind: str
+    distinct: int
+    missing: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Column:
+    """One column of features.
+
+    Parameters
+    ----------
+    name
+        As the header has it, without the spaces around it; `column 3` (counted from 0) where there is none.
+    kind
+        "number", "boolean" or "category".
+    values
+        Number: float64 [n], NaN where missing (arrays from npz and npy files keep their own type);
+        boolean: float64 [n] of 0, 1 and NaN; category: object [n] of str, None where missing.
+    """
+
+    name: str
+    kind: Kind
+    values: NDArray
+
+    @cached_property
+    def missing(self) -> NDArray:
+        """Bool [n]."""
+        if self.values.dtype == object:
+            return np.array([value is None for value in self.values.tolist()], dtype=bool)
+        return (
+            np.isnan(self.values) if self.values.dtype.kind == "f" else np.zeros(len(self.values), dtype=bool)
+        )
+
+    @cached_property
+    def num_distinct(self) -> int:
+        """How many different values there are, missing ones not counted."""
+        if self.values.dtype == object:
+            return len(set(self.values.tolist()) - {None})
+        return len(np.unique(self.values[~self.missing]))
+
+    @cached_property
+    def is_constant(self) -> bool:
+        """Whether all values that are there are equal, or none is there."""
+        if self.values.dtype == object:
+            return self.num_distinct < 2
+        filled = self.values[~self.missing] if self.values.dtype.kind == "f" else self.values
+        return not len(filled) or bool(filled.min() == filled.max())
+
+
+@dataclasses.dataclass(frozen=True)
+class TableFormat:
+    """How the file was laid out, found or told; None where a kind of file has no such thing.
+
+    Parameters
+    ----------
+    kind
+        "text", "npz", "npy" or "parquet".
+    delimiter, decimal
+        One character each.
+    encoding
+        As Python names it.
+    header
+        Whether the columns have names in the file.
+    header_told
+        Whether `header` was told, not found.
+    """
+
+    kind: str
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool = True
+    header_told: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Table:
+    """A table as `read_table` returns it.
+
+    Parameters
+    ----------
+    source
+        The file, as messages name it.
+    columns
+        The features, in the order of the file.
+    labels
+        [n]: str exactly as written from a text file (`007` stays `007`), the file's own integers, booleans
+        or str from arrays and Parquet; None if no label column was asked for.
+    label_name
+        The name of the label column.
+    ids
+        [n]: the identifiers, str from a text file; None if no such column was asked for.
+    id_name
+        The name of the column of identifiers.
+    format
+        What was found or told about the file.
+    warnings
+        Sentences about what looks wrong but does not prevent training.
+    lines
+        int64 [n]: the line of a text file on which each row begins, counted from 1; else the number of the
+        row, counted from 0.
+    matrix
+        [n, features]: the features of an npz or npy file in their own type; else None.
+    """
+
+    source: str
+    columns: tuple[Column, ...]
+    labels: NDArray | None
+    label_name: str | None
+    ids: NDArray | None
+    id_name: str | None
+    format: TableFormat
+    warnings: tuple[str, ...]
+    lines: NDArray
+    matrix: NDArray | None = dataclasses.field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the features."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Kind of each feature by name, in order: what `read_table(kinds=)` needs to read a file alike."""
+        return {column.name: column.kind for column in self.columns}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and features."""
+        return len(self), len(self.columns)
+
+    def features(self) -> NDArray:
+        """Return the features as one array [n, features], the same whether pandas is installed or not.
+
+        float64 with NaN where missing if no column is a category (arrays from npz and npy files as they
+        are); else object, with floats in the columns of numbers and str or None in the categories.
+        """
+        if self.matrix is not None:
+            return self.matrix
+        categorical = any(column.kind == "category" for column in self.columns)
+        array = np.empty(self.shape, dtype=object if categorical else np.float64)
+        for index, column in enumerate(self.columns):
+            array[:, index] = column.values
+        return array
+
+    def frame(self) -> Any:
+        """Return the features as a pandas DataFrame: float64 columns, and `category` ones of str.
+
+        Raises
+        ------
+        DataError
+            pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise DataError("a data frame needs pandas: pip install pandas") from error
+        return pd.DataFrame(
+            {
+                column.name: pd.Categorical(column.values) if column.kind == "category" else column.values
+                for column in self.columns
+            }
+        )
+
+    def summary(self) -> list[ColumnSummary]:
+        """Return name, kind, number of distinct values and of missing ones, of each feature."""
+        return [
+            ColumnSummary(column.name, column.kind, column.num_distinct, int(column.missing.sum()))
+            for column in self.columns
+        ]
+
+    def place(self, row: int) -> str:
+        """Return how a message names a row."""
+        return place_of(self.source, self.format.kind)(int(self.lines[row]))
+
+    def select(self, indices: Sequence[int], names: Sequence[str] | None = None) -> "Table":
+        """Return the table with these features only, in this order, under new names if given."""
+        names = names or [self.columns[index].name for index in indices]
+        columns = tuple(
+            dataclasses.replace(self.columns[index], name=name)
+            for index, name in zip(indices, names, strict=True)
+        )
+        matrix = None
+        if self.matrix is not None:
+            same = list(indices) == list(range(len(self.columns)))
+            matrix = self.matrix if same else self.matrix[:, list(indices)]
+        return dataclasses.replace(self, columns=columns, matrix=matrix)
+
+
+def place_of(source: str, kind: str) -> Callable[[int], str]:
+    """Return the function from a line (of text) or row (of arrays, from 0) to how a message names it."""
+    unit = "line" if kind == "text" else "row"
+    return lambda number: f"{source}, {unit} {number}"

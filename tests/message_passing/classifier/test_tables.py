@@ -1,0 +1,127 @@
+"""Tables as strangers have them, with nothing set."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
+
+
+def halves(load):
+    X, y = load(return_X_y=True)
+    return train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
+
+
+def people(num_rows=120, seed=0):
+    """Numbers, text, categories, truth values, and holes; the label follows two of them."""
+    generator = np.random.default_rng(seed)
+    age = generator.uniform(18, 80, num_rows)
+    job = generator.choice(["baker", "driver", "nurse"], num_rows)
+    frame = pd.DataFrame(
+        {
+            "age": np.where(generator.random(num_rows) < 0.1, np.nan, age),
+            "job": pd.Series(job, dtype=object).where(generator.random(num_rows) > 0.05, None),
+            "member": generator.random(num_rows) < 0.5,
+            "city": pd.Categorical(generator.choice(["Oslo", "Rome"], num_rows)),
+        }
+    )
+    return frame, np.where((age > 45) | (job == "nurse"), "yes", "no")
+
+
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+def test_defaults_are_near_logistic_regression(load, make):
+    train, test, y_train, y_test = halves(load)
+    rival = make_pipeline(StandardScaler(), LogisticRegression()).fit(train, y_train).score(test, y_test)
+    assert make(random_state=0).fit(train, y_train).score(test, y_test) >= rival - 0.05
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_wrong_labels_do_not_end_training(share):
+    generator = np.random.default_rng(0)
+    direction, y = generator.choice([-1.0, 1.0], 20), np.arange(5000) % 2
+    X = generator.normal(size=(5000, 20)) + np.outer(2 * y - 1, direction) * 0.45
+    labels = np.where(generator.random(5000) < share, 1 - y, y)
+    rival = LogisticRegression().fit(X, labels).score(X, y)
+    assert MessagePassingClassifier(random_state=0).fit(X, labels).score(X, y) >= rival - 0.01
+
+
+def test_many_levels_round_what_damping_averaged():
+    """In mini-batches the output's field is that of the last batches; its damped mean is not."""
+    generator = np.random.default_rng(0)
+    y = np.arange(3000) % 2
+    X = generator.normal(size=(3000, 10)) + 0.8 * (2 * y - 1)[:, None]
+    model = MessagePassingClassifier(weights=3, random_state=0).fit(X, y)
+    discrete = model.score(X, y)
+    assert discrete >= model.set_params(prediction="bayes").score(X, y) - 0.02
+
+
+@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+def test_columns_of_every_kind(make, tmp_path):
+    frame, labels = people()
+    model = make(random_state=0).fit(frame, labels)
+    assert model.feature_names_in_.tolist() == ["age", "job", "member", "city"]
+    assert model.score(frame, labels) > 0.9
+    other, other_labels = people(seed=1)
+    other.loc[0, "job"] = "astronaut"
+    assert model.score(other, other_labels) > 0.8
+    save_model(model, tmp_path / "model")
+    again = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(again.predict(other), model.predict(other))
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(other.rename(columns={"age": "years"}))
+
+
+@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+def test_the_answer_does_not_depend_on_units(make):
+    train, test, y_train, _ = halves(load_iris)
+    expected = make(random_state=0).fit(train, y_train).predict(test)
+    scale, offset = np.array([1e-30, 1e30, 1e6, -2.0]), np.array([0.0, 0.0, 1e9, 5.0])
+    for units in (lambda X: X * np.abs(scale), lambda X: X + offset):
+        moved = make(random_state=0).fit(units(train), y_train)
+        np.testing.assert_array_equal(moved.predict(units(test)), expected)
+
+
+def test_sparse_rows_of_words():
+    generator = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    words = generator.random((200, 300)) < 0.03
+    words[:, :10] |= (generator.random((200, 10)) < 0.5) & (y == 1)[:, None]
+    X = sparse.csr_matrix(words.astype(float))
+    model = MessagePassingClassifier(random_state=0).fit(X[:150], y[:150])
+    assert model.score(X[150:], y[150:]) > 0.85
+    np.testing.assert_array_equal(model.predict(X), model.predict(X.toarray()))
+
+
+def test_intensities_and_chosen_scalings_stay_numbers():
+    images = np.random.default_rng(0).integers(0, 17, (40, 64)) * (np.arange(64) % 3 > 0)
+    y = (images[:, 1] > 8).astype(int)
+    assert MessagePassingClassifier(random_state=0).fit(images, y).encoder_ is None
+    table = np.random.default_rng(1).normal(size=(40, 5))
+    assert MessagePassingClassifier(input_scaling="features").fit(table, y).encoder_ is None
+    assert MessagePassingClassifier(encoding=None).fit(table, y).encoder_ is None
+    assert MessagePassingClassifier(encoding="table").fit(images, y).encoder_ is not None
+
+
+def test_a_table_that_never_varies_is_the_majority():
+    y = np.array([0] * 12 + [1] * 5)
+    model = MessagePassingClassifier(random_state=0).fit(np.ones((17, 3)), y)
+    assert set(model.predict(np.zeros((4, 3)))) == {0}
+
+
+def test_new_numbers_of_rows_share_programs():
+    from mpnn.message_passing.classifier import compiled
+
+    train, test, y_train, _ = halves(load_iris)
+    model = MessagePassingClassifier(random_state=0).fit(train, y_train)
+    model.predict(test[:20])
+    before = compiled.score._cache_size()
+    for rows in range(17, 32):
+        assert len(model.predict(test[:rows])) == rows
+    assert compiled.score._cache_size() == before
