@@ -33,6 +33,15 @@ def read_table_and_labels(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[A
 
     Sets the number and the names of features.
 
+    Parameters
+    ----------
+    estimator : estimator
+        Its number and names of features are set.
+    X : array-like [n, features] or table
+        Inputs; a table may hold text and missing values.
+    y : array-like [n]
+        Labels of any type.
+
     Raises
     ------
     ValueError
