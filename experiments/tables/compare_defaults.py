@@ -3,8 +3,9 @@
     MPNN_DATA=FOLDER python -m experiments.tables.compare_defaults configs/tables/defaults.toml
 
 A method is a name of METHODS with its parameters; `code` are the parameters of the encoder in front of it;
-without it columns are standardized (trees: as they are). `judge = "validation"` never looks at test rows: it
-splits every training part once more, and is what settings are chosen with.
+without it columns are standardized, or left as they are for trees and for the classifiers of this library.
+`judge = "validation"` never looks at test rows: it splits every training part once more, and is what settings
+are chosen with.
 """
 
 import itertools
@@ -36,7 +37,8 @@ from mpnn.metrics import probability_scores
 from mpnn.runs.toml import ConfigError
 
 JUDGES = ("test", "validation")
-TREES = ("random_forest", "boosting", "tree")
+# Methods that take columns as they are: trees, and the classifiers that code tables themselves.
+AS_THEY_ARE = ("random_forest", "boosting", "tree", "message_passing", "pairwise")
 NUM_BINS = 10
 # Of a tree's inner node: number of a column, threshold, child; and of a ternary weight and of a threshold.
 BYTES_OF_NODE, BYTES_OF_WEIGHT, BYTES_OF_THRESHOLD = 7, 0.25, 4
@@ -113,7 +115,9 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     encoder = TableEncoder(dtype=np.float32, **(job["code"] or {}))
     width = encoder.fit_transform(split.x_train).shape[1]
     classifier = METHODS[job["method"]](job["split"], width, job["params"])
-    steps = [encoder] if job["code"] is not None else [] if job["method"] in TREES else [StandardScaler()]
+    steps = (
+        [encoder] if job["code"] is not None else [] if job["method"] in AS_THEY_ARE else [StandardScaler()]
+    )
     model = make_pipeline(*steps, classifier)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from malformed_tables import MALFORMED
 
 from mpnn.data import (
     DataError,
@@ -18,6 +17,7 @@ from mpnn.data import (
     text_sources,
     text_tables,
 )
+from tests.data.malformed_tables import MALFORMED
 
 ROWS = [[5.1, 3.5, "n\u00e4h"], [4.9, -0.25, "fern"], [1e-3, 12.0, "n\u00e4h"], [7.25, 0.5, "fern, weit"]]
 NAMES = ["width", "height", "kind"]
