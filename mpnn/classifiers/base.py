@@ -184,6 +184,26 @@ class ProbabilisticClassifier(NetworkClassifier):
         """Inputs of a joint decision, some rows at a time."""
         return blocks_of(check_array(X, dtype=np.float32, input_name="X"))
 
+    @abstractmethod
+    def predict_proba(self, X: ArrayLike) -> NDArray:
+        """Probabilities of the classes ``[n, C]``."""
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray:
+        """Logarithms of the probabilities; one that is 0 counts as the smallest number above it.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        log_probabilities : array [n, C]
+            In nats.
+        """
+        probabilities = self.predict_proba(X)
+        return np.log(np.maximum(probabilities, np.finfo(probabilities.dtype).tiny))
+
     def _checked_prediction(self) -> tuple[str, int]:
         """How to predict, and from how many drawn networks."""
         if self.prediction not in PREDICTIONS:

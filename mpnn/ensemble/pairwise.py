@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -23,10 +22,6 @@ __all__ = ["PairwiseVoteClassifier"]
 
 TIES = ("confidence", "head_to_head")
 VOTES = ("hard", "soft")
-
-
-def _soft(ensemble: "PairwiseVoteClassifier") -> bool:
-    return ensemble.vote == "soft"
 
 
 class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -154,16 +149,21 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         scores = self._scores(*self._decide(self._validated(X)))
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    @available_if(_soft)
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Coupled pair probabilities ``[n, C]``; only with ``vote="soft"``.
+        """Probabilities ``[n, C]``.
 
-        Parameters
-        ----------
-        X : array-like [n, features]
-            Inputs, finite.
+        ``vote="soft"``: pair probabilities, coupled. ``"hard"`` with more than two classes: each class's share
+        of the votes, equal ones ordered by the coupled probabilities, so that the largest is the label, but
+        for ties that ``ties="head_to_head"`` decides otherwise; it ranks, and is not calibrated.
         """
-        return self._couple(self._decide(self._validated(X))[1])
+        first_wins, probabilities = self._decide(self._validated(X))
+        if self.vote == "soft" or len(self.classes_) == 2:
+            return self._couple(probabilities)
+        return self._scores(first_wins, probabilities) / (len(self.pairs_) + 1.0)
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray:
+        """Logarithms of :meth:`predict_proba` ``[n, C]``."""
+        return np.log(self.predict_proba(X))
 
     def votes(self, X: ArrayLike) -> NDArray:
         """Votes of each class, int ``[n, C]``; they sum to the number of pairs.

@@ -125,7 +125,6 @@ def test_ties_by_confidence_always_give_a_label(scripted):
 
 def test_soft_votes_are_probabilities(three_blobs, scripted):
     X, _ = three_blobs
-    assert not hasattr(scripted, "predict_proba")
     probabilities = scripted.set_params(vote="soft").predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-9)
     assert np.all(probabilities > 0)
@@ -180,3 +179,13 @@ def test_the_random_state_of_the_ensemble_seeds_its_members(three_blobs):
     assert seeds == [member.random_state for member in again.estimators_]
     for one, other in zip(first.estimators_, again.estimators_, strict=True):
         np.testing.assert_array_equal(one.weights_[0], other.weights_[0])
+
+
+@pytest.mark.parametrize("vote", ["hard", "soft"])
+def test_probabilities_whatever_the_vote(vote, three_blobs):
+    X, y = three_blobs
+    ensemble = PairwiseVoteClassifier(MessagePassingClassifier(random_state=0), vote=vote).fit(X, y)
+    probabilities = ensemble.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(ensemble.classes_[probabilities.argmax(axis=1)], ensemble.predict(X))
+    np.testing.assert_allclose(np.exp(ensemble.predict_log_proba(X)), probabilities)
