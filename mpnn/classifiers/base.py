@@ -186,7 +186,13 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     @abstractmethod
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Probabilities of the classes ``[n, C]``."""
+        """Probabilities of the classes ``[n, C]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray:
         """Logarithms of the probabilities; one that is 0 counts as the smallest number above it.

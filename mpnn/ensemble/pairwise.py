@@ -155,6 +155,11 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         ``vote="soft"``: pair probabilities, coupled. ``"hard"`` with more than two classes: each class's share
         of the votes, equal ones ordered by the coupled probabilities, so that the largest is the label, but
         for ties that ``ties="head_to_head"`` decides otherwise; it ranks, and is not calibrated.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
         """
         first_wins, probabilities = self._decide(self._validated(X))
         if self.vote == "soft" or len(self.classes_) == 2:
@@ -162,7 +167,13 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self._scores(first_wins, probabilities) / (len(self.pairs_) + 1.0)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray:
-        """Logarithms of :meth:`predict_proba` ``[n, C]``."""
+        """Logarithms of :meth:`predict_proba` ``[n, C]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         return np.log(self.predict_proba(X))
 
     def votes(self, X: ArrayLike) -> NDArray:
