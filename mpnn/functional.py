@@ -1,4 +1,4 @@
-"""The functional face: pure functions over a state, to be transformed by ``jit``, ``vmap`` and ``grad``.
+"""Pure functions over a state, to be transformed by ``jit``, ``vmap`` and ``grad``.
 
 ``init`` makes a :class:`State`, ``step`` passes messages over one batch, ``train`` over many epochs,
 ``decode`` reads the discrete weights, and ``predict`` uses them or the beliefs. Nothing is printed, no state

@@ -1,4 +1,4 @@
-"""Layers of networks: what stands between the inputs and the output."""
+"""Layers of networks: dense, convolution, pooling, residual."""
 
 from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Residual
 

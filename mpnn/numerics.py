@@ -55,6 +55,11 @@ def scaled_tail(x: Array) -> Array:
     """Return ``R(|x|) = exp(x^2 / 2) Phi(-|x|)``, in (0, 1/2].
 
     In float64 it goes through JAX's own ``log_ndtr``, which is slower and serves as the check.
+
+    Parameters
+    ----------
+    x : Array
+        Argument, of any shape.
     """
     x = jnp.abs(x)
     if x.dtype == jnp.float64:
@@ -67,13 +72,25 @@ def _half_square(x: Array) -> Array:
 
 
 def ndtr(x: Array) -> Array:
-    """Return ``Phi(x)``, accurate in the lower tail too."""
+    """Return ``Phi(x)``, accurate in the lower tail too.
+
+    Parameters
+    ----------
+    x : Array
+        Argument, of any shape.
+    """
     tail = jnp.exp(-_half_square(x)) * scaled_tail(x)
     return jnp.where(x < 0, tail, 1.0 - tail)
 
 
 def log_ndtr(x: Array) -> Array:
-    """Return ``log Phi(x)``."""
+    """Return ``log Phi(x)``.
+
+    Parameters
+    ----------
+    x : Array
+        Argument, of any shape.
+    """
     ratio, square = scaled_tail(x), _half_square(x)
     return jnp.where(x < 0, jnp.log(ratio) - square, jnp.log1p(-jnp.exp(-square) * ratio))
 
@@ -84,6 +101,11 @@ def atanh_erf(x: Array) -> Array:
     This is the field a sign unit with pre-activation ``x`` (mean over standard deviation) sends up.
     Near 0, where the two logarithms would cancel, the exponentials are still far from underflow and
     ``log1p`` of the odds keeps the relative accuracy.
+
+    Parameters
+    ----------
+    x : Array
+        Argument, of any shape.
     """
     ratio, square = scaled_tail(x), _half_square(x)
     lower = jnp.exp(-square) * ratio
@@ -93,7 +115,13 @@ def atanh_erf(x: Array) -> Array:
 
 
 def hazard(x: Array) -> Array:
-    """Return ``GH(x) = phi(x) / Phi(-x)``: about ``x`` for large ``x``, 0 for very negative ``x``."""
+    """Return ``GH(x) = phi(x) / Phi(-x)``: about ``x`` for large ``x``, 0 for very negative ``x``.
+
+    Parameters
+    ----------
+    x : Array
+        Argument, of any shape.
+    """
     ratio = scaled_tail(x)
     density = jnp.exp(-_half_square(x))
     return INVERSE_SQRT_TWO_PI * jnp.where(x < 0, density / (1.0 - density * ratio), 1.0 / ratio)
@@ -105,6 +133,13 @@ def sign_gradient(field: Array, x: Array) -> Array:
     The gradient that a sign unit with field ``field`` from above hands to its scaled pre-activation
     ``x``. Dividing by the larger of the two exponentials, and by ``exp(-x^2 / 2)`` where field and ``x``
     oppose each other, leaves only bounded terms; infinite fields (labels) are allowed.
+
+    Parameters
+    ----------
+    field : Array
+        Field of the message from above; may be infinite.
+    x : Array
+        Argument, of any shape.
     """
     ratio, square = scaled_tail(x), _half_square(x)
     doubled = 2.0 * jnp.abs(field)
@@ -125,6 +160,13 @@ def log_sign_partition(field: Array, x: Array) -> Array:
 
     Where the sum is near one, ``1 - (1 - exp(-2 |field|)) Phi(-x)`` keeps the relative accuracy that the
     sum of two exponentials would lose.
+
+    Parameters
+    ----------
+    field : Array
+        Field of the message from above; may be infinite.
+    x : Array
+        Argument, of any shape.
     """
     towards = jnp.where(field >= 0, x, -x)
     doubled = 2.0 * jnp.abs(field)
@@ -135,6 +177,12 @@ def log_sign_partition(field: Array, x: Array) -> Array:
 
 
 def sech_squared(x: Array) -> Array:
-    """Return ``1 - tanh(x)^2`` without cancellation."""
+    """Return ``1 - tanh(x)^2`` without cancellation.
+
+    Parameters
+    ----------
+    x : Array
+        Argument, of any shape.
+    """
     t = jnp.exp(-2.0 * jnp.abs(x))
     return 4.0 * t / jnp.square(1.0 + t)

@@ -1,9 +1,9 @@
 """Many devices: one program over a mesh with axes for networks, data and the model.
 
 The mesh is JAX's own context (``with jax.set_mesh(make_mesh(data=8)): ...``) and nothing else changes: the
-functions here say where arrays lie, and XLA's partitioner moves them. Without a mesh they do nothing.
+functions here place arrays, and XLA's partitioner moves them. Without a mesh they do nothing.
 
-* "networks": pairs of classes, seeds or replicas. They never speak to each other, so each device trains its
+* "networks": pairs of classes, seeds or replicas. No communication along this axis: each device trains its
   share as if it were alone.
 * "data": the samples of a mini-batch. Messages to the weights are sums over samples, which the devices add
   up. The data set itself lies on every device.
@@ -48,9 +48,11 @@ def make_mesh(networks: int | None = None, data: int | None = None, model: int =
 
     Parameters
     ----------
-    networks, data, model : devices along each axis, >= 1. The product must be the number of devices; of
-        ``networks`` and ``data``, one may be None for what the others leave, and both for all devices along
+    networks, data : int >= 1 or None, default=None
+        Devices along each axis; None for what the others leave, and both None for all devices along
         ``networks``.
+    model : int >= 1, default=1
+        Devices along the axis of a layer's outputs. The product must be the number of devices.
 
     Examples
     --------
@@ -76,12 +78,26 @@ def make_mesh(networks: int | None = None, data: int | None = None, model: int =
 
 
 def axis_size(axis: str) -> int:
-    """Return the number of devices along an axis of the mesh in context; 1 without one."""
+    """Return the number of devices along an axis of the mesh in context; 1 without one.
+
+    Parameters
+    ----------
+    axis : str
+        Name of the axis.
+    """
     return int(dict(jax.sharding.get_abstract_mesh().shape).get(axis, 1))
 
 
 def round_up(count: int, axis: str) -> int:
-    """Return the least multiple of the devices along an axis that is not below ``count``."""
+    """Return the least multiple of the devices along an axis that is not below ``count``.
+
+    Parameters
+    ----------
+    count : int >= 0
+        The number.
+    axis : str
+        Name of the axis.
+    """
     return -(-count // axis_size(axis)) * axis_size(axis)
 
 
@@ -96,14 +112,26 @@ def every_device() -> Iterator[None]:
 
 
 def spread_batch(batch: Any) -> Any:
-    """Share the samples ``[B, ...]`` of a mini-batch out, inside a compiled function."""
+    """Share the samples ``[B, ...]`` of a mini-batch out, inside a compiled function.
+
+    Parameters
+    ----------
+    batch : pytree of Array [B, ...]
+        The mini-batch.
+    """
     if axis_size(DATA) == 1:
         return batch
     return jax.lax.with_sharding_constraint(batch, PartitionSpec(DATA))
 
 
 def spread_weights(state: Any) -> Any:
-    """Share the weights ``[N, K]`` of every layer out, inside a compiled function."""
+    """Share the weights ``[N, K]`` of every layer out, inside a compiled function.
+
+    Parameters
+    ----------
+    state : pytree of Array [N, K]
+        The weights.
+    """
     if axis_size(DATA) * axis_size(MODEL) == 1:
         return state
     return jax.tree.map(lambda leaf: jax.lax.with_sharding_constraint(leaf, _split(leaf.shape)), state)
@@ -126,6 +154,12 @@ def over_networks(train: Callable[..., Any]) -> Callable[..., Any]:
 
     ``train(shared, own)``: leaves of ``own`` and of the result have a leading axis P, a multiple of the
     devices along "networks"; ``shared`` is there for all.
+
+    Parameters
+    ----------
+    train : callable
+        ``train(shared, own)``: leaves of ``own`` and of the result have a leading axis P, a multiple of the
+        devices along "networks"; ``shared`` is there for all.
     """
     if axis_size(NETWORKS) == 1:
         return train
@@ -135,7 +169,15 @@ def over_networks(train: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def place(tree: Any, axis: str | None = None) -> Any:
-    """Put arrays on the mesh in context: on every device, or their first axis shared out along ``axis``."""
+    """Put arrays on the mesh in context: on every device, or their first axis shared out along ``axis``.
+
+    Parameters
+    ----------
+    tree : pytree of arrays
+        The arrays.
+    axis : str or None, default=None
+        Axis of the mesh that the first axis is shared out along; None: whole on every device.
+    """
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
         return tree
@@ -144,7 +186,15 @@ def place(tree: Any, axis: str | None = None) -> Any:
 
 
 def place_weights(state: Any, *leading: str) -> Any:
-    """Put weights ``[..., N, K]`` where :func:`spread_weights` wants them; ``leading`` are axes before."""
+    """Put weights ``[..., N, K]`` as :func:`spread_weights` places them; ``leading`` are axes before.
+
+    Parameters
+    ----------
+    state : pytree of Array [..., N, K]
+        The weights.
+    leading : str
+        Axes of the mesh for the axes before.
+    """
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
         return state
@@ -169,7 +219,13 @@ def _place(leaf: Array, sharding: NamedSharding) -> Array:
 
 
 def to_host(tree: Any) -> Any:
-    """Return NumPy arrays, whole on every process."""
+    """Return NumPy arrays, whole on every process.
+
+    Parameters
+    ----------
+    tree : pytree of arrays
+        The arrays.
+    """
     if jax.process_count() == 1:
         return jax.device_get(tree)
     return jax.tree.map(_to_host, tree)

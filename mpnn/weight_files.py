@@ -1,8 +1,8 @@
 """Published weights: one safetensors file of int8 arrays, with JSON metadata in its header.
 
-Names say what an array is: ``weights/...`` are int8 and make up the network; ``beliefs/...`` are floating
-point and describe how certain training was, so that nobody mistakes one for the other. A single network
-is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYER``. Nothing is ever pickled.
+The prefix of a name is the kind of the array: ``weights/...`` are int8 and make up the network;
+``beliefs/...`` are floating point and describe how certain training was, so that nobody mistakes one for the
+other. A single network is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYER``. Nothing is ever pickled.
 """
 
 import hashlib
@@ -32,11 +32,17 @@ Weights = list[np.ndarray]
 
 
 class CheckpointError(ValueError):
-    """A file or folder that is missing, damaged or of another network; the message says what to do."""
+    """A file or folder that is missing, damaged or of another network; the message names the repair."""
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of names, types, shapes and values, in the order of the names."""
+    """SHA-256 of names, types, shapes and values, in the order of the names.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        Arrays by name.
+    """
     total = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -52,10 +58,13 @@ def save_arrays(
 
     Parameters
     ----------
-    path : by custom ``*.safetensors``; an existing file is replaced.
-    arrays : ``weights/...`` int8, or ``beliefs/...`` floating point.
-    metadata : anything that JSON can hold. ``levels``, a list of the values that weights may take, is
-        checked against the weights here and on loading.
+    path : str or path
+        By custom ``*.safetensors``; an existing file is replaced.
+    arrays : mapping of str to array-like
+        ``weights/...`` int8, or ``beliefs/...`` floating point.
+    metadata : dict or None, default=None
+        Anything that JSON can hold. ``levels``, a list of the values that weights may take, is checked
+        against the weights here and on loading.
     """
     import safetensors.numpy
 
@@ -68,6 +77,11 @@ def save_arrays(
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what :func:`save_arrays` wrote: arrays by name, and the metadata.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
 
     Raises
     ------
@@ -104,14 +118,30 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
 def save_weights(
     path: str | Path, weights: Sequence[ArrayLike], metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Write one network: int8 arrays ``[inputs, outputs]``, a layer each (with bias: one more row)."""
+    """Write one network: int8 arrays ``[inputs, outputs]``, a layer each (with bias: one more row).
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    weights : sequence of int8 array-like [N, K]
+        Weights, a layer each (with bias: one more row).
+    metadata : mapping or None, default=None
+        Anything that JSON can hold.
+    """
     layers = {f"weights/{layer}": array for layer, array in enumerate(weights)}
     _stack_of_layers(path, {name: np.asarray(array) for name, array in layers.items()}, "weights/")
     save_arrays(path, layers, metadata)
 
 
 def load_weights(path: str | Path) -> tuple[Weights, dict[str, Any]]:
-    """Read one network: its int8 layers ``[inputs, outputs]``, and the metadata."""
+    """Read one network: its int8 layers ``[inputs, outputs]``, and the metadata.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     arrays, metadata = load_arrays(path)
     return _stack_of_layers(path, arrays, "weights/"), metadata
 
@@ -122,7 +152,19 @@ def save_networks(
     metadata: Mapping[str, Any] | None = None,
     beliefs: Mapping[str, ArrayLike] | None = None,
 ) -> None:
-    """Write an ensemble, each member as :func:`save_weights` takes it; ``beliefs`` go under ``beliefs/``."""
+    """Write an ensemble, each member as :func:`save_weights` takes it; ``beliefs`` go under ``beliefs/``.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    networks : sequence of sequences of array-like
+        Members, each as :func:`save_weights` takes it.
+    metadata : mapping or None, default=None
+        Anything that JSON can hold.
+    beliefs : mapping of str to array-like or None, default=None
+        Floating-point arrays, which go under ``beliefs/``.
+    """
     arrays = {
         f"weights/{member}/{layer}": np.asarray(array)
         for member, layers in enumerate(networks)
@@ -135,7 +177,13 @@ def save_networks(
 
 
 def load_networks(path: str | Path) -> tuple[list[Weights], dict[str, Any]]:
-    """Read an ensemble: a list of layers for each member, and the metadata. Beliefs are left out."""
+    """Read an ensemble: a list of layers for each member, and the metadata. Beliefs are left out.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     arrays, metadata = load_arrays(path)
     members = {name.split("/")[1] for name in arrays if name.count("/") == 2 and name.startswith("weights/")}
     if members != {str(member) for member in range(len(members))} or not members:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.structure import FLOORS
+
 ROOT = Path(__file__).parent.parent
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 needs_solver = pytest.mark.skipif(
@@ -24,7 +26,7 @@ def run_python_of(page, fence):
     return "".join(code)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/quickstart.md"])
 def test_scores_of(page, capsys):
     code = run_python_of(ROOT / page, "python")
     claimed = re.findall(r"\.score\(.*# (?:about )?(0\.\d+)", code)
@@ -41,6 +43,25 @@ def test_scores_of(page, capsys):
 def test_python_of_how_to(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run_python_of(ROOT / "docs" / "howto" / f"{page}.md", "python")
+
+
+@pytest.mark.slow
+def test_python_of_functional():
+    run_python_of(ROOT / "docs" / "functional.md", "python")
+
+
+def test_python_of_add_a_layer(monkeypatch):
+    from mpnn.message_passing.layers import LAYERS
+
+    monkeypatch.setitem(LAYERS, "Crop2D", None)  # what the page adds is gone afterwards
+    run_python_of(ROOT / "docs" / "howto" / "add_a_layer.md", "python")
+    assert LAYERS["Crop2D"] is not None
+
+
+def test_the_rooms_of_the_design_page():
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    for floor, rooms in enumerate(FLOORS):
+        assert f"| {floor} | {', '.join(f'`{room}`' for room in sorted(rooms))} |" in page
 
 
 @needs_solver

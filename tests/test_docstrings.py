@@ -6,6 +6,7 @@ estimators do, since their page is read alone.
 """
 
 import ast
+import enum
 import importlib
 import inspect
 import re
@@ -70,7 +71,11 @@ def parameters_of(value):
         return {}
     if inspect.isclass(value):
         makers = [vars(base)[name] for base in of_package(value) for name in MAKERS if name in vars(base)]
-        if issubclass(value, BaseException) or getattr(value, "_is_protocol", False) or not makers:
+        if (
+            issubclass(value, (BaseException, enum.Enum))
+            or getattr(value, "_is_protocol", False)
+            or not makers
+        ):
             return {}
         value = makers[0]
     found = inspect.signature(value).parameters
@@ -117,8 +122,10 @@ def inherited_entries(name, value, owner):
 
 
 def protocols_of(owner):
-    """The protocols in sight of a class whose methods it has."""
-    for value in vars(sys.modules[owner.__module__]).values():
+    """The protocols in sight of a class whose methods it has: of its module, and of ``base`` beside it."""
+    module = sys.modules[owner.__module__]
+    beside = sys.modules.get(f"{module.__package__}.base")
+    for value in [*vars(module).values(), *(vars(beside).values() if beside else ())]:
         if inspect.isclass(value) and getattr(value, "_is_protocol", False) and value is not owner:
             methods = [name for name, member in vars(value).items() if inspect.isfunction(member)]
             public = [name for name in methods if not name.startswith("_")]
@@ -160,7 +167,13 @@ def parameter_faults(parameter, entry, states_default):
     if stated is None:
         missing = states_default and parameter.default is not inspect.Parameter.empty
         return [f"{parameter.name} does not state its default"] if missing else []
-    return [] if is_value(stated[1], parameter.default) else [f"{parameter.name} states {stated[0]}"]
+    return [] if is_value(stated[1], default_of(parameter)) else [f"{parameter.name} states {stated[0]}"]
+
+
+def default_of(parameter):
+    """The default of the signature, or of the table's row (:class:`mpnn.message_passing.hyper.Number`)."""
+    rows = [row for row in getattr(parameter.annotation, "__metadata__", ()) if hasattr(row, "default")]
+    return rows[0].default if rows else parameter.default
 
 
 def is_value(text, value):

@@ -1,1 +1,1 @@
-"""What classifiers of all families share: labels, seeds, predictions, and many problems over one pool."""
+"""Base classes of all classifiers: labels, seeds, predictions, and many problems over one pool."""

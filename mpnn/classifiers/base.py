@@ -33,6 +33,15 @@ def read_table_and_labels(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[A
 
     Sets the number and the names of features.
 
+    Parameters
+    ----------
+    estimator : estimator
+        Its number and names of features are set.
+    X : array-like [n, features] or table
+        Inputs; a table may hold text and missing values.
+    y : array-like [n]
+        Labels of any type.
+
     Raises
     ------
     ValueError
@@ -177,7 +186,13 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     @abstractmethod
     def predict_proba(self, X: ArrayLike) -> NDArray:
-        """Probabilities of the classes ``[n, C]``."""
+        """Probabilities of the classes ``[n, C]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray:
         """Logarithms of the probabilities; one that is 0 counts as the smallest number above it.

@@ -1,4 +1,4 @@
-"""Many problems of two classes over one pool of inputs: who fits them together, and their arrays.
+"""Many problems of two classes over one pool of inputs: the protocol of fitting them together, and arrays.
 
 Axes: problems P, samples of the pool n, samples of the longest problem B, outputs K, classes C.
 """
@@ -43,6 +43,15 @@ class PaddedProblems(NamedTuple):
     """Problems of one length: rows of the pool, int32, targets and sample mask, float32; ``[P, B]`` each.
 
     The mask is 1 for samples and 0 for padding, whose rows and targets are 0.
+
+    Parameters
+    ----------
+    rows : int ndarray [P, M]
+        Rows of the pool, padded.
+    targets : ndarray [P, M]
+        -1 and +1; of padding 0.
+    sample_mask : Array [B] or None
+        1 for real samples, 0 for padding; None: all are real.
     """
 
     rows: NDArray
@@ -84,7 +93,13 @@ class BinaryProblems:
         return padded
 
     def as_columns(self, pool_size: int) -> NDArray:
-        """Targets of the whole pool ``[n, P]``, 0 where a sample is not of the problem: for one layer."""
+        """Targets of the whole pool ``[n, P]``, 0 where a sample is not of the problem: for one layer.
+
+        Parameters
+        ----------
+        pool_size : int >= 1
+            Samples of the pool, n.
+        """
         columns = np.zeros((pool_size, len(self)), np.float32)
         for index, (rows, targets) in enumerate(zip(self.rows, self.targets, strict=True)):
             columns[rows, index] = targets
@@ -92,7 +107,13 @@ class BinaryProblems:
 
 
 def few_sizes(num_rows: int) -> int:
-    """Rows that a program is compiled for: at least so many, a power of two or a multiple of 1024."""
+    """Rows that a program is compiled for: at least so many, a power of two or a multiple of 1024.
+
+    Parameters
+    ----------
+    num_rows : int >= 0
+        Number of rows.
+    """
     if num_rows > LARGEST_POWER:
         return -(-num_rows // LARGEST_POWER) * LARGEST_POWER
     return max(FEWEST_ROWS, 1 << max(num_rows - 1, 0).bit_length())
@@ -122,7 +143,13 @@ def in_few_shapes(decide: Callable[[NDArray], Any], rows: NDArray) -> Any:
 
 
 def blocks_of(X: NDArray) -> Iterator[NDArray]:
-    """At most :data:`ROWS_AT_ONCE` rows at a time."""
+    """At most :data:`ROWS_AT_ONCE` rows at a time.
+
+    Parameters
+    ----------
+    X : array-like [n, features]
+        Inputs.
+    """
     yield from (X[start : start + ROWS_AT_ONCE] for start in range(0, len(X), ROWS_AT_ONCE))
 
 

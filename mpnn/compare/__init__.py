@@ -1,6 +1,6 @@
 """Fair comparisons: the same draws, votes and metrics for every method.
 
-A TOML file says what is compared (`load_config`), `run_comparison` fits what is missing and appends
+A TOML file defines a comparison (`load_config`), `run_comparison` fits what is missing and appends
 one row per fitted model, `write_report` turns the rows into a page. `METHODS` is where methods are added.
 
 The way of a config to its rows, six files: `config_files` reads it, `run.engine` opens the folder, `run.jobs`

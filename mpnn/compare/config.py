@@ -1,4 +1,4 @@
-"""What a comparison is: frozen dataclasses that refuse what cannot be.
+"""The description of a comparison: frozen dataclasses that check their values.
 
 Only the standard library is imported here, so that the command line can check a file at once.
 """
@@ -20,19 +20,19 @@ class MethodConfig:
 
     Parameters
     ----------
-    name
+    name : str
         What tables and plots call it.
-    method
+    method : str
         A key of `mpnn.compare.METHODS`.
-    params
+    params : dict
         Parameters of the method's estimator; what is left out keeps the estimator's default.
-    shots
+    shots : tuple of int or None, default=None
         The shots that this method runs at, for methods that cannot afford all of them; None: all.
-    datasets
+    datasets : tuple of str or None, default=None
         The data sets that it runs on, likewise; None: all.
-    draws
-        It runs on the first so many draws, at least 1; None: on all.
-    figures
+    draws : int >= 1 or None, default=None
+        It runs on the first so many draws; None: on all.
+    figures : bool, default=True
         Whether figures show it; tables always do.
     """
 
@@ -58,10 +58,10 @@ class Robustness:
 
     Parameters
     ----------
-    noise
+    noise : tuple of float, default=()
         Sizes of additive noise, each at least 0: every feature moves up or down by this share of its range in
         the training draw (images: of the range of all pixels).
-    flips
+    flips : tuple of float, default=()
         Shares of features, each in [0, 1], that are mirrored in the middle of that range.
     """
 
@@ -86,23 +86,23 @@ class CompareConfig:
 
     Parameters
     ----------
-    name
-        Name of the experiment; its results go to `runs/NAME` unless the command says otherwise.
-    datasets
+    name : str
+        Name of the experiment; its results go to `runs/NAME` unless the command names another folder.
+    datasets : tuple of str
         Names known to `mpnn.data.load_dataset`.
-    shots
+    shots : tuple of int
         Training examples per class, each at least 1.
-    methods
+    methods : tuple of MethodConfig
         What is compared. The first one is the reference of the paired differences.
-    draws
-        Independent training sets for each number of shots, at least 1.
-    seed
+    draws : int >= 1, default=5
+        Independent training sets for each number of shots.
+    seed : int, default=0
         Draw d of every data set and of every method uses the seed `seed + d`.
-    test_limit
+    test_limit : int or None, default=None
         At most this many test examples, drawn once for the whole comparison; None: all of them.
-    classes
+    classes : tuple of int or None, default=None
         Labels that are kept of every data set, at least two, for instance one pair; None: all of them.
-    robustness
+    robustness : Robustness or None, default=None
         Disturbed test inputs to score every model on, too; None: none.
     """
 

@@ -1,4 +1,4 @@
-"""Configs of comparisons from TOML, and what the command line changes in them.
+"""Configs of comparisons from TOML, and overrides from the command line.
 
 Only the standard library is imported here, so that the command line can check a file at once.
 """
@@ -15,6 +15,11 @@ __all__ = ["load_config", "override_params"]
 
 def load_config(path: str | Path) -> CompareConfig:
     """Read a comparison from a TOML file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
 
     Raises
     ------
@@ -37,6 +42,13 @@ def override_params(config: CompareConfig, assignments: Iterable[str]) -> Compar
 
     METHOD is the name of a method or its registered key (then every method of that kind is meant);
     VALUE is TOML, and a bare word is a string.
+
+    Parameters
+    ----------
+    config : CompareConfig
+        The comparison.
+    assignments : iterable of str
+        ``METHOD.KEY=VALUE``, each.
     """
     methods = list(config.methods)
     for assignment in assignments:

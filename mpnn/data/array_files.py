@@ -73,7 +73,13 @@ def read_npz_part(path: Path, part: str) -> Arrays2D:
 
 
 def holds_test_part(path: Path) -> bool:
-    """Tell whether an npz file has a test part of its own (x_test)."""
+    """Tell whether an npz file has a test part of its own (x_test).
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     return "x_test" in _members(path)
 
 

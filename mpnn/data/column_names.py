@@ -24,13 +24,13 @@ class Roles(NamedTuple):
 
     Parameters
     ----------
-    label, id
+    label, id : int or None
         Places of the two columns in the file, or None.
-    features
+    features : tuple of int
         Places of the features, in the order in which they are wanted.
-    names
+    names : tuple of str
         Their names.
-    kinds
+    kinds : tuple of str or None
         Their kinds, None where the cells shall tell.
     """
 
@@ -129,9 +129,9 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
 
     Parameters
     ----------
-    table
+    table : Table
         As read.
-    names
+    names : sequence of str
         Names of the features that a model was trained on, in its order.
 
     Raises
@@ -148,9 +148,9 @@ def require_complete(table: Table, names: Collection[str] | None = None) -> None
 
     Parameters
     ----------
-    table
+    table : Table
         As read.
-    names
+    names : collection of str or None, default=None
         The features that must have a value in every row, e.g. those that had one in training; None: all.
     """
     for column in table.columns:

@@ -15,7 +15,19 @@ __all__ = ["Column", "ColumnSummary", "Table", "TableFormat"]
 
 
 class ColumnSummary(NamedTuple):
-    """One line of the table that is shown before training."""
+    """Summary of a column, as shown before training.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    kind : str
+        Kind of its values.
+    distinct : int
+        Different values.
+    missing : int
+        Missing values.
+    """
 
     name: str
     kind: str
@@ -29,13 +41,13 @@ class Column:
 
     Parameters
     ----------
-    name
+    name : str
         As the header has it, without the spaces around it; `column 3` (counted from 0) where there is none.
-    kind
+    kind : str
         "number", "boolean" or "category".
-    values
-        Number: float64 [n], NaN where missing (arrays from npz and npy files keep their own type);
-        boolean: float64 [n] of 0, 1 and NaN; category: object [n] of str, None where missing.
+    values : ndarray
+        Number: float64 [n], NaN where missing (arrays from npz and npy files keep their own type); boolean:
+        float64 [n] of 0, 1 and NaN; category: object [n] of str, None where missing.
     """
 
     name: str
@@ -73,15 +85,15 @@ class TableFormat:
 
     Parameters
     ----------
-    kind
+    kind : str
         "text", "npz", "npy" or "parquet".
-    delimiter, decimal
+    delimiter, decimal : str or None, default=None
         One character each.
-    encoding
+    encoding : str or None, default=None
         As Python names it.
-    header
+    header : bool, default=True
         Whether the columns have names in the file.
-    header_told
+    header_told : bool, default=False
         Whether `header` was told, not found.
     """
 
@@ -99,27 +111,27 @@ class Table:
 
     Parameters
     ----------
-    source
+    source : str
         The file, as messages name it.
-    columns
+    columns : tuple of Column
         The features, in the order of the file.
-    labels
-        [n]: str exactly as written from a text file (`007` stays `007`), the file's own integers, booleans
-        or str from arrays and Parquet; None if no label column was asked for.
-    label_name
+    labels : ndarray [n] or None
+        Str exactly as written from a text file (`007` stays `007`), the file's own integers, booleans or
+        str from arrays and Parquet; None if no label column was asked for.
+    label_name : str or None
         The name of the label column.
-    ids
+    ids : ndarray or None
         [n]: the identifiers, str from a text file; None if no such column was asked for.
-    id_name
+    id_name : str or None
         The name of the column of identifiers.
-    format
+    format : TableFormat
         What was found or told about the file.
-    warnings
+    warnings : tuple of str
         Sentences about what looks wrong but does not prevent training.
-    lines
-        int64 [n]: the line of a text file on which each row begins, counted from 1; else the number of the
+    lines : int64 ndarray [n]
+        The line of a text file on which each row begins, counted from 1; else the number of the
         row, counted from 0.
-    matrix
+    matrix : ndarray or None, default=None
         [n, features]: the features of an npz or npy file in their own type; else None.
     """
 
@@ -193,11 +205,25 @@ class Table:
         ]
 
     def place(self, row: int) -> str:
-        """Return how a message names a row."""
+        """Return how a message names a row.
+
+        Parameters
+        ----------
+        row : int >= 0
+            Row of the table.
+        """
         return place_of(self.source, self.format.kind)(int(self.lines[row]))
 
     def select(self, indices: Sequence[int], names: Sequence[str] | None = None) -> "Table":
-        """Return the table with these features only, in this order, under new names if given."""
+        """Return the table with these features only, in this order, under new names if given.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Positions of the features.
+        names : sequence of str or None, default=None
+            New names; None: the present ones.
+        """
         names = names or [self.columns[index].name for index in indices]
         columns = tuple(
             dataclasses.replace(self.columns[index], name=name)

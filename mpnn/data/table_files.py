@@ -27,7 +27,13 @@ ARRAY_SUFFIXES = (".parquet", ".npz", ".npy")
 
 
 def is_table_file(source: str | os.PathLike[str]) -> bool:
-    """Tell whether `read_table` reads a source by its name: a file of a known kind, or "-"."""
+    """Tell whether `read_table` reads a source by its name: a file of a known kind, or "-".
+
+    Parameters
+    ----------
+    source : str or path
+        Name of the source.
+    """
     name = os.fspath(source).lower()
     return name == "-" or name.endswith((*TEXT_SUFFIXES, *ARRAY_SUFFIXES))
 
@@ -51,33 +57,33 @@ def read_table(
 
     Parameters
     ----------
-    source
+    source : str or path
         A file whose name ends in .csv, .tsv, .txt or .data (.gz may follow), .parquet, .npz or .npy; or "-",
         the standard input, which holds CSV.
-    label
+    label : str, int or None, default=None
         The label column: its name, or its number from 0 (negative: from the end). A text is a name first.
         None: no labels, except those that an npz file keeps beside x.
-    delimiter
+    delimiter : str or None, default=None
         What parts the cells of a text file: one character, or tab, space, comma, semicolon, bar. None: found.
-    decimal
+    decimal : str or None, default=None
         The decimal sign, "." or ",". None: found.
-    encoding
+    encoding : str or None, default=None
         As Python names it. None: UTF-8, or what a byte-order mark says.
-    header
+    header : bool or None, default=None
         Whether the first row holds names. None: found; see `mpnn.data.text_layout`.
-    drop
+    drop : sequence of str or int, default=()
         Columns to leave out, each by name or number.
-    id
+    id : str, int or None, default=None
         The column of identifiers, which is no feature.
-    categorical
+    categorical : sequence of str or int, default=()
         Columns of numbers that name categories.
-    max_classes
-        The largest number of different labels, at least 2.
-    kinds
-        Kind by name of the features wanted, as `Table.kinds` gives it: the file is then read as the
-        training file was. The order in the file does not matter, other columns are not looked at, and a
-        missing one is refused.
-    part
+    max_classes : int >= 2, default=100
+        The largest number of different labels.
+    kinds : mapping of str to str, or None, default=None
+        Kind by name of the features wanted, as `Table.kinds` gives it: the file is then read as the training
+        file was. The order in the file does not matter, other columns are not looked at, and a missing one is
+        refused.
+    part : str, default="train"
         "train" or "test": which arrays of an npz file.
 
     Raises

@@ -19,15 +19,20 @@ TEST_ROWS = 8
 
 @dataclass(frozen=True)
 class Report:
-    """What an export wrote.
+    """Report of an export.
 
     Parameters
     ----------
-    files : paths.
-    num_bytes : of the files together.
-    exact : whether input codes are exact (:class:`mpnn.deploy.network.IntegerNetwork`).
-    labels_compared, labels_changed : rows of ``check``, and those whose label the export changes.
-    operations : most additions, XNORs of words of 32 bits, and multiplications of one prediction.
+    files : tuple of path
+        The files written.
+    num_bytes : int
+        Bytes of the files together.
+    exact : bool
+        Whether input codes are exact (:class:`mpnn.deploy.network.IntegerNetwork`).
+    labels_compared, labels_changed : int
+        Rows of ``check``, and those whose label the export changes.
+    operations : dict of int
+        Most additions, XNORs of words of 32 bits, and multiplications of one prediction.
     """
 
     files: tuple[Path, ...]
@@ -55,14 +60,27 @@ def export(
 
     Parameters
     ----------
-    model : see :func:`mpnn.deploy.lowering.lower`; an :class:`IntegerNetwork` is written as it is.
-    path : the file. With ``"c"``: ``path`` with suffix ``.c``, and a header beside it.
-    format : ``"packed"`` (read by :mod:`mpnn.deploy.runtime`), ``"c"`` (C99) or ``"onnx"``.
-    inputs, bits, examples, encoder : see :func:`mpnn.deploy.lowering.lower`.
-    check : inputs ``[n, F]`` whose labels are compared with the classifier's; the first become the test
-        vector of the C source. They also serve as ``examples`` where none are given.
-    name : prefix of the names in C; None: the file's name.
-    optimize : ``"size"`` or ``"speed"``, of the C source.
+    model : object
+        See :func:`mpnn.deploy.lowering.lower`; an :class:`IntegerNetwork` is written as it is.
+    path : str or path
+        The file. With ``"c"``: ``path`` with suffix ``.c``, and a header beside it.
+    format : str, default="packed"
+        ``"packed"`` (read by :mod:`mpnn.deploy.runtime`), ``"c"`` (C99) or ``"onnx"``.
+    inputs : str, default="auto"
+        See :func:`mpnn.deploy.lowering.lower`, and for the next three.
+    bits : int from 2 to 15, default=15
+        Of the largest code of a table.
+    examples : array-like [n, F] or None, default=None
+        Inputs that show their range.
+    encoder : transformer or None, default=None
+        Fitted encoder of tables.
+    check : array-like or None, default=None
+        Inputs ``[n, F]`` whose labels are compared with the classifier's; the first become the test vector of
+        the C source. They also serve as ``examples`` where none are given.
+    name : str or None, default=None
+        Prefix of the names in C; None: the file's name.
+    optimize : str, default="size"
+        ``"size"`` or ``"speed"``, of the C source.
 
     Returns
     -------

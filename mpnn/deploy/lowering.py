@@ -2,7 +2,7 @@
 
 Inputs become whole codes: pixels stay what they are where the transform is linear, else a table of 256 codes
 stands for power and scale, and cuts become thresholds in units of the codes, rounded up. Only codes of a
-power or of real inputs are rounded; then ``exact`` is False, and :func:`count_changes` says how many labels
+power or of real inputs are rounded; then ``exact`` is False, and :func:`count_changes` counts how many labels
 change.
 """
 
@@ -45,19 +45,24 @@ def lower(
 
     Parameters
     ----------
-    model : fitted ``MessagePassingClassifier`` with ``prediction="mode"``, gradient classifier with sign
-        units, solver classifier of whole weights, or ``PairwiseVoteClassifier`` of these with
-        ``vote="hard"``; or a pipeline of an encoder with ``columns_`` and one of these.
-    inputs : ``"uint8"``: whole numbers 0..255; ``"whole"``: any whole numbers, for linear transforms;
-        ``"real"``; ``"auto"``: what ``examples`` are, else what the transform's scale says.
-    bits : of the largest code of a table, 2 to 15.
-    examples : inputs ``[n, F]`` that show their range.
-    encoder : fitted encoder of tables, with ``columns_`` of kind, thresholds, categories and off.
+    model : classifier
+        Fitted ``MessagePassingClassifier`` with ``prediction="mode"``, gradient classifier with sign units,
+        solver classifier of whole weights, or ``PairwiseVoteClassifier`` of these with ``vote="hard"``; or a
+        pipeline of an encoder with ``columns_`` and one of these.
+    inputs : str, default="auto"
+        ``"uint8"``: whole numbers 0..255; ``"whole"``: any whole numbers, for linear transforms; ``"real"``;
+        ``"auto"``: what ``examples`` are, else by the transform's scale.
+    bits : int from 2 to 15, default=15
+        Bits of the largest code of a table.
+    examples : array-like or None, default=None
+        Inputs ``[n, F]`` that show their range.
+    encoder : transformer or None, default=None
+        Fitted encoder of tables, with ``columns_`` of kind, thresholds, categories and off.
 
     Raises
     ------
     ValueError
-        If the classifier cannot be a network of whole numbers; the message says why.
+        If the classifier cannot be a network of whole numbers; the message names the reason.
     """
     if inputs not in INPUTS:
         raise ValueError(f"inputs must be one of {INPUTS}, got {inputs!r}")

@@ -30,9 +30,11 @@ class Layer:
 
     Parameters
     ----------
-    weights : int8 ``[G, inputs, units]``; block g multiplies the g-th share of the units below, so that
-        networks side by side are one layer. The first layer has one block.
-    thresholds : int64 ``[G * units]``.
+    weights : int8 ndarray [G, inputs, units]
+        Block g multiplies the g-th share of the units below, so that networks
+        side by side are one layer. The first layer has one block.
+    thresholds : int64 ndarray [G * units]
+        Thresholds of the sums.
     """
 
     weights: NDArray[np.int8]
@@ -76,16 +78,25 @@ class IntegerNetwork:
 
     Parameters
     ----------
-    inputs : how the inputs become codes.
-    columns : which inputs are used, increasing, int64 ``[used]``; the first layer has a row for each.
-    layers : first to last.
-    decision : how outputs become class numbers.
-    labels : label of each class.
-    unlabelled : label of class -1.
-    encoder : applied to a table before ``inputs``, or None.
-    exact : whether codes are exact, so that labels can differ from the classifier's only where its float32
-        sums round.
-    provenance : names and values of where the network comes from.
+    inputs : PixelTable or RealInputs
+        How the inputs become codes.
+    columns : int64 ndarray [used]
+        Which inputs are used, increasing; the first layer has a row for each.
+    layers : tuple of Layer
+        First to last.
+    decision : Sign, Argmax or Vote
+        How outputs become class numbers.
+    labels : tuple
+        Label of each class.
+    unlabelled : label or None, default=None
+        Label of class -1.
+    encoder : Thermometer or None, default=None
+        Applied to a table before ``inputs``.
+    exact : bool, default=True
+        Whether codes are exact, so that labels can differ from the classifier's only where its float32 sums
+        round.
+    provenance : mapping of str to str
+        Names and values of where the network comes from.
     """
 
     inputs: PixelTable | RealInputs
@@ -149,7 +160,13 @@ class IntegerNetwork:
         return {"additions": additions, "xnors": words, "multiplications": products}
 
     def codes(self, X: ArrayLike) -> NDArray:
-        """Codes ``[n, used]`` of rows ``X [n, F]``."""
+        """Codes ``[n, used]`` of rows ``X [n, F]``.
+
+        Parameters
+        ----------
+        X : array-like [n, F]
+            Inputs.
+        """
         rows = np.asarray(X)
         if rows.ndim != 2 or rows.shape[1] != self.num_inputs:
             raise ValueError(f"X must have shape [rows, {self.num_inputs}], got {rows.shape}")
@@ -158,7 +175,13 @@ class IntegerNetwork:
         return self.inputs.encode(rows, self.columns)
 
     def outputs(self, codes: NDArray) -> NDArray[np.int64]:
-        """Outputs ``[n, P]`` of codes ``[n, used]``, by products of int64."""
+        """Outputs ``[n, P]`` of codes ``[n, used]``, by products of int64.
+
+        Parameters
+        ----------
+        codes : int ndarray [n, inputs]
+            Codes of the inputs.
+        """
         signal = codes.astype(np.int64)
         for index, layer in enumerate(self.layers):
             sums = layer.sums(signal) - layer.thresholds
@@ -167,7 +190,15 @@ class IntegerNetwork:
         return sums
 
     def winners(self, codes: NDArray, outputs: NDArray) -> NDArray[np.int64]:
-        """Class numbers ``[n]``, -1: unlabelled."""
+        """Class numbers ``[n]``, -1: unlabelled.
+
+        Parameters
+        ----------
+        codes : int ndarray [n, inputs]
+            Codes of the inputs.
+        outputs : int ndarray [n, K]
+            Outputs of the last layer.
+        """
         if not isinstance(self.decision, Vote):
             return self.decision.winners(outputs)
         votes = self.decision.votes(outputs)
@@ -183,12 +214,24 @@ class IntegerNetwork:
         return winners
 
     def label_array(self, winners: NDArray) -> NDArray:
-        """Labels ``[n]`` of class numbers ``[n]``."""
+        """Labels ``[n]`` of class numbers ``[n]``.
+
+        Parameters
+        ----------
+        winners : int ndarray [n]
+            Class numbers; -1: no label.
+        """
         if (winners < 0).any():
             return np.array([*self.labels, self.unlabelled])[winners]
         return np.array(self.labels)[winners]
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Labels ``[n]`` of rows ``X [n, F]``: the reference that every back-end equals."""
+        """Labels ``[n]`` of rows ``X [n, F]``: the reference that every back-end equals.
+
+        Parameters
+        ----------
+        X : array-like [n, F]
+            Inputs.
+        """
         codes = self.codes(X)
         return self.label_array(self.winners(codes, self.outputs(codes)))

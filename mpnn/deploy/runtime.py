@@ -33,7 +33,8 @@ class Predictor:
 
     Parameters
     ----------
-    network : what :func:`mpnn.deploy.packed.load_network` or :func:`mpnn.deploy.lowering.lower` returns.
+    network : IntegerNetwork
+        What :func:`mpnn.deploy.packed.load_network` or :func:`mpnn.deploy.lowering.lower` returns.
     """
 
     def __init__(self, network: IntegerNetwork) -> None:
@@ -149,5 +150,11 @@ def _words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
 
 
 def load(path: str | Path) -> Predictor:
-    """Open a packed file; :class:`mpnn.deploy.packed.PackedFileError` if it is not one."""
+    """Open a packed file; :class:`mpnn.deploy.packed.PackedFileError` if it is not one.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     return Predictor(load_network(path))

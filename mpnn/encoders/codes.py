@@ -31,16 +31,21 @@ NUMBERS = "biuf"
 
 @dataclass(frozen=True)
 class ColumnCode:
-    """What one column becomes: as many bits as it has thresholds or categories.
+    """Code of one column: as many bits as it has thresholds or categories.
 
     Parameters
     ----------
-    name : name of the column, for messages and names of bits.
-    kind : ``"thermometer"``: bit k is on where ``value >= thresholds[k]``; ``"categories"``: bit k is on
-        where ``value == categories[k]``, so that an unknown category leaves all bits off.
-    thresholds : finite, strictly increasing; of a thermometer.
-    categories : distinct strings or numbers.
-    off : value of a bit that is off, -1 or 0; one that is on is +1. A missing value is 0 in all bits.
+    name : str
+        Name of the column, for messages and names of bits.
+    kind : str
+        ``"thermometer"``: bit k is on where ``value >= thresholds[k]``; ``"categories"``: bit k is on where
+        ``value == categories[k]``, so that an unknown category leaves all bits off.
+    thresholds : tuple of float, default=()
+        Finite, strictly increasing; of a thermometer.
+    categories : tuple of str or float, default=()
+        Distinct strings or numbers.
+    off : int, default=-1
+        Value of a bit that is off, -1 or 0; one that is on is +1. A missing value is 0 in all bits.
     """
 
     name: str
@@ -72,7 +77,13 @@ def num_bits(columns: Sequence[ColumnCode]) -> int:
 
 
 def bit_names(columns: Sequence[ColumnCode]) -> list[str]:
-    """Name of each of the K bits: ``age>=30.5`` or ``colour=red``."""
+    """Name of each of the K bits: ``age>=30.5`` or ``colour=red``.
+
+    Parameters
+    ----------
+    columns : sequence of ColumnCode
+        The code, one a column.
+    """
     names = []
     for code in columns:
         if code.kind == "thermometer":
@@ -89,13 +100,17 @@ def apply_codes(
 
     Parameters
     ----------
-    columns : code of each of F columns.
-    X : array ``[n, F]`` of numbers or objects, or a sequence of F arrays ``[n]``. Missing: NaN, None, pd.NA.
-    dtype : of the bits.
+    columns : sequence of ColumnCode
+        Code of each of F columns.
+    X : table
+        Array ``[n, F]`` of numbers or objects, or a sequence of F arrays ``[n]``. Missing: NaN, None, pd.NA.
+    dtype : dtype
+        Of the bits, int8 by default.
 
     Returns
     -------
-    Array ``[n, K]`` of -1, 0 and +1.
+    bits : ndarray [n, K]
+        -1, 0 and +1.
 
     Raises
     ------
@@ -190,7 +205,13 @@ def _is_missing(value: Any) -> bool:
 
 
 def to_json(columns: Sequence[ColumnCode]) -> list[dict[str, Any]]:
-    """Plain dicts, lists, strings and numbers; :func:`from_json` gives the same code back, bit for bit."""
+    """Plain dicts, lists, strings and numbers; :func:`from_json` gives the same code back, bit for bit.
+
+    Parameters
+    ----------
+    columns : sequence of ColumnCode
+        The code, one a column.
+    """
     return [
         {**asdict(code), "thresholds": list(code.thresholds), "categories": list(code.categories)}
         for code in columns
@@ -198,7 +219,13 @@ def to_json(columns: Sequence[ColumnCode]) -> list[dict[str, Any]]:
 
 
 def from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[ColumnCode, ...]:
-    """The code of what :func:`to_json` wrote."""
+    """The code of what :func:`to_json` wrote.
+
+    Parameters
+    ----------
+    rows : list of dict
+        What :func:`to_json` returned.
+    """
     return tuple(
         ColumnCode(
             name=row["name"],

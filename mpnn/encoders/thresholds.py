@@ -16,10 +16,13 @@ def thresholds_of(values: NDArray, counts: NDArray, num_levels: int) -> tuple[fl
 
     Parameters
     ----------
-    values : finite, strictly increasing, float64.
-    counts : positive whole numbers.
-    num_levels : at most so many thresholds, >= 1. With ``m - 1 <= num_levels`` there is one between any two
-        neighbours; else those nearest to the quantiles ``k / (num_levels + 1)``.
+    values : ndarray
+        Finite, strictly increasing, float64.
+    counts : ndarray
+        Positive whole numbers.
+    num_levels : int >= 1
+        At most so many thresholds. With ``m - 1 <= num_levels`` there is one between any two neighbours; else
+        those nearest to the quantiles ``k / (num_levels + 1)``.
     """
     places = np.arange(len(values) - 1)
     if len(places) > num_levels:

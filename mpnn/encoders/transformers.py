@@ -35,7 +35,7 @@ OFF = {"sign": -1, "zero_one": 0}
 
 
 class ThermometerEncoder(TransformerMixin, BaseEstimator):
-    """Bits of -1 and +1 by thresholds: bit k of a column says whether its value reaches threshold k.
+    """Bits of -1 and +1 by thresholds: bit k of a column is +1 where its value reaches threshold k.
 
     Thresholds lie between neighbouring distinct values of the training data, all of them where there are at
     most ``num_levels``, else those nearest to the quantiles. Units, outliers and increasing maps of a column
@@ -54,9 +54,11 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    columns_ : tuple of :class:`mpnn.encoders.ColumnCode`, one a column; enough to encode elsewhere, by
+    columns_ : tuple of ColumnCode
+        One a column; enough to encode elsewhere, by
         :func:`mpnn.encoders.apply_codes`.
-    n_features_in_, feature_names_in_ : of the training table.
+    n_features_in_, feature_names_in_ : int, ndarray
+        Of the training table.
 
     Examples
     --------
@@ -75,7 +77,15 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
         self.dtype = dtype
 
     def fit(self, X: ArrayLike, y: Any = None) -> "ThermometerEncoder":
-        """Choose the bits of every column of ``X [n, F]``; y is ignored."""
+        """Choose the bits of every column of ``X [n, F]``; y is ignored.
+
+        Parameters
+        ----------
+        X : table [n, F]
+            Array, list of rows, frame or sparse matrix.
+        y : object, default=None
+            Not used; scikit-learn passes it.
+        """
         self._check_parameters()
         table = self._read(X, reset=True)
         names = self._names()
@@ -93,7 +103,13 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> NDArray:
-        """Bits ``[n, K]`` of ``X [n, F]``, dense: of sparse matrices too."""
+        """Bits ``[n, K]`` of ``X [n, F]``, dense: of sparse matrices too.
+
+        Parameters
+        ----------
+        X : table [n, F]
+            As in :meth:`fit`.
+        """
         check_is_fitted(self)
         table = self._read(X, reset=False)
         if not sparse.issparse(table):
@@ -108,7 +124,13 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
         return bits
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
-        """Names of the K bits, such as ``age>=30.5`` and ``colour=red``."""
+        """Names of the K bits, such as ``age>=30.5`` and ``colour=red``.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns; None: those seen in :meth:`fit`.
+        """
         check_is_fitted(self)
         if input_features is None:
             return np.asarray(bit_names(self.columns_), dtype=object)
@@ -184,11 +206,16 @@ class TableEncoder(ThermometerEncoder):
 
     Parameters
     ----------
-    num_levels, max_categories, dtype : as of :class:`ThermometerEncoder`.
+    num_levels : int, default=16
+        As of :class:`ThermometerEncoder`.
+    max_categories : int, default=32
+        As of :class:`ThermometerEncoder`.
     categorical_features : sequence of names or of numbers of columns, default=None
         Columns of numbers that are categories. Text and ``category`` columns always are.
     indicators : {"sign", "zero_one"}, default="sign"
         Bits of categories: -1 and +1, or 0 and 1.
+    dtype : dtype, default=int8
+        As of :class:`ThermometerEncoder`.
     """
 
     def __init__(

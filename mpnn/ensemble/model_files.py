@@ -28,10 +28,17 @@ __all__ = ["load_model", "save_model"]
 
 
 def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: str | Path) -> None:
-    """Write a fitted estimator to ``path``, atomically.
+    """Write a fitted estimator to a file, atomically.
 
     An ensemble can be saved if its members are :class:`MessagePassingClassifier`. Parameters that JSON
     cannot hold (schedules, RandomState objects) are left out; predictions do not need them.
+
+    Parameters
+    ----------
+    model : MessagePassingClassifier or PairwiseVoteClassifier
+        The fitted estimator.
+    path : str or path
+        By custom ``*.safetensors``; an existing file is replaced.
     """
     check_is_fitted(model)
     members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]
@@ -154,7 +161,7 @@ def _encoder_of(metadata: dict[str, Any]) -> TableEncoder | None:
 
 
 def _with_parameters(model: Any, stored: dict[str, Any]) -> Any:
-    """Set what a file says of an estimator's parameters; what it lacks keeps its default."""
+    """Set an estimator's parameters from a file; missing ones keep their defaults."""
     unknown = sorted(set(stored) - set(model.get_params(deep=False)))
     if unknown:
         raise ValueError(

@@ -33,24 +33,34 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     Parameters
     ----------
-    estimator : the member; None for ``MessagePassingClassifier()``. Its ``prediction``, where it has one, may
-        be changed after fitting: ``set_params(estimator__prediction="bayes")``.
-    ties : ``"confidence"``: among the classes with most votes, the largest coupled probability wins; every
-        sample gets a label. ``"head_to_head"``: a tie of two goes to that pair's member, and samples
-        with three or more tied classes stay unlabelled (BeMi's rule).
-    vote : ``"hard"`` counts decisions, ``"soft"`` couples pair probabilities to class probabilities. May be
+    estimator : classifier or None, default=None
+        The member; None for ``MessagePassingClassifier()``. Its ``prediction``, where it has one, may be
+        changed after fitting: ``set_params(estimator__prediction="bayes")``.
+    ties : str, default="confidence"
+        ``"confidence"``: among the classes with most votes, the largest coupled probability wins; every
+        sample gets a label. ``"head_to_head"``: a tie of two goes to that pair's member, and samples with
+        three or more tied classes stay unlabelled (BeMi's rule).
+    vote : str, default="hard"
+        ``"hard"`` counts decisions, ``"soft"`` couples pair probabilities to class probabilities. May be
         changed after fitting.
-    pairs_per_batch : at most this many pairs are trained side by side, to bound memory; None for all.
-    unlabelled : label of samples that the head-to-head rule leaves unlabelled; must not be a class. None: -1
-        with numeric classes (or one less than the smallest, if that is negative), else ``"unlabelled"``.
-    random_state : int, RandomState or None; seeds the members that take a random state.
+    pairs_per_batch : int >= 1 or None, default=None
+        Most pairs that are trained side by side, which bounds the memory; None: all.
+    unlabelled : label or None, default=None
+        Label of samples that the head-to-head rule leaves unlabelled; must not be a class. None: -1 with
+        numeric classes (or one less than the smallest, if that is negative), else ``"unlabelled"``.
+    random_state : int, RandomState or None, default=None
+        Seeds the members that take a random state; None: NumPy's global state.
 
     Attributes
     ----------
-    classes_ : labels, sorted.
-    pairs_ : list of (i, j), class numbers, in the order of ``estimators_``.
-    estimators_ : fitted members; their classes are False (j) and True (i).
-    training_errors_ : training samples of its pair that each member gets wrong, int ``[P]``.
+    classes_ : ndarray [C]
+        Labels, sorted.
+    pairs_ : list of pairs of int
+        Class numbers (i, j) in the order of ``estimators_``.
+    estimators_ : list of classifier
+        Fitted members; their classes are False (j) and True (i).
+    training_errors_ : int ndarray [P]
+        Training samples of its pair that each member classifies wrongly.
 
     Examples
     --------
@@ -83,7 +93,15 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "PairwiseVoteClassifier":
-        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``."""
+        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features] or table
+            Inputs; a table may hold text and missing values.
+        y : array-like [n]
+            Labels of any type.
+        """
         inputs, labels = self._training_inputs(X, y)
         self._check_options()
         check_classification_targets(labels)
@@ -107,7 +125,13 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray:
-        """Labels ``[n]``."""
+        """Labels ``[n]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         inputs = self._validated(X)
         if self.ties == "head_to_head" and self.vote == "hard":
             first_wins = self._wins(inputs)
@@ -115,7 +139,13 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self.classes_[self._scores(*self._decide(inputs)).argmax(axis=1)]
 
     def decision_function(self, X: ArrayLike) -> NDArray:
-        """Votes and, within equal votes, coupled probabilities: ``[n, C]``; ``[n]`` for two classes."""
+        """Votes and, within equal votes, coupled probabilities: ``[n, C]``; ``[n]`` for two classes.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         scores = self._scores(*self._decide(self._validated(X)))
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
@@ -125,6 +155,11 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         ``vote="soft"``: pair probabilities, coupled. ``"hard"`` with more than two classes: each class's
         share of the votes, equal ones ordered by the coupled probabilities, so that the largest is the
         label, but for ties that ``ties="head_to_head"`` decides otherwise; it ranks, and is not calibrated.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
         """
         first_wins, probabilities = self._decide(self._validated(X))
         if self.vote == "soft" or len(self.classes_) == 2:
@@ -132,15 +167,35 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self._scores(first_wins, probabilities) / (len(self.pairs_) + 1.0)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray:
-        """Logarithms of :meth:`predict_proba` ``[n, C]``."""
+        """Logarithms of :meth:`predict_proba` ``[n, C]``.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         return np.log(self.predict_proba(X))
 
     def votes(self, X: ArrayLike) -> NDArray:
-        """Votes of each class, int ``[n, C]``; they sum to the number of pairs."""
+        """Votes of each class, int ``[n, C]``; they sum to the number of pairs.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        """
         return self._count(self._wins(self._validated(X)))
 
     def label_status(self, X: ArrayLike, y: ArrayLike) -> dict[str, int]:
-        """Count the seven label statuses of the head-to-head vote, by name (:data:`LABEL_STATUSES`)."""
+        """Count the seven label statuses of the head-to-head vote, by name (:data:`LABEL_STATUSES`).
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            True labels.
+        """
         first_wins = self._wins(self._validated(X))
         counts = self._count(first_wins)
         labels = np.asarray(y)

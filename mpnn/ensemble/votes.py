@@ -27,12 +27,28 @@ CERTAIN = 1e-6
 
 
 def all_pairs(num_classes: int) -> list[tuple[int, int]]:
-    """Every pair of class numbers (i, j) with i < j, in lexicographic order."""
+    """Every pair of class numbers (i, j) with i < j, in lexicographic order.
+
+    Parameters
+    ----------
+    num_classes : int >= 2
+        C.
+    """
     return list(combinations(range(num_classes), 2))
 
 
 def count_votes(first_wins: NDArray[np.bool_], pairs: list[tuple[int, int]], num_classes: int) -> NDArray:
-    """Votes ``[n, C]`` from the networks' decisions ``[n, P]``: True votes for the pair's first class."""
+    """Votes ``[n, C]`` from the networks' decisions.
+
+    Parameters
+    ----------
+    first_wins : bool ndarray [n, P]
+        Decisions; True votes for the pair's first class.
+    pairs : list of pairs of int
+        Class numbers (i, j) of each pair.
+    num_classes : int >= 2
+        C.
+    """
     votes = np.zeros((first_wins.shape[0], num_classes), dtype=np.int64)
     for column, (first, second) in enumerate(pairs):
         votes[:, first] += first_wins[:, column]
@@ -43,7 +59,17 @@ def count_votes(first_wins: NDArray[np.bool_], pairs: list[tuple[int, int]], num
 def resolve_ties(
     votes: NDArray, first_wins: NDArray[np.bool_], pairs: list[tuple[int, int]]
 ) -> NDArray[np.int64]:
-    """Class numbers ``[n]`` under the head-to-head rule; -1 where three or more classes tie."""
+    """Class numbers ``[n]`` under the head-to-head rule; -1 where three or more classes tie.
+
+    Parameters
+    ----------
+    votes : int ndarray [n, C]
+        Votes of each class.
+    first_wins : bool ndarray [n, P]
+        Decisions of the pairs, which break ties of two classes.
+    pairs : list of pairs of int
+        Class numbers (i, j) of each pair.
+    """
     top = votes == votes.max(axis=1, keepdims=True)
     num_top = top.sum(axis=1)
     winners = np.where(num_top == 1, votes.argmax(axis=1), UNLABELLED)
@@ -54,10 +80,19 @@ def resolve_ties(
 
 
 def couple(first_probabilities: NDArray, pairs: list[tuple[int, int]], num_classes: int) -> NDArray:
-    """Class probabilities ``[n, C]`` from the pairs' probabilities of their first class ``[n, P]``.
+    """Class probabilities ``[n, C]`` from the pairs' probabilities.
 
     If ``r_ij = p_i / (p_i + p_j)``, then ``p_i = 1 / (sum_{j != i} 1 / r_ij - (C - 2))`` (Price, Knerr,
     Personnaz and Dreyfus 1994); where the pairs disagree it is normalized.
+
+    Parameters
+    ----------
+    first_probabilities : ndarray [n, P]
+        Probability of each pair's first class, in [0, 1].
+    pairs : list of pairs of int
+        Class numbers (i, j) of each pair.
+    num_classes : int >= 2
+        C.
     """
     clipped = np.clip(first_probabilities.astype(float), CERTAIN, 1.0 - CERTAIN)
     inverse = np.full((len(clipped), num_classes), 2.0 - num_classes)
@@ -69,9 +104,16 @@ def couple(first_probabilities: NDArray, pairs: list[tuple[int, int]], num_class
 
 
 def label_status(votes: NDArray, winners: NDArray, classes: NDArray) -> dict[str, int]:
-    """Count the seven statuses of samples whose true class numbers are ``classes`` (-1: not a known class).
+    """Count the seven statuses of samples; the accuracy is the share of the two right ones.
 
-    ``winners`` are those of :func:`resolve_ties`; the accuracy is the share of the two right statuses.
+    Parameters
+    ----------
+    votes : int ndarray [n, C]
+        Votes of each class.
+    winners : int ndarray [n]
+        Class numbers as of :func:`resolve_ties`.
+    classes : int ndarray [n]
+        True class numbers; -1: not a known class.
     """
     top = votes == votes.max(axis=1, keepdims=True)
     num_top = top.sum(axis=1)

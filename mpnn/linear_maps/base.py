@@ -1,6 +1,6 @@
-"""What a linear map is, to whoever passes messages or gradients through it.
+"""Linear maps as rules and gradients use them: unfold, multiply, fold.
 
-A map says which inputs each of its outputs sums. It *unfolds* inputs ``[B, *in_shape]`` to rows
+A map defines which inputs each of its outputs sums. It *unfolds* inputs ``[B, *in_shape]`` to rows
 ``[B positions, fan in]``, one for every sample and position, on which weights ``[fan in, units]`` act by
 matrix products (:mod:`mpnn.linear_maps.products`), and *folds* rows back by the transpose, which is a sum.
 """
@@ -13,7 +13,15 @@ __all__ = ["LinearMap", "Moments"]
 
 
 class Moments(NamedTuple):
-    """Mean and variance of a weight or of a unit, elementwise."""
+    """First two moments of weights or of units, elementwise.
+
+    Parameters
+    ----------
+    mean : Array
+        Means.
+    variance : Array
+        Variances, >= 0.
+    """
 
     mean: Array
     variance: Array
@@ -27,16 +35,48 @@ class LinearMap(Protocol):
         """Outputs of one position."""
 
     def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the outputs, units last; a ValueError says what does not fit."""
+        """Shape of the outputs, units last; a ValueError names what does not fit.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def fan_in(self, in_shape: tuple[int, ...]) -> int:
-        """Inputs that one output sums."""
+        """Inputs that one output sums.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def pads(self, in_shape: tuple[int, ...]) -> bool:
-        """Whether some positions sum inputs that do not exist, which are 0."""
+        """Whether some positions sum inputs that do not exist, which are 0.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def unfold(self, inputs: Array) -> Array:
-        """Rows ``[B positions, fan in]`` of inputs ``[B, *in_shape]``."""
+        """Rows ``[B positions, fan in]`` of inputs ``[B, *in_shape]``.
+
+        Parameters
+        ----------
+        inputs : Array [B, *in_shape]
+            Inputs.
+        """
 
     def fold(self, rows: Array, in_shape: tuple[int, ...]) -> Array:
-        """Sum rows back to inputs ``[B, *in_shape]``: the transpose of :meth:`unfold`."""
+        """Sum rows back to inputs ``[B, *in_shape]``: the transpose of :meth:`unfold`.
+
+        Parameters
+        ----------
+        rows : Array [B positions, fan in]
+            Rows.
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """

@@ -11,7 +11,13 @@ __all__ = ["DenseMap"]
 
 @dataclasses.dataclass(frozen=True)
 class DenseMap:
-    """Inputs ``[N]`` to outputs ``[units]``: rows are samples."""
+    """Inputs ``[N]`` to outputs ``[units]``: rows are samples.
+
+    Parameters
+    ----------
+    units : int >= 1
+        Outputs.
+    """
 
     units: int
 

@@ -1,4 +1,4 @@
-"""What the functional face checks once, at its door: keys, samples, states.
+"""Checks at the boundary of :mod:`mpnn.functional`: keys, samples, states.
 
 Values are looked at only where they are known; inside a transformation (``jit``, ``vmap``, ``grad``) shapes
 and types are all that is checked.
@@ -21,6 +21,11 @@ __all__ = ["as_key", "check_batch", "check_state"]
 def as_key(key: Any) -> Array:
     """A typed key from one, from a legacy key ``uint32 [2]``, or from a whole number.
 
+    Parameters
+    ----------
+    key : Array
+        Random key.
+
     Raises
     ------
     TypeError
@@ -37,6 +42,13 @@ def as_key(key: Any) -> Array:
 
 def check_batch(spec: NetworkSpec, batch: Batch) -> None:
     """Refuse samples that do not belong to a network.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    batch : Batch
+        Inputs and labels.
 
     Raises
     ------
@@ -90,7 +102,15 @@ def _check_signs(labels: Array) -> None:
 
 
 def check_state(spec: NetworkSpec, state: State) -> None:
-    """Refuse a state of another network, or one that was given away."""
+    """Refuse a state of another network, or one whose buffers were donated.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    """
     found = [tuple(layer.mean.shape[-2:]) for layer in state.weighted]
     wanted = list(zip(spec.fan_ins, spec.widths[1:], strict=True))
     if found != wanted:

@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: everything needed to go on as if nothing had happened.
+"""Checkpoints of a training run: state, epoch and key, so that a resumed run equals an uninterrupted one.
 
 A checkpoint is one step of an Orbax folder: the state's arrays, and beside them as JSON the number of
 epochs done, the run's key, the spec, the caller's own metadata and a digest of the arrays, since Orbax
@@ -55,7 +55,19 @@ FIELDS = {"epoch", "spec", "key", "digest", "shapes", "metadata"}
 
 
 class Restored(NamedTuple):
-    """What :func:`restore_state` returns; ``epoch`` is the number done, hence ``first_epoch`` of the rest."""
+    """What :func:`restore_state` returns; ``epoch`` is the number done, hence ``first_epoch`` of the rest.
+
+    Parameters
+    ----------
+    state : State
+        The state.
+    epoch : int
+        Number of epochs done, hence ``first_epoch`` of the rest.
+    key : Array
+        The training key.
+    metadata : dict
+        The caller's own metadata.
+    """
 
     state: State
     epoch: int
@@ -73,16 +85,26 @@ def save_state(
     metadata: Mapping[str, Any] | None = None,
     keep: int = 3,
 ) -> None:
-    """Write a checkpoint and forget all but the newest ``keep``.
+    """Write a checkpoint and delete all but the newest ``keep``.
 
     Parameters
     ----------
-    folder : of this run alone; made if missing. A checkpoint of another spec in it is an error, and so is
-        one at or after this epoch.
-    state : the network after ``epoch`` epochs, 0 for none; where several processes hold it, all of them
-        call this function, and the first writes.
-    key : the training key, typed, as given to :func:`mpnn.message_passing.training.train`.
-    metadata : anything that JSON can hold, such as the settings of the schedules.
+    folder : str or path
+        Of this run alone; made if missing. A checkpoint of another spec in it is an error, and so is one at
+        or after this epoch.
+    state : State
+        The network after ``epoch`` epochs, 0 for none; where several processes hold it, all of them call this
+        function, and the first writes.
+    epoch : int >= 0
+        Epochs done.
+    key : Array
+        The training key, typed, as given to :func:`mpnn.message_passing.training.train`.
+    spec : NetworkSpec
+        The network's static description.
+    metadata : dict or None, default=None
+        Anything that JSON can hold, such as the settings of the schedules.
+    keep : int >= 1, default=3
+        Number of checkpoints that remain, the newest.
     """
     if epoch < 0 or keep < 1:
         raise ValueError(f"epoch must be at least 0 and keep at least 1, got {epoch} and {keep}")
@@ -118,7 +140,16 @@ def restore_state(
 ) -> Restored:
     """Read the newest checkpoint, or that after ``epoch`` epochs.
 
-    ``like`` gives the shapes where they are not those of one network, as for a stack of networks.
+    Parameters
+    ----------
+    folder : str or path
+        Folder of the run.
+    spec : NetworkSpec
+        The network's static description.
+    epoch : int or None, default=None
+        Epochs done at the checkpoint; None: the newest.
+    like : State or None, default=None
+        Gives the shapes where they are not those of one network, as for a stack of networks.
 
     Raises
     ------
@@ -160,14 +191,28 @@ def checkpoint_callback(
     keep: int = 3,
     metadata: Mapping[str, Any] | None = None,
 ) -> Callable[[int, State, Info], None]:
-    """Return an ``on_epoch`` for :func:`mpnn.message_passing.training.train` that saves after every
-    ``every`` epochs.
+    """Return an ``on_epoch`` for :func:`~mpnn.message_passing.training.train` that saves checkpoints.
 
     To go on::
 
         done = restore_state(folder, spec)
         train(done.key, spec, done.state, ..., first_epoch=done.epoch,
               on_epoch=checkpoint_callback(folder, done.key, spec))
+
+    Parameters
+    ----------
+    folder : str or path
+        Folder of this run alone.
+    key : Array
+        The training key, typed.
+    spec : NetworkSpec
+        The network's static description.
+    every : int >= 1, default=1
+        Epochs between checkpoints.
+    keep : int >= 1, default=3
+        Number of checkpoints that remain, the newest.
+    metadata : mapping or None, default=None
+        Anything that JSON can hold.
     """
     if every < 1:
         raise ValueError(f"every must be at least 1, got {every}")

@@ -27,7 +27,13 @@ __all__ = ["bethe_free_energy", "local_energy", "overlaps", "polarization"]
 
 
 def polarization(state: State) -> list[float]:
-    """Mean squared magnetization ``q0`` of each layer, in [0, 1]: 1 when every weight is certain."""
+    """Mean squared magnetization ``q0`` of each layer, in [0, 1]: 1 when every weight is certain.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
+    """
     return [float(jnp.mean(jnp.square(layer.mean))) for layer in state.weighted]
 
 
@@ -35,6 +41,11 @@ def overlaps(state: State) -> list[float]:
     """Mean overlap ``(1/N) sum_i m_ia m_ib`` between *different* units a, b of each layer.
 
     The diagonal, which is the polarization, is left out; NaN for a layer of one unit.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
     """
     values = []
     for layer in state.weighted:
@@ -64,6 +75,21 @@ def bethe_free_energy(
     ``V' = sigma <x>^2 + m^2 Delta`` is what the unit's own message moved: expanding the edges' terms of the
     Bethe free energy to second order in that message leaves just this. Good where the central limit is;
     stationary in the posterior at the fixed point of AMP. ``hyper`` leaves have shape ``[L]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The posterior.
+    prior : State
+        The prior.
+    batch : Batch
+        Inputs and labels.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    num_sweeps : int >= 1, default=50
+        Iterations of the units' messages.
     """
     if not all(isinstance(layer, Dense) for layer in spec.layers):
         raise ValueError("the Bethe free energy is known for dense layers only")
@@ -149,12 +175,23 @@ def local_energy(
 
     Parameters
     ----------
-    flips : probabilities ``[F]`` in [0, 1].
-    num_draws : masks drawn per probability, >= 1.
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    batch : Batch
+        Inputs and labels.
+    flips : array-like
+        Probabilities ``[F]`` in [0, 1].
+    num_draws : int >= 1, default=10
+        Masks drawn per probability.
 
     Returns
     -------
-    Mean and standard deviation over the draws, ``[F]`` each, in units of the error rate.
+    mean, deviation : Array [F]
+        Mean and standard deviation over the draws, in units of the error rate.
     """
     labels = batch.labels
     classes = (labels > 0).astype(jnp.int32) if spec.output == "binary_label" else labels

@@ -1,10 +1,10 @@
-"""What happens to the fields between sweeps and between batches.
+"""Updates of the fields between sweeps and between batches.
 
 A layer's field is prior plus evidence, ``H = theta + A (+ u)``:
 
 * posterior as prior: at a new batch ``theta = rho H`` (Lucibello et al. 2022, eq. 3). ``rho`` per layer;
 * counting once: that prior counts a sample again in every epoch. A layer with an *anchor* ``theta_0``,
-  what is believed before the data, forgets towards it: ``theta = rho H + (1 - rho) theta_0``, and the
+  the belief before data, decays towards it: ``theta = rho H + (1 - rho) theta_0``, and the
   evidence is weighted. With ``rho = 1 - a`` and the weight ``a N / B`` (N samples in batches of B) a batch
   is a step of the Bayesian learning rule (Khan and Rue 2023), at rest where ``H`` is ``theta_0`` plus
   the messages of all samples, each once, however long the training;
@@ -32,21 +32,49 @@ __all__ = ["Evidence", "LayerState", "Natural", "begin_batch", "focusing_message
 
 
 class Natural(NamedTuple):
-    """Natural parameters ``[N, K]``: field, and precision (None where it has no effect)."""
+    """Natural parameters ``[N, K]``: field, and precision (None where it has no effect).
+
+    Parameters
+    ----------
+    field : Array [N, K]
+        Fields.
+    precision : Array [N, K] or None
+        Precisions; None where they have no effect.
+    """
 
     field: Array
     precision: Array | None
 
     def scaled(self, factor: Array) -> "Natural":
-        """Both times ``factor``."""
+        """Both times ``factor``.
+
+        Parameters
+        ----------
+        factor : Array
+            The factor.
+        """
         return Natural(self.field * factor, None if self.precision is None else self.precision * factor)
 
     def mapped(self, function: Callable[[Array], Array]) -> "Natural":
-        """Both through ``function``."""
+        """Apply a function to both.
+
+        Parameters
+        ----------
+        function : callable
+            A function of one array.
+        """
         return Natural(function(self.field), None if self.precision is None else function(self.precision))
 
     def plus(self, other: "Natural | None", factor: Array | float = 1.0) -> "Natural":
-        """Sum with ``factor * other``."""
+        """Sum with ``factor * other``.
+
+        Parameters
+        ----------
+        other : Natural or None
+            The other term; None: nothing.
+        factor : Array, default=1.0
+            Factor of the other term.
+        """
         if other is None:
             return self
         if self.precision is None or other.precision is None:
@@ -55,12 +83,25 @@ class Natural(NamedTuple):
 
 
 class LayerState(NamedTuple):
-    """What the next step needs of a layer: its posterior, its damped magnetizations, its mask.
+    """State of a layer between steps: its posterior, its damped magnetizations, its mask.
 
-    ``variance`` may be None for binary weights, whose mean decides it (:func:`damped_moments`): one array
-    less to write in a step. ``focus`` is the focusing message inside the posterior (None without
-    focusing); ``mask`` is 0 where a weight does not exist (None: all do); ``anchor`` is what the prior
-    forgets towards (None: nothing).
+    ``variance`` may be None for binary weights, whose mean determines it (:func:`damped_moments`): one array
+    less to write in a step.
+
+    Parameters
+    ----------
+    posterior : Natural [N, K]
+        Natural parameters of the belief.
+    mean : Array [N, K]
+        Damped magnetizations.
+    variance : Array [N, K] or None
+        Damped variances; None for binary weights, whose mean determines it.
+    focus : Natural or None
+        The focusing message inside the posterior; None without focusing.
+    mask : Array [N, K] or None
+        0 where a weight does not exist; None: all do.
+    anchor : Natural or None, default=None
+        What the prior decays towards; None: nothing.
     """
 
     posterior: Natural
@@ -72,14 +113,30 @@ class LayerState(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What the current batch starts from and has said so far."""
+    """Prior of the current batch, and its messages so far.
+
+    Parameters
+    ----------
+    prior : Natural
+        What the current batch starts from.
+    data : Natural
+        What its messages have added so far.
+    """
 
     prior: Natural
     data: Natural
 
 
 def begin_batch(state: LayerState, rho: Array) -> Evidence:
-    """The posterior, less what focusing put in, becomes the prior; no evidence yet."""
+    """The posterior, less the focusing message, becomes the prior; no evidence yet.
+
+    Parameters
+    ----------
+    state : LayerState
+        The layer's state.
+    rho : float > 0
+        Share of the posterior that is the next prior.
+    """
     prior = state.posterior.plus(state.focus, -1.0).scaled(rho).plus(state.anchor, 1.0 - rho)
     return Evidence(prior, prior.scaled(jnp.zeros(())))
 
@@ -107,7 +164,23 @@ def update(
     hyper: Hyper,
     damp_field: bool,
 ) -> tuple[LayerState, Evidence]:
-    """Take one sweep's message ``[N, K]`` into the layer; ``hyper`` holds this layer's numbers."""
+    """Add one sweep's message ``[N, K]`` to the layer; ``hyper`` holds this layer's numbers.
+
+    Parameters
+    ----------
+    state : LayerState
+        The layer's state.
+    evidence : Evidence
+        Prior and messages of the batch so far.
+    message : Natural [N, K]
+        The sweep's message.
+    family : WeightFamily
+        The weight family.
+    hyper : Hyper
+        This layer's numbers.
+    damp_field : bool
+        Whether damping acts on the field rather than the magnetizations; static.
+    """
     data = message.scaled(hyper.evidence).plus(evidence.data, hyper.reinforcement)
     target = evidence.prior.plus(data)
     focus = None
@@ -136,9 +209,18 @@ def mix(old: Moments, new: Moments, damping: Array) -> Moments:
 def focusing_message(family: WeightFamily, cavity: Natural, hyper: Hyper) -> Natural:
     """Message of a centre, coupled as ``exp(coupling w c)`` to y replicas, back to one of them.
 
-    A replica tells the centre ``a(c) = log sum_w p(w) exp(coupling w c)``; the centre returns
+    A replica sends the centre ``a(c) = log sum_w p(w) exp(coupling w c)``; the centre returns
     ``log sum_c exp((y - 1) a(c) + coupling w c)``, whose field and precision are exact for two or three
     levels. For binary weights this is ``atanh(tanh((y - 1) atanh(m tanh(gamma))) tanh(gamma))``.
+
+    Parameters
+    ----------
+    family : WeightFamily
+        The weight family.
+    cavity : Natural
+        The belief without the focusing message.
+    hyper : Hyper
+        This layer's numbers.
     """
     levels = family.levels
     if levels not in ((-1, 1), (-1, 0, 1)):

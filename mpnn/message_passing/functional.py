@@ -1,4 +1,4 @@
-"""Pure functions over a state: what :mod:`mpnn.functional` offers.
+"""Pure functions over a state: the implementation of :mod:`mpnn.functional`.
 
 Shapes: batch B, outputs K, classes C, weight layers L, epochs E, batches of an epoch M, sweeps S.
 """
@@ -35,7 +35,7 @@ class Status(enum.IntEnum):
 
 
 class Trained(NamedTuple):
-    """What training returns.
+    """The result of training.
 
     Attributes
     ----------
@@ -59,7 +59,17 @@ class Trained(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """Classes ``[B]`` (of two: 0 and 1), their probabilities ``[B, C]`` and scores ``[B, K]``."""
+    """Classes ``[B]`` (of two: 0 and 1), their probabilities ``[B, C]`` and scores ``[B, K]``.
+
+    Parameters
+    ----------
+    classes : int Array [B]
+        Class numbers.
+    probabilities : Array [B, C]
+        Probabilities of the classes.
+    scores : Array [B, K]
+        Outputs, or log odds; of two classes, 0 and more choose the second.
+    """
 
     classes: Array
     probabilities: Array

@@ -1,4 +1,5 @@
-"""Discrete weights that answer as beliefs do: descent over levels, one weight after the other.
+"""Discrete weights whose predictions approach those of the beliefs: descent over levels, one weight after the
+other.
 
 Rounding every weight by itself loses what hidden layers know together. Here the rounded network is fitted
 to the class probabilities that the beliefs give (distillation, Hinton et al. 2015, arXiv:1503.02531, with
@@ -36,25 +37,33 @@ def harden(
     num_passes: int = 2,
     seed: int = 0,
 ) -> list[NDArray]:
-    """Change discrete weights until their network answers as the given probabilities do.
+    """Change discrete weights until their network predicts the given probabilities.
 
     Parameters
     ----------
-    inputs : ``[n, N]``, with the constant input as last column where layers have a bias.
-    probabilities : ``[n, C]``, of a teacher: a Bayesian prediction, or labels as 0 and 1.
-    weights : one layer ``[N, C]``, or two layers ``[N, K]`` and ``[K (+ 1), C]`` with sign units between
-        (``sign(0) = +1``); a row more than there are units is the bias. For two classes there may be one
-        output, which chooses the second class where it is at least 0.
-    levels : whole numbers that a weight may have.
-    penalty : of the squared weights in units of the logits, >= 0: the prior's precision of a logistic
-        regression.
-    num_passes : over all weights of a hidden layer, >= 0.
-    seed : of the order in which weights are visited.
+    inputs : array-like [n, N]
+        Inputs, with the constant input as last column where layers have a bias.
+    probabilities : array-like [n, C]
+        Of a teacher: a Bayesian prediction, or labels as 0 and 1.
+    weights : sequence of ndarray
+        One layer ``[N, C]``, or two layers ``[N, K]`` and ``[K (+ 1), C]`` with sign units between (``sign(0)
+        = +1``); a row more than there are units is the bias. For two classes there may be one output, which
+        chooses the second class where it is at least 0.
+    levels : sequence of int
+        Whole numbers that a weight may have.
+    penalty : float >= 0, default=0.3
+        Penalty of the squared weights in units of the logits: the prior's precision of a logistic regression.
+    num_passes : int >= 0, default=2
+        Passes over all weights of a hidden layer.
+    seed : int, default=0
+        Seeds the order in which weights are visited.
 
     Returns
     -------
-    int8 arrays of the given shapes. With ``s`` the best scale, the loss that falls is
-    ``sum_n CE(probabilities_n, softmax(s outputs_n)) + penalty / 2 s^2 sum w^2`` over the output weights w.
+    weights : list of int8 ndarray
+        Of the given shapes. With ``s`` the best scale, the loss that falls is
+        ``sum_n CE(probabilities_n, softmax(s outputs_n)) + penalty / 2 s^2 sum w^2`` over the output weights
+        w.
     """
     x, targets = np.asarray(inputs, np.float64), np.asarray(probabilities, np.float64)
     layers = [np.array(layer, np.float64) for layer in weights]
@@ -76,7 +85,15 @@ def harden(
 
 
 def cross_entropy(logits: NDArray, targets: NDArray) -> NDArray:
-    """Cross-entropy ``[n]`` between target probabilities ``[n, C]`` and the softmax of logits."""
+    """Cross-entropy ``[n]`` between target probabilities ``[n, C]`` and the softmax of logits.
+
+    Parameters
+    ----------
+    logits : array-like [n, C]
+        Logits.
+    targets : array-like [n, C]
+        Target probabilities.
+    """
     return -np.sum(targets * log_softmax(logits, axis=1), axis=1)
 
 
@@ -87,11 +104,16 @@ def resample_columns(
 
     Parameters
     ----------
-    inputs : ``[n, N]``.
-    columns : of every input, the number of the table's column it belongs to ``[N]``; they move together.
-    num_rows : rows to make, >= 0.
-    share : probability that a column comes from the other row, in [0, 1].
-    seed : of the choice.
+    inputs : ndarray [n, N]
+        Inputs.
+    columns : int ndarray [N]
+        Of every input, the number of its column in the table; they move together.
+    num_rows : int >= 0
+        Rows to make.
+    share : float in [0, 1], default=0.3
+        Probability that a column comes from the other row.
+    seed : int, default=0
+        Seeds the choice.
     """
     rng = np.random.default_rng(seed)
     own, other = rng.integers(len(inputs), size=(2, num_rows))

@@ -1,4 +1,5 @@
-"""The numbers of message passing: one table of defaults, ranges and meanings, and all that follows from it.
+"""The numbers of message passing: one table of defaults, ranges and meanings, from which ranges, errors and
+documentation follow.
 
 A row of :class:`Hyper` is a number. Its default and range, the fields of :class:`Schedules`, the sentence
 that refuses a value and the documentation come from that row.
@@ -52,7 +53,15 @@ class Number(NamedTuple):
     meaning: str
 
     def check(self, name: str, value: Schedule) -> None:
-        """Refuse numbers out of range; those that a schedule returns or that are traced pass unseen."""
+        """Refuse numbers out of range; those that a schedule returns or that are traced are not checked.
+
+        Parameters
+        ----------
+        name : str
+            The name.
+        value : number, sequence or schedule
+            What is checked.
+        """
         if callable(value):
             return
         traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
@@ -67,7 +76,15 @@ class Number(NamedTuple):
                 raise ValueError(f"{name} must be {self.text}, got {number}")
 
     def check_one(self, name: str, value: Any) -> None:
-        """Refuse what is not one number in range; a traced number passes."""
+        """Refuse what is not one number in range; a traced number passes.
+
+        Parameters
+        ----------
+        name : str
+            The name.
+        value : object
+            What is checked.
+        """
         if isinstance(value, jax.core.Tracer) and value.ndim == 0:
             return
         is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -75,7 +92,15 @@ class Number(NamedTuple):
             raise ValueError(f"{name} must be {self.text}, got {value!r}")
 
     def describe(self, name: str, default: str | None = None) -> str:
-        """The number as a numpydoc parameter; a default of None is the number's own."""
+        """The number as a numpydoc parameter; a default of None is the number's own.
+
+        Parameters
+        ----------
+        name : str
+            The name.
+        default : str or None, default=None
+            The default to print; None: the number's own.
+        """
         default = str(self.default) if default is None else default
         kind = f"{name} : float {self.text}, schedule or one value a layer, default={default}"
         return f"{kind}\n    {self.meaning}"
@@ -149,8 +174,8 @@ def described(
 
     Parameters
     ----------
-    names : iterable of str, default=all
-        Which numbers; names of no number are passed over.
+    names : iterable of str
+        Which numbers; names of no number are passed over. All by default.
     default : str or None, default=None
         The default to print; None prints each number's own.
     """
@@ -251,8 +276,8 @@ class Schedules(_Table):
         num_layers : int >= 1
             Layers with weights.
         output_batches : float above 0, default=1.0
-            Batches whose evidence the output layer of several holds. More of them make surer probabilities,
-            and short trainings of small networks unstable (docs/experiments/calibration.md).
+            Batches whose evidence the output layer of several holds. More of them make more certain
+            probabilities, and short trainings of small networks unstable (docs/experiments/calibration.md).
         **others : schedules
             The other numbers.
         """
@@ -285,6 +310,13 @@ class Schedules(_Table):
     def at(self, steps: Array, num_layers: int) -> Hyper:
         """The numbers at the sweeps ``steps [T]``: leaves ``[T, L]``. May be called inside ``jit``.
 
+        Parameters
+        ----------
+        steps : Array [T]
+            Sweeps, counted over the whole training from 0.
+        num_layers : int >= 1
+            L.
+
         Raises
         ------
         ValueError
@@ -293,7 +325,15 @@ class Schedules(_Table):
         return Hyper(*(_at(name, getattr(self, name), steps, num_layers) for name in Hyper._fields))
 
     def at_sweep(self, sweep: int | Array, num_layers: int) -> Hyper:
-        """The numbers at one sweep: leaves ``[L]``."""
+        """The numbers at one sweep: leaves ``[L]``.
+
+        Parameters
+        ----------
+        sweep : int >= 0
+            The sweep, counted over the whole training.
+        num_layers : int >= 1
+            L.
+        """
         return jax.tree.map(lambda leaf: leaf[0], self.at(jnp.asarray([sweep]), num_layers))
 
 

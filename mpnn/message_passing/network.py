@@ -1,4 +1,4 @@
-"""What a network holds: its state, initial beliefs, and the anchor of the beliefs before a task.
+"""State of a network: initial beliefs, and the anchor of the beliefs before a task.
 
 Shapes: batch B, layer widths N -> K, weight layers L.
 """
@@ -18,7 +18,13 @@ __all__ = ["Batch", "State", "anchor_at_posterior", "init"]
 
 
 class State(NamedTuple):
-    """What the next step needs: the state of every layer, None for layers without weights."""
+    """State between steps: that of every layer, None for layers without weights.
+
+    Parameters
+    ----------
+    layers : tuple of LayerState
+        The layers, the lowest first.
+    """
 
     layers: tuple[Any, ...]
 
@@ -37,6 +43,16 @@ class Batch(NamedTuple):
 
     Labels are class numbers for the argmax output; -1, +1 or 0 (no label) for binary ones, and ``[B, K]``
     where there are several.
+
+    Parameters
+    ----------
+    inputs : Array [B, N]
+        Inputs.
+    labels : Array [B] or [B, K]
+        Class numbers for the argmax output; -1, +1 or 0 (no label) for binary ones, ``[B, K]`` where there
+        are several.
+    sample_mask : Array [B] or None, default=None
+        1 for real samples, 0 for padding; None: all are real.
     """
 
     inputs: Array
@@ -44,7 +60,13 @@ class Batch(NamedTuple):
     sample_mask: Array | None = None
 
     def astype(self, dtype: Any) -> "Batch":
-        """Real arrays of one type; class numbers stay whole."""
+        """Real arrays of one type; class numbers stay whole.
+
+        Parameters
+        ----------
+        dtype : dtype
+            A floating-point type.
+        """
         is_real = jnp.issubdtype(self.labels.dtype, jnp.floating)
         labels = self.labels.astype(dtype) if is_real else self.labels
         mask = None if self.sample_mask is None else self.sample_mask.astype(dtype)
@@ -56,6 +78,17 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
 
     For Gaussian weights the prior is ``N(m, s^2)`` with ``s = initial_field / sqrt(fan in)`` and ``m``
     itself drawn from ``N(0, s^2)``. An anchor is the same prior without the noise.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    initial_field : float >= 0, default=1.0
+        Scale of the random initial fields.
 
     Examples
     --------
@@ -73,7 +106,13 @@ def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | flo
 
 
 def anchor_at_posterior(state: State) -> State:
-    """Anchor every layer at what it believes now: before the next task of continual learning."""
+    """Anchor every layer at its present beliefs: before the next task of continual learning.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
+    """
 
     def anchored(layer: LayerState) -> LayerState:
         return layer._replace(anchor=jax.tree.map(jnp.copy, layer.posterior))

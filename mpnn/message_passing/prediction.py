@@ -53,6 +53,15 @@ def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
     """Return the discrete weights, int8 ``[fan in (+ 1 with bias), units]`` a layer; masked weights are 0.
 
     They are the most probable levels under the damped magnetizations. Gaussian weights are real.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
     """
     weights = []
     for layer, own, numbers in zip(spec.weighted, state.weighted, spec.numbers(hyper), strict=True):
@@ -62,7 +71,19 @@ def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
 
 
 def sample_weights(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
-    """Draw every weight from its belief."""
+    """Draw every weight from its belief.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    """
     weights = []
     keys = jax.random.split(key, spec.num_layers)
     numbers = spec.numbers(hyper)
@@ -75,7 +96,17 @@ def sample_weights(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) ->
 
 
 def discrete_preactivation(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Preactivation:
-    """Output ``[B, K]`` of a network with the given weights, and its variance were their signs random."""
+    """Output ``[B, K]`` of a network with the given weights, and its variance were their signs random.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
+    """
     below = apply_chain(spec.layers[:-1], weights[:-1], inputs)
     rows = spec.weighted[-1].discrete_rows(below)
     layer = weights[-1].astype(inputs.dtype)
@@ -84,7 +115,17 @@ def discrete_preactivation(spec: NetworkSpec, weights: list[Array], inputs: Arra
 
 
 def discrete_units(spec: NetworkSpec, weights: list[Array], inputs: Array) -> list[Array]:
-    """Units ``[B, *shape]`` of every hidden layer with weights, of a network with the given weights."""
+    """Units ``[B, *shape]`` of every hidden layer with weights, of a network with the given weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
+    """
     units: list[Array] = []
 
     def keep(layer: Layer, outputs: Array) -> None:
@@ -96,7 +137,17 @@ def discrete_units(spec: NetworkSpec, weights: list[Array], inputs: Array) -> li
 
 
 def discrete_outputs(spec: NetworkSpec, weights: list[Array], inputs: Array) -> Array:
-    """Pre-activations ``[B, K]`` of the output of a network with the given weights."""
+    """Pre-activations ``[B, K]`` of the output of a network with the given weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
+    """
     return discrete_preactivation(spec, weights, inputs).mean
 
 
@@ -104,12 +155,35 @@ def moment_outputs(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noi
     """Mean and variance ``[B, K]`` of the output's pre-activation, weights averaged over their beliefs.
 
     ``noise [L]`` is the standard deviation that training assumed on every pre-activation.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    beliefs : list of Moments [N, K]
+        Mean and variance of the weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
+    noise : Array [L]
+        Standard deviation that training assumed on every pre-activation.
     """
     return _moment_pass(spec, beliefs, inputs, noise)[0]
 
 
 def moment_units(spec: NetworkSpec, beliefs: list[Moments], inputs: Array, noise: Array) -> list[Moments]:
-    """Moments ``[B, *shape]`` of the units of every hidden layer with weights."""
+    """Moments ``[B, *shape]`` of the units of every hidden layer with weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    beliefs : list of Moments [N, K]
+        Mean and variance of the weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
+    noise : Array [L]
+        Standard deviation that training assumed on every pre-activation.
+    """
     return _moment_pass(spec, beliefs, inputs, noise)[1]
 
 
@@ -134,6 +208,15 @@ def mode_scores(spec: NetworkSpec, weights: list[Array], inputs: Array) -> tuple
     """Scores ``[B, K]`` and probabilities ``[B, C]`` of a discrete network.
 
     Its outputs over their spread, were the weights' signs random, go through the normal distribution.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    weights : list of Array [N, K]
+        Discrete weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
     """
     outputs, variance = discrete_preactivation(spec, weights, inputs)
     # one spread for all outputs, so that the largest output is the most probable class
@@ -145,7 +228,19 @@ def mode_scores(spec: NetworkSpec, weights: list[Array], inputs: Array) -> tuple
 
 
 def bayes_scores(spec: NetworkSpec, state: State, inputs: Array, noise: Array) -> tuple[Array, Array]:
-    """Log odds or log probabilities ``[B, K]``, and probabilities ``[B, C]``, of the mixture over beliefs."""
+    """Log odds or log probabilities ``[B, K]``, and probabilities ``[B, C]``, of the mixture over beliefs.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    inputs : Array [B, N]
+        Inputs.
+    noise : Array [L]
+        Standard deviation that training assumed on every pre-activation.
+    """
     beliefs = [damped_moments(layer) for layer in state.weighted]
     if spec.exact:
         probabilities = exact_probabilities(beliefs, inputs, noise)
@@ -157,7 +252,23 @@ def bayes_scores(spec: NetworkSpec, state: State, inputs: Array, noise: Array) -
 def sampled_scores(
     key: Array, spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, num_samples: int
 ) -> tuple[Array, Array]:
-    """As :func:`bayes_scores`, from the share of drawn networks that choose each class."""
+    """As :func:`bayes_scores`, from the share of drawn networks that choose each class.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, N]
+        Inputs.
+    num_samples : int >= 1
+        Number of samples.
+    """
 
     def vote(key: Array) -> Array:
         chosen = winner(discrete_outputs(spec, sample_weights(key, spec, state, hyper), inputs))
@@ -178,6 +289,11 @@ def class_probabilities(preactivation: Preactivation) -> Array:
     """Probability of each class ``[B, C]`` from Gaussian outputs; two columns for a single output.
 
     One output: ``Phi(omega / sqrt(V))`` for the positive class.
+
+    Parameters
+    ----------
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
     """
     mean, variance = preactivation
     if mean.shape[-1] > 1:
@@ -191,6 +307,13 @@ def argmax_probabilities(mean: Array, variance: Array) -> Array:
 
     ``P(k) = int N(t; mean_k, s_k^2) prod_{j != k} Phi((t - mean_j) / s_j) dt`` by the trapezoidal rule, whose
     error falls faster than any power of the spacing; all classes share the points and the factors.
+
+    Parameters
+    ----------
+    mean : Array [B, C]
+        Means.
+    variance : Array [B, C]
+        Variances.
     """
     deviation = jnp.sqrt(variance)
     lowest = jnp.max(mean - REACH * deviation, axis=-1, keepdims=True)
@@ -208,7 +331,13 @@ def argmax_probabilities(mean: Array, variance: Array) -> Array:
 
 
 def winner(outputs: Array) -> Array:
-    """Class numbers ``[B]``: ``sign(0) = +1`` for a single output, else the first largest output."""
+    """Class numbers ``[B]``: ``sign(0) = +1`` for a single output, else the first largest output.
+
+    Parameters
+    ----------
+    outputs : Array [B, K]
+        Outputs of the network.
+    """
     if outputs.shape[-1] == 1:
         return (outputs[..., 0] >= 0).astype(jnp.int32)
     return jnp.argmax(outputs, axis=-1)

@@ -1,9 +1,9 @@
 """From beliefs to discrete weights when magnetizations are small: decimation with error feedback.
 
 Where many weak weights separate the data together, every magnetization is far from a level: the most
-probable level of each is 0, or a sign that says more than is believed. Rounding one weight at a time, with
-the later ones absorbing the pre-activation that the earlier ones lost, keeps what they say jointly. It needs
-inputs that are known, so it is for first layers.
+probable level of each is 0, or a sign that is more certain than its belief. Rounding one weight at a time,
+with the later ones absorbing the pre-activation that the earlier ones lost, keeps their joint effect. It
+needs inputs that are known, so it is for first layers.
 """
 
 from functools import partial
@@ -32,12 +32,30 @@ SIGN_DENSITIES = (0.15, 0.25, 0.4, 0.6, 0.7, 0.8, 0.9)
 
 
 def can_round(levels: tuple[int, ...]) -> bool:
-    """Whether the levels are -1 and +1, or have a 0 (and then all whole numbers between)."""
+    """Whether the levels are -1 and +1, or have a 0 (and then all whole numbers between).
+
+    Parameters
+    ----------
+    levels : tuple of int
+        Levels of the weights.
+    """
     return 0 in levels or levels == (-1, 1)
 
 
 def round_first_layer(spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs: Array) -> Array:
-    """A network's first layer rounded with feedback on its known inputs ``[B, N]``; int8 ``[N, K]``."""
+    """A network's first layer rounded with feedback on its known inputs ``[B, N]``; int8 ``[N, K]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    layer : LayerState
+        State of the first layer.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, N]
+        Known inputs.
+    """
     inputs = inputs[:: -(-len(inputs) // SAMPLES_LOOKED_AT)]
     first = spec.weighted[0]
     rows = first.discrete_rows(inputs)
@@ -97,12 +115,16 @@ def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tup
 
     Parameters
     ----------
-    mean : magnetizations ``[N, K]``.
-    inputs : known inputs of the layer ``[B, N]``; rows are brought to unit norm. No labels are needed, so
-        that samples on which a unit was not trained help it, too.
-    sparsity : the family's base measure. The sparsest rounding that is tried has a mean
-        ``|weight| / levels[-1]`` of half the prior probability of a non-zero weight. No effect on signs.
-    levels : of the family: all whole numbers from -P to P, or -1 and +1.
+    mean : Array [N, K]
+        Magnetizations.
+    inputs : Array [B, N]
+        Known inputs of the layer; rows are brought to unit norm. No labels are needed, so that
+        samples on which a unit was not trained help it, too.
+    sparsity : Array
+        The family's base measure. The sparsest rounding that is tried has a mean ``|weight| / levels[-1]`` of
+        half the prior probability of a non-zero weight. No effect on signs.
+    levels : tuple of int
+        Of the family: all whole numbers from -P to P, or -1 and +1.
 
     Notes
     -----

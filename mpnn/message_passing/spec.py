@@ -93,11 +93,19 @@ class NetworkSpec:
         ----------
         widths : sequence of int
             Inputs, hidden layers, outputs, e.g. ``(784, 101, 10)``.
-        weights, rule, activation, bias, density
-            Of every layer, see :class:`mpnn.message_passing.layers.Linear`.
+        weights : str or int, default="binary"
+            Of every layer, as in :class:`mpnn.message_passing.layers.linear.Linear`; so are the next four.
+        rule : str, default="bp_inspired"
+            The rule.
+        activation : str, default="sign"
+            Of the hidden units.
+        bias : bool, default=False
+            Whether every unit has a constant input of 1.
+        density : float in (0, 1], default=1.0
+            Share of the weights that exist.
         messages : {"gaussian", "exact"}, default="gaussian"
             Of the layers above the first, whose units sum few signs.
-        **options
+        **options : keyword arguments
             Of the network, see :class:`NetworkSpec`.
         """
         if len(widths) < 2 or min(widths) < 1:
@@ -111,11 +119,23 @@ class NetworkSpec:
         return cls((int(widths[0]),), tuple(layers), **options)
 
     def with_layers(self, **options: Any) -> "NetworkSpec":
-        """The same network with other options of every layer with weights, such as ``rule="amp"``."""
+        """The same network with other options of every layer with weights, such as ``rule="amp"``.
+
+        Parameters
+        ----------
+        **options : keyword arguments
+            Options of :class:`mpnn.message_passing.layers.linear.Linear`.
+        """
         return dataclasses.replace(self, layers=tuple(_with(layer, options) for layer in self.layers))
 
     def with_exact_messages(self, num_sweeps: int) -> "NetworkSpec":
-        """The same dense network with exact messages above its first layer, in a run of so many sweeps."""
+        """The same dense network with exact messages above its first layer, in a run of so many sweeps.
+
+        Parameters
+        ----------
+        num_sweeps : int >= 1
+            Sweeps of the run.
+        """
         first, *others = self.weighted
         exact = (dataclasses.replace(layer, messages="exact") for layer in others)
         return dataclasses.replace(self, layers=(first, *exact), sweeps_per_batch=num_sweeps)
@@ -184,7 +204,13 @@ class NetworkSpec:
         return any(layer.messages == "exact" for layer in self.weighted)
 
     def numbers(self, hyper: Hyper) -> tuple[Hyper, ...]:
-        """The numbers of each weight layer, scalars, from leaves ``[L]``."""
+        """The numbers of each weight layer, scalars, from leaves ``[L]``.
+
+        Parameters
+        ----------
+        hyper : Hyper
+            The numbers of the sweep, leaves ``[L]``.
+        """
         return tuple(Hyper(*(leaf[index] for leaf in hyper)) for index in range(self.num_layers))
 
 
@@ -220,7 +246,13 @@ def _input_shapes(layers: Sequence[Any], shape: Shape) -> list[Shape]:
 
 
 def spec_to_json(spec: NetworkSpec) -> dict[str, Any]:
-    """Plain values that JSON can hold, layers by kind and keyword."""
+    """Plain values that JSON can hold, layers by kind and keyword.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    """
     plain = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec)}
     return plain | {
         "input_shape": list(spec.input_shape),
@@ -239,6 +271,11 @@ def spec_from_json(stored: Mapping[str, Any]) -> NetworkSpec:
     """Read what :func:`spec_to_json` wrote, in this release or an older one.
 
     A missing keyword is its default.
+
+    Parameters
+    ----------
+    stored : mapping
+        What :func:`spec_to_json` returned, also in an older release.
 
     Raises
     ------

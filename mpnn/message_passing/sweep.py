@@ -22,9 +22,14 @@ OBSERVED_WEIGHTS = 1 << 13
 
 
 class Progress(NamedTuple):
-    """What the sweeps over one batch hand to each other.
+    """State between the sweeps over one batch.
 
-    memories: of each layer; observed: the magnetizations that the next sweep's change is measured from.
+    Parameters
+    ----------
+    memories : tuple
+        What each layer's rule keeps.
+    observed : tuple of Array
+        The magnetizations that the next sweep's change is measured from.
     """
 
     memories: tuple[Any, ...]
@@ -32,12 +37,17 @@ class Progress(NamedTuple):
 
 
 class Info(NamedTuple):
-    """Of a sweep, for reports: nothing here is carried on.
+    """Diagnostics of a sweep; the next step does not use them.
 
-    change: mean absolute change of each layer's magnetizations ``[L]``.
-    polarization: mean squared magnetization of each layer ``[L]``. Both are means over some rows of weights
-        in layers that have more than :data:`OBSERVED_WEIGHTS`.
-    error: share of the batch that the mean pre-activation of the output gets wrong, before the update.
+    Parameters
+    ----------
+    change : Array [L]
+        Mean absolute change of each layer's magnetizations.
+    polarization : Array [L]
+        Mean squared magnetization of each layer. Both are means over some rows of weights in layers that have
+        more than :data:`OBSERVED_WEIGHTS`.
+    error : Array []
+        Share of the batch that the mean pre-activation of the output classifies wrongly, before the update.
     """
 
     change: Array
@@ -46,7 +56,13 @@ class Info(NamedTuple):
 
 
 def data_inputs(inputs: Array) -> Inputs:
-    """Known inputs ``[B, *input_shape]`` of the first layer."""
+    """Known inputs ``[B, *input_shape]`` of the first layer.
+
+    Parameters
+    ----------
+    inputs : Array [B, N]
+        Inputs.
+    """
     return Inputs(inputs, None, jnp.square(inputs))
 
 
@@ -62,6 +78,14 @@ def begin(
 
     Parameters
     ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
     observed : tuple of Array, optional
         Of ``state``, from a caller that has it. A scan over batches should: whole magnetizations are
         copied in every step if the rows that are looked at are taken from a state that has been replaced.
@@ -79,6 +103,19 @@ def sweep(
     """One sweep of messages, forward and backward, and the update of every layer's field.
 
     ``hyper`` leaves have shape ``[L]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    batch : Batch
+        Inputs and labels.
+    progress : Progress
+        What the sweep before handed on.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
     """
     numbers = spec.numbers(hyper)
     network = spec.layers, spec.places, state.layers
@@ -94,7 +131,13 @@ def sweep(
 
 
 def observe(state: State) -> tuple[Array, ...]:
-    """Every n-th row of each layer's magnetizations, so that about :data:`OBSERVED_WEIGHTS` are left."""
+    """Every n-th row of each layer's magnetizations, so that about :data:`OBSERVED_WEIGHTS` are left.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
+    """
     return tuple(layer.mean[:: max(1, layer.mean.size // OBSERVED_WEIGHTS)] for layer in state.weighted)
 
 

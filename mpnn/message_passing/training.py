@@ -25,7 +25,19 @@ __all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "shuffled_epoch", 
 
 
 def run_batch(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Info]:
-    """All sweeps over one batch; ``hyper`` leaves are ``[S, L]``, and so are the returned Info's."""
+    """All sweeps over one batch; ``hyper`` leaves are ``[S, L]``, and so are the returned Info's.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    batch : Batch
+        Inputs and labels.
+    hyper : Hyper
+        Numbers of each sweep, leaves ``[S, L]``.
+    """
     state, _, infos = _run_batch(spec, state, batch, hyper, observe(state))
     return state, infos
 
@@ -52,8 +64,16 @@ def _run_batch(
 class Problems(NamedTuple):
     """P equally shaped problems over one pool of inputs.
 
-    inputs: the pool ``[n, N]``; rows: each problem's samples in it ``[P, B]``; labels ``[P, B]``;
-    sample_mask: 1 for real samples and 0 for padding ``[P, B]``, or None: all are real.
+    Parameters
+    ----------
+    inputs : Array [n, N]
+        The pool of inputs.
+    rows : int Array [P, B]
+        Each problem's samples in the pool.
+    labels : Array [P, B]
+        Their labels.
+    sample_mask : Array [P, B] or None, default=None
+        1 for real samples, 0 for padding; None: all are real.
     """
 
     inputs: Array
@@ -81,9 +101,24 @@ def run_epoch(
 ) -> tuple[State, Info]:
     """One pass over the data in mini-batches.
 
-    ``order [num_batches, batch_size]`` are samples of ``data``, which may be one of many problems; ``hyper``
-    leaves are ``[num_batches, S, L]``; ``key`` is for ``augment``, which changes the inputs of every batch.
     Returns the state and the Info of every sweep, leaves ``[num_batches, S, ...]``.
+
+    Parameters
+    ----------
+    key : Array
+        Random key, for ``augment``.
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    data : Batch or Problems
+        The samples; of many problems, or of one.
+    order : int Array [num_batches, batch_size]
+        Samples of each mini-batch.
+    hyper : Hyper
+        Numbers of each sweep, leaves ``[num_batches, S, L]``.
+    augment : callable or None, default=None
+        Changes the inputs of every batch at random; None: they stay as they are.
     """
 
     def body(carry: Any, step: tuple[Array, Array, Hyper]) -> tuple[Any, Info]:
@@ -109,7 +144,25 @@ def shuffled_epoch(
     batch_size: int,
     augment: Augment | None,
 ) -> tuple[State, Info]:
-    """One pass in a fresh random order, less the last incomplete mini-batch."""
+    """One pass in a fresh random order, less the last incomplete mini-batch.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    data : Batch
+        Inputs and labels.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    augment : callable or None
+        Changes the inputs of every batch at random; None: they stay as they are.
+    """
     num_samples = data.labels.shape[0]
     num_batches = num_samples // batch_size
     order = jax.random.permutation(key, num_samples)[: num_batches * batch_size]
@@ -225,14 +278,29 @@ def train(
 
     Parameters
     ----------
-    key : every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch``
-        sees the same batches as one that was never interrupted.
-    state : as made by :func:`mpnn.message_passing.network.init` or restored; it is left as it is.
-    data : inputs ``[n, *input_shape]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
-    augment : changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: nothing
-    does.
-    on_epoch : called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True
-        stops the training.
+    key : Array
+        Every epoch shuffles with ``fold_in(key, epoch)``, so that a run resumed at ``first_epoch`` sees the
+        same batches as one that was never interrupted.
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        As made by :func:`mpnn.message_passing.network.init` or restored; it is left as it is.
+    data : Batch
+        Inputs ``[n, *input_shape]`` and labels ``[n]``. An epoch drops its last incomplete mini-batch.
+    schedules : Schedules
+        The numbers over the whole training.
+    num_epochs : int >= 1
+        Passes over the samples.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    augment : callable or None, default=None
+        Changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: they
+        stay as they are.
+    first_epoch : int >= 0, default=0
+        Epochs done before, of a run that is resumed.
+    on_epoch : callable or None, default=None
+        Called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True stops the
+        training.
 
     Examples
     --------
@@ -284,10 +352,35 @@ def train_many(
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
-    """Train P networks as one program; ``keys [P]``, and every leaf of ``state`` has a leading axis P.
+    """Train P networks as one program.
 
-    ``problems_at_once`` bounds the memory: each device trains that many side by side (None: all of its own).
-    Otherwise as :func:`train`; the returned Info has a leading axis P.
+    As :func:`train`; the returned Info has a leading axis P.
+
+    Parameters
+    ----------
+    keys : Array [P]
+        Random keys, one a network.
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        Beliefs, every leaf with a leading axis P; they are left as they are.
+    data : Problems
+        The samples of the P problems.
+    schedules : Schedules
+        The numbers over the whole training.
+    num_epochs : int >= 1
+        Passes over the samples.
+    batch_size : int >= 1
+        Samples of a mini-batch.
+    problems_at_once : int >= 1 or None, default=None
+        Problems that each device trains side by side, which bounds the memory; None: all of its own.
+    augment : callable or None, default=None
+        Changes the inputs of every batch at random; None: they stay as they are.
+    first_epoch : int >= 0, default=0
+        Epochs done before, of a run that is resumed.
+    on_epoch : callable or None, default=None
+        Called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True stops the
+        training.
     """
     num_problems, num_samples = data.rows.shape
     _check_batch_size(batch_size, num_samples)

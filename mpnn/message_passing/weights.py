@@ -1,4 +1,4 @@
-"""Weight families: what a weight may be, and its moments under a belief.
+"""Weight families: levels of a weight, and moments of beliefs over them.
 
 A belief about a weight is ``exp(field w - precision w^2 / 2 + sparsity [w = 0])`` over the family's
 levels: ``field`` and ``precision`` are its natural parameters (shape ``[inputs, outputs]`` anywhere in
@@ -26,7 +26,7 @@ LARGEST_LEVEL = 127  # published weights are int8
 
 
 class WeightFamily(Protocol):
-    """What a rule needs to know of a weight."""
+    """Protocol of weight families."""
 
     @property
     def levels(self) -> tuple[int, ...] | None:
@@ -37,26 +37,88 @@ class WeightFamily(Protocol):
         """Whether the precision changes the belief (it does not where every level squares to one)."""
 
     def moments(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Moments:
-        """Mean and variance of the belief."""
+        """Mean and variance of the belief.
+
+        Parameters
+        ----------
+        field : Array
+            Fields H, of any shape.
+        precision : Array
+            Precisions G, of the same shape.
+        sparsity : float, default=0.0
+            Log odds of a zero weight before data, for families with a level 0.
+        """
 
     def log_partition(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
-        """Log of the belief's normalization, ``psi``; its derivative by the field is the mean."""
+        """Log of the belief's normalization, ``psi``; its derivative by the field is the mean.
+
+        Parameters
+        ----------
+        field : Array
+            Fields H, of any shape.
+        precision : Array
+            Precisions G, of the same shape.
+        sparsity : float, default=0.0
+            Log odds of a zero weight before data, for families with a level 0.
+        """
 
     def mode(self, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
-        """The most probable level, int8 (float for a continuous family)."""
+        """The most probable level, int8 (float for a continuous family).
+
+        Parameters
+        ----------
+        field : Array
+            Fields H, of any shape.
+        precision : Array
+            Precisions G, of the same shape.
+        sparsity : float, default=0.0
+            Log odds of a zero weight before data, for families with a level 0.
+        """
 
     def decode(
         self, belief: Moments, field: Array, precision: Array | None, sparsity: ArrayLike = 0.0
     ) -> Array:
-        """The most probable level of a damped belief, where its moments tell it; else :meth:`mode`."""
+        """The most probable level of a damped belief, where its moments determine it; else :meth:`mode`.
+
+        Parameters
+        ----------
+        belief : Moments
+            Damped mean and variance.
+        field : Array
+            Undamped fields H.
+        precision : Array or None
+            Undamped precisions G; None where they have no effect.
+        sparsity : float, default=0.0
+            Log odds of a zero weight before data, for families with a level 0.
+        """
 
     def sample(self, key: Array, field: Array, precision: Array, sparsity: ArrayLike = 0.0) -> Array:
-        """One draw from the belief."""
+        """One draw from the belief.
+
+        Parameters
+        ----------
+        key : Array
+            Random key.
+        field : Array
+            Fields H, of any shape.
+        precision : Array
+            Precisions G, of the same shape.
+        sparsity : float, default=0.0
+            Log odds of a zero weight before data, for families with a level 0.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
 class Binary:
-    """Weights -1 and +1: mean ``tanh(field)``, variance ``1 - mean^2``; a zero field decodes to +1."""
+    """Weights -1 and +1: mean ``tanh(field)``, variance ``1 - mean^2``; a zero field decodes to +1.
+
+    Parameters
+    ----------
+    levels : tuple of int, default=(-1, 1)
+        Constant.
+    uses_precision : bool, default=False
+        Constant.
+    """
 
     levels: tuple[int, ...] = (-1, 1)
     uses_precision: bool = False
@@ -87,7 +149,15 @@ class Binary:
 
 @dataclasses.dataclass(frozen=True)
 class Ternary:
-    """Weights -1, 0 and +1; ``precision / 2 + sparsity`` is the log odds of 0 at zero field."""
+    """Weights -1, 0 and +1; ``precision / 2 + sparsity`` is the log odds of 0 at zero field.
+
+    Parameters
+    ----------
+    levels : tuple of int, default=(-1, 0, 1)
+        Constant.
+    uses_precision : bool, default=True
+        Constant.
+    """
 
     levels: tuple[int, ...] = (-1, 0, 1)
     uses_precision: bool = True
@@ -128,7 +198,15 @@ class Ternary:
 
 @dataclasses.dataclass(frozen=True)
 class Integer:
-    """Weights ``-largest .. largest``; the base measure is flat but for 0."""
+    """Weights ``-largest .. largest``; the base measure is flat but for 0.
+
+    Parameters
+    ----------
+    largest : int from 1 to 127
+        P of the levels {-P..P}.
+    uses_precision : bool, default=True
+        Constant.
+    """
 
     largest: int
     uses_precision: bool = True
@@ -176,7 +254,15 @@ class Integer:
 
 @dataclasses.dataclass(frozen=True)
 class Gaussian:
-    """Real weights: mean ``field / precision``, variance ``1 / precision``, precision floored."""
+    """Real weights: mean ``field / precision``, variance ``1 / precision``, precision floored.
+
+    Parameters
+    ----------
+    levels : None, default=None
+        Constant: the family is continuous.
+    uses_precision : bool, default=True
+        Constant.
+    """
 
     levels: None = None
     uses_precision: bool = True
@@ -215,7 +301,12 @@ def _level_logits(levels: tuple[int, ...], field: Array, precision: Array, spars
 
 
 def weight_family(name: str | int) -> WeightFamily:
-    """Return the family called ``"binary"``, ``"ternary"``, ``"gaussian"`` or, for an int P, {-P..P}.
+    """Return a family by its name.
+
+    Parameters
+    ----------
+    name : str or int
+        ``"binary"``, ``"ternary"``, ``"gaussian"`` or, for an int P, {-P..P}.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""What happens to inputs before a network sees them."""
+"""Transforms of inputs: scaling and augmentation."""

@@ -18,8 +18,16 @@ Augment: TypeAlias = Callable[[Array, Array], Array]
 class ImageAugmentation:
     """Mirror images left to right and shift them, each by its own random number of pixels.
 
-    image_shape: height, width, channels; largest_shift: pixels in either direction, >= 0; mirror: half of
-    the images, at random; padding: what moves in, ``"edge"`` (the nearest pixel) or ``"constant"`` (0).
+    Parameters
+    ----------
+    image_shape : triple of int
+        Height, width, channels.
+    largest_shift : int >= 0, default=0
+        Largest shift in either direction, in pixels.
+    mirror : bool, default=False
+        Whether to mirror half of the images, at random.
+    padding : str, default="edge"
+        What moves in: ``"edge"`` (the nearest pixel) or ``"constant"`` (0).
 
     Examples
     --------

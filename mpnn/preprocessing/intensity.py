@@ -19,6 +19,11 @@ def is_intensity(X: Any) -> bool:
 
     False for frames and lists with text, for missing values, for fewer than 16 columns, and for columns
     that are all 0 and 1, which are indicators.
+
+    Parameters
+    ----------
+    X : table [n, F]
+        Columns of a table, or images of one axis.
     """
     if not sparse.issparse(X):
         X = np.asarray(X)

@@ -1,4 +1,4 @@
-"""What happens to inputs before a network sees them: learned on training inputs, the same at prediction."""
+"""Scaling of inputs: learned on training inputs, applied at prediction."""
 
 from typing import NamedTuple
 
@@ -22,8 +22,16 @@ DEVIATION_FLOOR = 1e-5
 class InputTransform(NamedTuple):
     """``(sign(x) |x scale|^power - offset) * live``.
 
-    scale, offset: one number, or one a feature ``[features]``; live: which inputs said anything in training,
-    bool ``[features]``. The others are silenced.
+    Parameters
+    ----------
+    scale : ndarray [] or [features]
+        Factor of the inputs.
+    power : float > 0
+        Exponent of the magnitudes.
+    offset : ndarray [] or [features]
+        What is subtracted then.
+    live : bool ndarray [features]
+        Which inputs were not 0, or not constant, in all of training; the others are set to 0.
     """
 
     scale: NDArray
@@ -39,7 +47,13 @@ class InputTransform(NamedTuple):
         return ((scaled - self.offset) * self.live).astype(np.float32, copy=False)
 
     def with_unit_power(self, inputs: NDArray) -> "InputTransform":
-        """The same but for a factor: on ``inputs``, the mean square of what comes out is 1."""
+        """The same but for a factor: on ``inputs``, the mean square of what comes out is 1.
+
+        Parameters
+        ----------
+        inputs : ndarray [n, features]
+            Inputs.
+        """
         power = np.mean(np.square(self(inputs), dtype=np.float64))
         gain = np.float32(1.0 / np.sqrt(power)) if power > 0.0 else np.float32(1.0)
         return self._replace(
@@ -55,6 +69,13 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
     deviation. ``"features"``: each feature's own. ``"centred"``: each feature's own mean and the
     global deviation, so that what never changes is 0. None: nothing. ``"auto"``: root for intensities, mild
     root where they are fewer than 400, features for others.
+
+    Parameters
+    ----------
+    inputs : ndarray [n, features]
+        Training inputs, float32.
+    kind : str or None
+        One of :data:`INPUT_SCALINGS`.
     """
     if kind not in INPUT_SCALINGS:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")

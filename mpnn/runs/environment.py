@@ -1,4 +1,4 @@
-"""Where and with what a comparison ran."""
+"""Versions, device and commit of a run."""
 
 import os
 import platform

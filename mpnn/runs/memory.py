@@ -1,4 +1,4 @@
-"""How much memory a fit takes: the high-water mark of its process.
+"""Memory of a fit: the high-water mark of its process.
 
 Linux can set the mark back, so that each fit has its own. Elsewhere it is the mark of the whole process so
 far, an upper bound. Memory of an accelerator is not in it.

@@ -30,13 +30,27 @@ Row = dict[str, Any]
 
 
 def row_key(identity: Mapping[str, Any]) -> str:
-    """Return the 16 hexadecimal digits that stand for everything that decides a row."""
+    """Return the 16 hexadecimal digits that stand for everything that decides a row.
+
+    Parameters
+    ----------
+    identity : mapping
+        Everything that decides the row; JSON can hold it.
+    """
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Results:
-    """An append-only results file with the rows it already holds; made by `open_results`."""
+    """An append-only results file with the rows it already holds; made by `open_results`.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for appending.
+    rows : list of dict
+        Rows that the file holds.
+    """
 
     def __init__(self, file: BinaryIO, rows: list[Row]) -> None:
         self._file = file
@@ -44,7 +58,13 @@ class Results:
         self.keys = {row["key"] for row in rows}
 
     def append(self, row: Row) -> None:
-        """Write one row to the disk; when this returns, a kill cannot lose it."""
+        """Write one row to the disk; when this returns, a kill cannot lose it.
+
+        Parameters
+        ----------
+        row : dict
+            The row, with its ``key``.
+        """
         if row["key"] in self.keys:
             raise ValueError(f"the results already hold the row {row['key']}")
         self._file.write(_line(row))
@@ -60,9 +80,9 @@ def open_results(path: Path, *, retry_errors: bool = False) -> Iterator[Results]
 
     Parameters
     ----------
-    path
+    path : path
         The file; its folder must exist.
-    retry_errors
+    retry_errors : bool, default=False
         Drop the rows of methods that failed, so that they are computed again.
     """
     content = path.read_bytes() if path.exists() else b""
@@ -79,7 +99,13 @@ def open_results(path: Path, *, retry_errors: bool = False) -> Iterator[Results]
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Make the folder and keep other runs out of it; the system drops the lock when the process ends."""
+    """Make the folder and keep other runs out of it; the system drops the lock when the process ends.
+
+    Parameters
+    ----------
+    folder : path
+        The folder; it is made where missing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("wb") as file:
         try:
@@ -96,7 +122,13 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Return the whole rows of a results file, leaving out a torn last line."""
+    """Return the whole rows of a results file, leaving out a torn last line.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     if not path.exists():
         return []
     content = path.read_bytes()
@@ -104,12 +136,28 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """Return the content of a JSON file, or `default` if there is none."""
+    """Return the content of a JSON file, or `default` if there is none.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    default : object, default=None
+        Returned where there is no file.
+    """
     return json.loads(path.read_text()) if path.exists() else default
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: to a neighbour first, then renamed into place."""
+    """Write a whole file or nothing: to a neighbour first, then renamed into place.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    content : bytes
+        The file's content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     with draft.open("wb") as file:
@@ -120,7 +168,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file for people, whole or not at all."""
+    """Write a JSON file for people, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    content : object
+        Anything that JSON can hold.
+    """
     write_atomically(path, json.dumps(content, indent=2).encode() + b"\n")
 
 

@@ -27,11 +27,11 @@ Config = TypeVar("Config")
 
 
 class ConfigError(ValueError):
-    """A mistake in a config, a file or a command that its user can repair; the message says how."""
+    """A mistake in a config, a file or a command that its user can repair; the message names the repair."""
 
 
 def read_config(path: str | Path, kind: type[Config]) -> Config:
-    """Read a TOML file into a dataclass, whose type hints say what each key may hold.
+    """Read a TOML file into a dataclass, whose type hints give the type of each key.
 
     Parameters
     ----------
@@ -51,7 +51,13 @@ def read_config(path: str | Path, kind: type[Config]) -> Config:
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """Read a TOML file; a ConfigError says why it cannot be."""
+    """Read a TOML file; a ConfigError names the fault.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+    """
     try:
         with path.open("rb") as file:
             return tomllib.load(file)
@@ -62,7 +68,17 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def check_keys(kind: Any, table: Mapping[str, Any], where: str) -> None:
-    """Refuse keys that the dataclass `kind` does not declare, and tables without one that it needs."""
+    """Refuse keys that the dataclass `kind` does not declare, and tables without one that it needs.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass.
+    table : mapping
+        The table.
+    where : str
+        Place in the file, for the message.
+    """
     declared = {item.name: item for item in dataclasses.fields(kind)}
     for key in table:
         if key not in declared:
@@ -74,7 +90,13 @@ def check_keys(kind: Any, table: Mapping[str, Any], where: str) -> None:
 
 
 def to_jsonable(config: Any) -> Any:
-    """Return dataclasses, tuples and mappings as dicts and lists that JSON can hold; NaN as None."""
+    """Return dataclasses, tuples and mappings as dicts and lists that JSON can hold; NaN as None.
+
+    Parameters
+    ----------
+    config : object
+        The value.
+    """
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         config = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
     if isinstance(config, Mapping):
@@ -87,7 +109,19 @@ def to_jsonable(config: Any) -> Any:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], where: str) -> str:
-    """Return the sentence that refuses an unknown name and suggests the nearest known one."""
+    """Return the sentence that refuses an unknown name and suggests the nearest known one.
+
+    Parameters
+    ----------
+    kind : str
+        What the name stands for, in the message.
+    name : str
+        The name.
+    known : iterable of str
+        Known names.
+    where : str
+        Place in the file, for the message.
+    """
     names = {option.lower(): option for option in sorted(known)}
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
     advice = f"did you mean {names[near[0]]!r}?" if near else f"choose from {', '.join(names.values())}"
@@ -95,7 +129,13 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: str) -> str:
 
 
 def read_toml_value(text: str) -> Any:
-    """Read one TOML value (`0.5`, `true`, `[9, 9]`, `"bayes"`); a bare word is itself."""
+    """Read one TOML value (`0.5`, `true`, `[9, 9]`, `"bayes"`); a bare word is itself.
+
+    Parameters
+    ----------
+    text : str
+        The value.
+    """
     try:
         return _frozen(tomllib.loads(f"value = {text}")["value"])
     except tomllib.TOMLDecodeError:

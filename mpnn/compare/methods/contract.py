@@ -19,17 +19,17 @@ class Task:
 
     Parameters
     ----------
-    x_train, y_train
+    x_train, y_train : ndarray
         The draw: [n, features] and [n].
-    x_test, y_test
+    x_test, y_test : ndarray
         The test set, for the evaluation only.
-    image_shape
+    image_shape : tuple of int or None, default=None
         Shape of one example, `(28, 28)` for instance; None for tables.
-    input_scale
+    input_scale : float, default=1.0
         Largest absolute feature of the whole training set; images are divided by it.
-    seed
+    seed : int, default=0
         The seed of the draw, also the `random_state` of the model.
-    keep_weights
+    keep_weights : bool, default=False
         Whether the evaluation should keep weights to show.
     """
 
@@ -49,16 +49,16 @@ class Evaluation:
 
     Parameters
     ----------
-    predictions
+    predictions : dict of ndarray
         Predicted test labels [n] by the name of the prediction ("vote", "bayes", "predict").
-    scores
+    scores : dict of dict
         By the same names: "predict_seconds" and, where they exist, "train_accuracy", "label_status".
-    facts
+    facts : dict
         Plain values of the model: "weight_bits", "model_bytes", "links_removed" and, of a vote,
         "networks_without_error", the share that gets all its training examples right.
-    arrays
+    arrays : dict of ndarray
         What the report shows of the model, by name.
-    probabilities
+    probabilities : dict of ndarray
         By the same names, where they exist: probabilities [n, C] of the classes, in sorted order.
     """
 
@@ -75,13 +75,13 @@ class Method:
 
     Parameters
     ----------
-    summary
+    summary : str
         One line for people.
-    parameters
+    parameters : callable
         Returns the parameters that a config may set, with their defaults.
-    build
+    build : callable
         Returns an unfitted model from the parameters of a config and the task; the model has `fit(x, y)`.
-    evaluate
+    evaluate : callable
         Returns what a fitted model scores on the task's test set.
     """
 
@@ -96,7 +96,7 @@ def class_named(name: str | Build) -> Build:
 
     Parameters
     ----------
-    name
+    name : str or callable
         For instance `"mpnn.gradient.bop.BopClassifier"`; a class, or a function that returns a classifier,
         stays as it is.
     """
@@ -111,6 +111,14 @@ def class_named(name: str | Build) -> Build:
 
 
 def timed_prediction(predict: Callable[[NDArray], Any], inputs: NDArray) -> tuple[Any, float]:
-    """Return what `predict` says about the inputs, and the seconds it took."""
+    """Return the predictions for the inputs, and the seconds they took.
+
+    Parameters
+    ----------
+    predict : callable
+        A function of the inputs.
+    inputs : ndarray [n, features]
+        Inputs.
+    """
     start = perf_counter()
     return predict(inputs), perf_counter() - start

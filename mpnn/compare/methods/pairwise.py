@@ -24,6 +24,13 @@ def pairwise_method(classifier: str | Build, summary: str) -> Method:
     example with three or more tied classes stays unlabelled and counts as an error; and, if the
     classifier has a parameter `prediction`, "bayes", the largest class probability,
     coupled from the marginals' pair probabilities.
+
+    Parameters
+    ----------
+    classifier : str or callable
+        The dotted name of the member's class, or the class.
+    summary : str
+        One line for people.
     """
     make = class_named(classifier)
 
@@ -72,6 +79,11 @@ def weight_size(estimators: list[Any]) -> dict[str, int]:
     """Return bits per weight and the bytes of all weights and biases packed so.
 
     Whole numbers count by the distinct values in use, real ones as they are stored.
+
+    Parameters
+    ----------
+    estimators : sequence of classifier
+        Fitted members.
     """
     weights = [np.asarray(layer) for estimator in estimators for layer in estimator.weights_]
     weights += [np.asarray(layer) for one in estimators for layer in getattr(one, "biases_", None) or ()]
@@ -84,7 +96,13 @@ def weight_size(estimators: list[Any]) -> dict[str, int]:
 
 
 def first_layer(ensemble: Any) -> dict[str, NDArray]:
-    """Return the first unit of the first layer of each network [P, in], with the pairs [P, 2] as text."""
+    """Return the first unit of the first layer of each network [P, in], with the pairs [P, 2] as text.
+
+    Parameters
+    ----------
+    ensemble : PairwiseVoteClassifier
+        The fitted ensemble.
+    """
     layers = [np.asarray(estimator.weights_[0])[:, 0] for estimator in ensemble.estimators_]
     pairs = np.asarray(ensemble.classes_)[np.asarray(ensemble.pairs_)]
     return {"weights": np.stack(layers), "pairs": pairs.astype(str)}

@@ -1,4 +1,4 @@
-"""What can be compared: a registry from names to methods.
+"""Registry of methods by name.
 
 To add a method, give `METHODS` one more row, with the dotted name of the classifier, which is imported when
 it is first built. A binary classifier joins the pairwise vote with `pairwise_method("its.dotted.Name", "what
@@ -20,7 +20,13 @@ __all__ = ["METHODS", "check_methods", "check_params"]
 
 
 def check_methods(config: CompareConfig) -> None:
-    """Refuse methods and parameters that do not exist, naming the nearest that does."""
+    """Refuse methods and parameters that do not exist, naming the nearest that does.
+
+    Parameters
+    ----------
+    config : CompareConfig
+        The comparison.
+    """
     for entry in config.methods:
         where = f"method {entry.name!r}"
         if entry.method not in METHODS:
@@ -29,7 +35,15 @@ def check_methods(config: CompareConfig) -> None:
 
 
 def check_params(entry: MethodConfig, known: Mapping[str, Any]) -> None:
-    """Refuse parameters that the estimator does not have."""
+    """Refuse parameters that the estimator does not have.
+
+    Parameters
+    ----------
+    entry : MethodConfig
+        The method with its parameters.
+    known : mapping
+        Parameters that it has.
+    """
     for key in entry.params:
         if key == "random_state":
             raise ConfigError(

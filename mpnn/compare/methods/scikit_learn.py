@@ -25,15 +25,15 @@ def sklearn_method(
 
     Parameters
     ----------
-    estimator
+    estimator : str or callable
         The dotted name of the classifier, or its class.
-    summary
+    summary : str
         One line for people.
-    arrays
+    arrays : tuple of str
         Fitted attributes that prediction needs; their bytes are the size of the model.
-    probabilities
+    probabilities : bool, default=False
         Whether `predict_proba` is worth scoring.
-    defaults
+    defaults : mapping
         Parameters that differ from scikit-learn's own defaults.
     """
 
@@ -69,6 +69,11 @@ def input_scaler(task: Task) -> Any:
     """Return the scaler in front of scikit-learn's methods.
 
     Images go to [0, 1] by one factor for all pixels; the columns of a table are standardised.
+
+    Parameters
+    ----------
+    task : Task
+        The problem.
     """
     if task.image_shape is None:
         return StandardScaler()

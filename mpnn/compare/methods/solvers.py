@@ -1,4 +1,4 @@
-"""Solver methods in a comparison: how their networks are scored, and what their stages did."""
+"""Solver methods in a comparison: scores of their networks, and records of their stages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,15 @@ __all__ = ["bemi_classifier", "solver_network", "solver_vote"]
 
 
 def solver_vote(classifier: str | Build, summary: str) -> Method:
-    """Return the pairwise vote of a solver's classifier; rows also hold what each stage did."""
+    """Return the pairwise vote of a solver's classifier; rows also hold what each stage did.
+
+    Parameters
+    ----------
+    classifier : str or callable
+        The dotted name of the member's class, or a function that makes one.
+    summary : str
+        One line for people.
+    """
     vote = pairwise_method(classifier, summary)
 
     def evaluate(ensemble: Any, task: Task) -> Evaluation:
@@ -30,6 +38,13 @@ def solver_network(classifier: str | Build, summary: str) -> Method:
 
     Two predictions are scored: "argmax", and "all_good", where a sample is right only if its own output and
     no other is positive or 0.
+
+    Parameters
+    ----------
+    classifier : str or callable
+        The dotted name of the classifier's class, or a function that makes one.
+    summary : str
+        One line for people.
     """
     make = class_named(classifier)
 
@@ -73,7 +88,13 @@ def _summarise(stages: list[Any]) -> dict[str, Any]:
 
 
 def bemi_classifier(**params: Any) -> Any:
-    """Build BeMi's classifier; in a config the start "message_passing" trains the same network first."""
+    """Build BeMi's classifier; in a config the start "message_passing" trains the same network first.
+
+    Parameters
+    ----------
+    **params : mapping
+        Parameters of the method.
+    """
     from mpnn.solvers import BeMiClassifier
 
     start = params.get("warm_start")

@@ -1,4 +1,4 @@
-"""Confusion matrices, calibration and weights of a finished comparison, ready to show."""
+"""Confusion matrices, calibration and weights of a finished comparison, as the report shows them."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""How figures look: colours, axes, names beside the lines, and the two forms they are kept in.
+"""Style of figures: colours, axes, labels beside the lines, and file formats.
 
 In the page a figure is inline SVG whose colours are CSS variables, so that it follows the reader's
 light or dark theme; beside the Markdown it is a PNG on white.

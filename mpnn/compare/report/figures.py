@@ -101,7 +101,7 @@ def reliability_figure(names: Sequence[str], bins: Sequence[tuple[Series, NDArra
     """Draw accuracy against confidence, bin by bin, of predictions with probabilities; None without any.
 
     Each comes with its bins [bins, 3]: examples, sum of confidences, number right. On the diagonal a
-    prediction is right as often as it says.
+    prediction is right as often as its confidence.
     """
     if not bins:
         return None
@@ -125,7 +125,7 @@ def reliability_figure(names: Sequence[str], bins: Sequence[tuple[Series, NDArra
 
 
 def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
-    """Draw average ranks, best on top; bars join methods that Nemenyi's test does not tell apart."""
+    """Draw average ranks, best on top; bars join methods that Nemenyi's test does not separate."""
     count = len(ranking.labels)
     width, height = FIGURE_INCHES[0], 0.8 + 0.24 * count
     figure, axes = new_figure(

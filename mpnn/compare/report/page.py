@@ -47,7 +47,23 @@ class Drawn(NamedTuple):
 
 
 class Section(NamedTuple):
-    """What the report says about one data set."""
+    """The report's section on one data set.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set.
+    headlines : tuple of Table
+        The first tables of the section.
+    tables : tuple of Table
+        Tables of the section.
+    figures : tuple of Drawn
+        Figures of the section.
+    confusions : tuple of Confusion
+        Confusion matrices of the section.
+    weights : tuple of WeightPictures
+        Pictures of weights.
+    """
 
     dataset: str
     headlines: tuple[Table, ...]
@@ -58,7 +74,13 @@ class Section(NamedTuple):
 
 
 def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
-    """Return the resolved config and the rows of an output folder, in the config's order."""
+    """Return the resolved config and the rows of an output folder, in the config's order.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder.
+    """
     folder = Path(folder)
     config = read_json(folder / "config.json")
     rows = read_rows(folder / "results.jsonl")
@@ -74,7 +96,13 @@ def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
 
 
 def write_report(folder: str | Path) -> Path:
-    """Write `report.html`, `report.md` and `plots/`; return the path of the page."""
+    """Write `report.html`, `report.md` and `plots/`; return the path of the page.
+
+    Parameters
+    ----------
+    folder : str or path
+        Output folder of a run.
+    """
     folder = Path(folder)
     config, rows = read_run(folder)
     present = {row["dataset"] for row in rows}

@@ -19,7 +19,25 @@ LEVEL = 0.05
 
 
 class Ranking(NamedTuple):
-    """Average ranks of methods, best first, over blocks in which all of them ran (1 is the best rank)."""
+    """Average ranks of methods, best first, over blocks in which all of them ran (1 is the best rank).
+
+    Parameters
+    ----------
+    names : tuple of str
+        Keys of the methods, best first.
+    labels : tuple of str
+        What tables call them.
+    ranks : tuple of float
+        Average ranks; 1 is the best.
+    num_blocks : int
+        Blocks in which all of them ran.
+    p_value : float in [0, 1]
+        Of Friedman's test.
+    critical_difference : float
+        Least significant difference of ranks.
+    left_out : tuple of str
+        Methods that did not run in all blocks.
+    """
 
     names: tuple[str, ...]
     labels: tuple[str, ...]
@@ -45,9 +63,14 @@ class Ranking(NamedTuple):
 def signed_rank_p(differences: Sequence[float]) -> float | None:
     """Return the exact two-sided p-value of Wilcoxon's signed-rank test; None of fewer than two draws.
 
-    Differences of 0 say nothing and are left out; 1 if nothing else is left. Accuracies are often tied, which
+    Differences of 0 are left out; 1 if nothing else is left. Accuracies are often tied, which
     no table of the statistic knows and the normal approximation needs many draws for; so the distribution is
     counted: under the null hypothesis each rank has either sign with probability 1/2.
+
+    Parameters
+    ----------
+    differences : sequence of float
+        Paired differences, one a draw.
     """
     if len(differences) < 2:
         return None
@@ -69,7 +92,13 @@ def signed_rank_p(differences: Sequence[float]) -> float | None:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected for their number, in their order (Holm 1979, step-down)."""
+    """Return p-values corrected for their number, in their order (Holm 1979, step-down).
+
+    Parameters
+    ----------
+    p_values : sequence of float
+        p-values.
+    """
     order = np.argsort(p_values, kind="stable")
     factors = np.arange(len(p_values), 0, -1)
     stepped = np.maximum.accumulate(np.asarray(p_values, dtype=float)[order] * factors)
@@ -79,12 +108,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def p_text(p_value: float) -> str:
-    """Return a p-value for people."""
+    """Return a p-value for people.
+
+    Parameters
+    ----------
+    p_value : float
+        p-value.
+    """
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def critical_difference(num_methods: int, num_blocks: int) -> float:
-    """Return the least difference of average ranks that Nemenyi's test calls significant at 5%."""
+    """Return the least difference of average ranks that Nemenyi's test calls significant at 5%.
+
+    Parameters
+    ----------
+    num_methods : int >= 2
+        Number of methods.
+    num_blocks : int >= 2
+        Number of blocks.
+    """
     from scipy.stats import studentized_range
 
     quantile = float(studentized_range.ppf(1 - LEVEL, num_methods, math.inf)) / math.sqrt(2)
@@ -96,6 +139,13 @@ def rank_methods(rows: Sequence[Row], fewer_draws: Collection[str] = ()) -> Rank
 
     Methods that the config keeps from some data sets or shots are left out, and those named in `fewer_draws`.
     A failed fit has the last rank. None with fewer than three methods or two blocks.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Rows of the fitted models.
+    fewer_draws : collection of str, default=()
+        Names of methods with fewer draws.
     """
     scores, names, labels, left_out = _complete_scores(rows, fewer_draws)
     if scores.shape[0] < 2 or scores.shape[1] < 3:

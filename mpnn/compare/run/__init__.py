@@ -1,5 +1,5 @@
 """The jobs of a comparison, fitted and scored: `engine` runs them.
 
-`jobs` says what there is to fit, `fitting` makes a row of a job; `workers` and `cluster` run jobs in other
+`jobs` lists what to fit, `fitting` makes a row of a job; `workers` and `cluster` run jobs in other
 processes; `robustness` scores disturbed inputs.
 """

@@ -24,9 +24,9 @@ class Cluster:
 
     Parameters
     ----------
-    partition
+    partition : str
         A partition of Slurm; "local" stands for processes on this machine, to try things out.
-    options
+    options : mapping
         What submitit's `AutoExecutor.update_parameters` takes: timeout_min, cpus_per_task, mem_gb,
         gpus_per_node, slurm_account and more.
     """
@@ -47,6 +47,21 @@ def run_on_cluster(
 
     The output folder must lie where the nodes see it; submitit's logs go to `cluster` there. What is
     still in the queue is cancelled when the iteration ends early.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The models to fit.
+    config : CompareConfig
+        The comparison.
+    artifacts : path
+        Folder for what the report shows of the models.
+    workers : int >= 1
+        Jobs at a time.
+    cluster : Cluster
+        Where jobs are submitted.
+    started : callable
+        Called with each job that begins.
     """
     executor = _executor(artifacts.parent / "cluster", config, cluster)
     waiting, submitted = deque(jobs), dict[Any, Job]()

@@ -53,23 +53,23 @@ def run_comparison(
 
     Parameters
     ----------
-    config
+    config : CompareConfig
         What to compare.
-    output
-        The folder. Rows it already holds are kept, if this config asks for each of them; so a run
-        resumes, and a config may grow.
-    fresh
+    output : str or path
+        The folder. Rows it already holds are kept, if this config asks for each of them; so a run resumes,
+        and a config may grow.
+    fresh : bool, default=False
         Remove the results of earlier runs first.
-    retry_errors
+    retry_errors : bool, default=False
         Compute the rows of methods that failed again.
-    workers
+    workers : int, default=1
         Jobs at once, each in a process of its own; 1: one after the other in this process. Rows are the same
         but for their times, and come in the order in which they are done.
-    cluster
+    cluster : Cluster or None, default=None
         Submit each job to a cluster, `workers` of them at once; None: this machine.
-    command
+    command : str, default=""
         What the report names as the command that made it.
-    listener
+    listener : Listener or None, default=None
         Called with (job, None) before a job and with (job, row) after it; resumed rows come first.
 
     Returns

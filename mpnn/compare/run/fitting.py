@@ -1,4 +1,4 @@
-"""One job becomes one row: fit, judge, keep what the report shows."""
+"""From a job to its row: fit, score, record what the report shows."""
 
 import io
 import traceback
@@ -34,6 +34,13 @@ class Fitter:
 
     Remembers the last draw, which the methods share, and what was fitted: the first fit of a method, data set
     and number of shots is cold, it may compile.
+
+    Parameters
+    ----------
+    open_dataset : callable
+        From a name to the data set.
+    artifacts : path
+        Folder for what the report shows of the models.
     """
 
     def __init__(self, open_dataset: Callable[[str], Dataset], artifacts: Path) -> None:

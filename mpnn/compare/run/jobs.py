@@ -16,7 +16,27 @@ __all__ = ["DoneJobs", "Job", "list_jobs", "make_task", "open_dataset"]
 
 @dataclass(frozen=True)
 class Job:
-    """One model to fit: a method on one draw of one data set."""
+    """One model to fit: a method on one draw of one data set.
+
+    Parameters
+    ----------
+    method : MethodConfig
+        The method.
+    dataset : str
+        Name of the data set.
+    shots : int >= 1
+        Training examples per class.
+    draw : int >= 0
+        Number of the draw.
+    seed : int >= 0
+        Seed of the draw.
+    test_limit : int or None
+        Largest number of test examples; None: all.
+    classes : tuple of int or None, default=None
+        Labels that take part; None: all.
+    robustness : Robustness or None, default=None
+        Disturbed test inputs; None: none.
+    """
 
     method: MethodConfig
     dataset: str
@@ -53,7 +73,13 @@ class Job:
         }
 
     def failed(self, error: str) -> Row:
-        """Return the row of a job whose process ended without one."""
+        """Return the row of a job whose process ended without one.
+
+        Parameters
+        ----------
+        error : str
+            What happened.
+        """
         return self.describe() | {"error": error, "warnings": [], "cold": True}
 
 
@@ -61,7 +87,13 @@ DoneJobs = Generator[tuple[Job, Row], None, None]
 
 
 def list_jobs(config: CompareConfig) -> list[Job]:
-    """Return the jobs in the order they run: all methods of one draw follow each other."""
+    """Return the jobs in the order they run: all methods of one draw follow each other.
+
+    Parameters
+    ----------
+    config : CompareConfig
+        The comparison.
+    """
     return [
         Job(
             method,
@@ -84,7 +116,15 @@ def list_jobs(config: CompareConfig) -> list[Job]:
 
 
 def open_dataset(name: str, config: CompareConfig) -> Dataset:
-    """Load a data set with the classes of the config, and check that it has enough examples."""
+    """Load a data set with the classes of the config, and check that it has enough examples.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set.
+    config : CompareConfig
+        The comparison.
+    """
     try:
         dataset = load_dataset(name)
     except (ValueError, OSError) as error:
@@ -115,7 +155,15 @@ def _only_classes(dataset: Dataset, classes: tuple[int, ...]) -> Dataset:
 
 
 def make_task(dataset: Dataset, job: Job) -> Task:
-    """Draw the training set of a job; the inputs of both halves are flat."""
+    """Draw the training set of a job; the inputs of both halves are flat.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    job : Job
+        The job.
+    """
     x_train, y_train = sample_few_shot(dataset.x_train, dataset.y_train, per_class=job.shots, seed=job.seed)
     x_test, y_test = dataset.x_test.reshape(len(dataset.x_test), -1), dataset.y_test
     if job.test_limit is not None and job.test_limit < len(x_test):

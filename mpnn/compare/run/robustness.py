@@ -1,4 +1,4 @@
-"""How a fitted model fares when its test inputs are disturbed: one fit, scored again and again.
+"""Scores of a fitted model on disturbed test inputs: one fit, scored many times.
 
 All methods see the same disturbances of a draw. Noise of size 2 is twice the noise of size 1, and what a
 small share flips is among what a larger one flips.
@@ -19,7 +19,19 @@ __all__ = ["flip", "robustness_scores", "shift"]
 def robustness_scores(
     method: Method, model: Any, task: Task, robustness: Robustness
 ) -> dict[str, dict[str, float]]:
-    """Return test accuracy under each disturbance, such as "noise 0.5", for each prediction."""
+    """Return test accuracy under each disturbance, such as "noise 0.5", for each prediction.
+
+    Parameters
+    ----------
+    method : Method
+        The method of training.
+    model : classifier
+        The fitted model.
+    task : Task
+        The problem.
+    robustness : Robustness
+        Disturbances of the test inputs.
+    """
     scores: dict[str, dict[str, float]] = {}
     disturbed = {f"noise {size:g}": shift(task, size) for size in robustness.noise}
     disturbed |= {f"flips {share:g}": flip(task, share) for share in robustness.flips}
@@ -35,6 +47,13 @@ def shift(task: Task, size: float) -> NDArray[np.float64]:
     """Move every test feature up or down, each as likely, by `size` times its range, [n, features].
 
     The attack of Kurtz and Bah (2021); what leaves the range is not cut off.
+
+    Parameters
+    ----------
+    task : Task
+        The problem.
+    size : float >= 0
+        Share of the range.
     """
     low, high = _ranges(task)
     signs = np.random.default_rng([task.seed, 0]).choice([-1.0, 1.0], task.x_test.shape)
@@ -45,6 +64,13 @@ def flip(task: Task, share: float) -> NDArray[np.float64]:
     """Mirror this share of the test features in the middle of their range: black pixels become white.
 
     Returns [n, features]; each feature of each example is drawn alone.
+
+    Parameters
+    ----------
+    task : Task
+        The problem.
+    share : float in [0, 1]
+        Share of features.
     """
     low, high = _ranges(task)
     chosen = np.random.default_rng([task.seed, 1]).random(task.x_test.shape) < share

@@ -34,7 +34,21 @@ def run_in_processes(
     workers: int,
     started: Callable[[Job], None],
 ) -> DoneJobs:
-    """Yield each job with its row as it is done; `started` hears of each job that a worker takes."""
+    """Yield each job with its row as it is done; `started` is called with each job that a worker takes.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The models to fit.
+    config : CompareConfig
+        The comparison.
+    artifacts : path
+        Folder for what the report shows of the models.
+    workers : int >= 1
+        Jobs at a time.
+    started : callable
+        Called with each job that begins.
+    """
     waiting = deque(jobs)
     crew: list[_Worker] = []
     try:

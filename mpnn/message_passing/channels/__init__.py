@@ -1,4 +1,4 @@
-"""Channels: what a unit or an output does with its Gaussian pre-activation."""
+"""Channels: the factor of a unit or an output given its Gaussian pre-activation."""
 
 from mpnn.message_passing.channels.base import VARIANCE_FLOOR, Derivatives, Derive
 from mpnn.message_passing.channels.hidden import ACTIVATIONS, HiddenChannel, Identity, ReLU, Sign

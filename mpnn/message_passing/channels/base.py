@@ -1,4 +1,4 @@
-"""What all channels share: the derivatives that they return, and those of a sign unit.
+"""Derivatives that channels return, and those of a sign unit.
 
 A channel is the factor ``P(x | z)`` of a unit, with ``z ~ N(omega, variance)``. Its free energy is
 ``Phi = log E_z[...]``, and the messages are derivatives with respect to ``omega``: the gradient
@@ -26,7 +26,17 @@ VARIANCE_FLOOR = 1e-8
 
 
 class Derivatives(NamedTuple):
-    """Of a channel's free energy: ``g``, ``Gamma = -g'``, and ``g''`` where a rule asks for it."""
+    """Derivatives of a channel's free energy by the mean of the pre-activation.
+
+    Parameters
+    ----------
+    gradient : Array [B, K]
+        ``g``.
+    curvature : Array [B, K]
+        ``Gamma = -g'``.
+    second : Array [B, K]
+        ``g''``, where a rule uses it.
+    """
 
     gradient: Array
     curvature: Array
@@ -41,6 +51,15 @@ def sign_derivatives(field: Array, omega: Array, variance: Array) -> Derivatives
     """Derivatives of ``log sum_s exp(field s) Phi(s omega / sqrt(variance))``; odd in (field, omega).
 
     ``Gamma = g (omega / V + g)`` and ``g'' = -g / V + (omega / V + 2 g) Gamma``.
+
+    Parameters
+    ----------
+    field : Array [B, K]
+        Field of the message from above; may be infinite.
+    omega : Array [B, K]
+        Means of the pre-activations.
+    variance : Array [B, K]
+        Their variances.
     """
     sharpness = jax.lax.rsqrt(variance)
     scaled = omega * sharpness

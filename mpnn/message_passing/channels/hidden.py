@@ -21,32 +21,80 @@ __all__ = ["ACTIVATIONS", "HiddenChannel", "Identity", "ReLU", "Sign"]
 
 
 class HiddenChannel(Protocol):
-    """What a layer needs to know of its units."""
+    """Protocol of hidden channels: factors ``P(x | z)`` of a unit x given its pre-activation z."""
 
     @property
     def values_square_to_one(self) -> bool:
         """Whether every value of a unit is -1 or +1, so that precisions have no effect."""
 
     def free_energy(self, field: Array, precision: Array, omega: Array, variance: Array) -> Array:
-        """``log E_z`` of the message from above."""
+        """``log E_z`` of the message from above.
+
+        Parameters
+        ----------
+        field : Array [B, K]
+            Field B of the message from above.
+        precision : Array [B, K]
+            Its precision A.
+        omega : Array [B, K]
+            Means of the pre-activations.
+        variance : Array [B, K]
+            Their variances.
+        """
 
     def activation(
         self, omega: Array, variance: Array, field: Array | None, precision: Array | None
     ) -> Moments:
-        """Mean and variance of the unit; ``field`` None: no message from above."""
+        """Mean and variance of the unit; ``field`` None: a zero message from above.
+
+        Parameters
+        ----------
+        omega : Array [B, K]
+            Means of the pre-activations.
+        variance : Array [B, K]
+            Their variances.
+        field : Array [B, K] or None
+            Field B of the message from above; None: a zero message.
+        precision : Array [B, K] or None
+            Its precision A; None where it has no effect.
+        """
 
     def derivatives(
         self, field: Array, precision: Array | None, omega: Array, variance: Array
     ) -> Derivatives:
-        """Of the free energy by ``omega``."""
+        """Derivatives of the free energy by ``omega``.
+
+        Parameters
+        ----------
+        field : Array [B, K]
+            Field B of the message from above.
+        precision : Array [B, K] or None
+            Its precision A; None where it has no effect.
+        omega : Array [B, K]
+            Means of the pre-activations.
+        variance : Array [B, K]
+            Their variances.
+        """
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``.
+
+        Parameters
+        ----------
+        z : Array [B, K]
+            Pre-activations.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
 class Sign:
-    """Hidden unit ``x = sign(z)``, ``sign(0) = +1``; ``noise`` (>= 0, units of z) is added to z."""
+    """Hidden unit ``x = sign(z)``, ``sign(0) = +1``; ``noise`` (>= 0, units of z) is added to z.
+
+    Parameters
+    ----------
+    values_square_to_one : bool, default=True
+        Constant: whether every unit is -1 or +1.
+    """
 
     values_square_to_one: bool = True
 
@@ -57,7 +105,7 @@ class Sign:
     def activation(
         self, omega: Array, variance: Array, field: Array | None, precision: Array | None
     ) -> Moments:
-        """Mean and variance of the unit; ``field`` None means that nothing has come from above."""
+        """Mean and variance of the unit; ``field`` None: a zero message from above."""
         scaled = omega * jax.lax.rsqrt(variance)
         if field is None:
             mean = jax.lax.erf(scaled * math.sqrt(0.5))
@@ -72,13 +120,19 @@ class Sign:
         return sign_derivatives(field, omega, variance)
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``."""
         return jnp.where(z >= 0, 1.0, -1.0).astype(z.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """Linear unit ``x = z``."""
+    """Linear unit ``x = z``.
+
+    Parameters
+    ----------
+    values_square_to_one : bool, default=False
+        Constant: whether every unit is -1 or +1.
+    """
 
     values_square_to_one: bool = False
 
@@ -107,13 +161,19 @@ class Identity:
         return Derivatives(gradient, precision / scale, jnp.zeros_like(gradient))
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``."""
         return z
 
 
 @dataclasses.dataclass(frozen=True)
 class ReLU:
-    """Unit ``x = max(z, 0)``: a mixture of a point at 0 and a truncated Gaussian."""
+    """Unit ``x = max(z, 0)``: a mixture of a point at 0 and a truncated Gaussian.
+
+    Parameters
+    ----------
+    values_square_to_one : bool, default=False
+        Constant: whether every unit is -1 or +1.
+    """
 
     values_square_to_one: bool = False
 
@@ -175,7 +235,7 @@ class ReLU:
         return Derivatives(shift / variance, curvature, jnp.zeros_like(curvature))
 
     def decide(self, z: Array) -> Array:
-        """The deterministic forward pass."""
+        """The deterministic unit ``x(z)``."""
         return jnp.maximum(z, 0.0)
 
 

@@ -20,20 +20,48 @@ __all__ = ["OUTPUTS", "Argmax", "BinaryLabel", "OutputChannel"]
 
 
 class OutputChannel(Protocol):
-    """What a network needs to know of its output; ``numbers`` hold the margin and confidence of the layer."""
+    """Protocol of output channels: factors ``P(y | z)`` of the labels given the pre-activations."""
 
     @property
     def joint(self) -> bool:
-        """Whether one label is about all outputs together, which leaves a single output no cavity."""
+        """Whether one label depends on all outputs jointly, so that a single output has no cavity."""
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation."""
+        """Derivatives of the labels' free energy, as a function of the pre-activation.
+
+        Parameters
+        ----------
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        numbers : Hyper
+            The layer's numbers, for margin and confidence.
+        """
 
     def log_evidence(self, labels: Array, omega: Array, variance: Array, numbers: Any) -> Array:
-        """Log probability of each sample's labels ``[B]``."""
+        """Log probability of each sample's labels ``[B]``.
+
+        Parameters
+        ----------
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        omega : Array [B, K]
+            Means of the pre-activations.
+        variance : Array [B, K]
+            Their variances.
+        numbers : Hyper
+            The layer's numbers, for margin and confidence.
+        """
 
     def errors(self, labels: Array, omega: Array) -> tuple[Array, Array]:
-        """Which decisions are wrong, and the weight of each in the mean (0: no label)."""
+        """Which decisions are wrong, and the weight of each in the mean (0: no label).
+
+        Parameters
+        ----------
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        omega : Array [B, K]
+            Outputs.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,16 +69,27 @@ class BinaryLabel:
     """Output ``P(y | z)`` with ``y = sign(z - y margin)``, flipped with odds ``exp(-2 confidence)``.
 
     ``confidence`` is the field that a label exerts: infinite for a label that is never wrong.
+
+    Parameters
+    ----------
+    joint : bool, default=False
+        Constant.
     """
 
     joint: bool = False
 
     def labels_of_outputs(self, labels: Array) -> Array:
-        """Labels -1, 0 and +1, ``[B]`` or ``[B, K]``, as ``[B, K]``."""
+        """Labels -1, 0 and +1, ``[B]`` or ``[B, K]``, as ``[B, K]``.
+
+        Parameters
+        ----------
+        labels : Array [B] or [B, K]
+            -1, 0 (no label) and +1.
+        """
         return labels[:, None] if labels.ndim == 1 else labels
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation ``[B, K]``."""
+        """Derivatives of the labels' free energy, as a function of the pre-activation ``[B, K]``."""
         label = self.labels_of_outputs(labels)
         return lambda omega, variance: self.derivatives(
             label, omega, variance, numbers.margin, numbers.confidence
@@ -70,17 +109,37 @@ class BinaryLabel:
     def free_energy(
         self, label: Array, omega: Array, variance: Array, margin: ArrayLike, confidence: ArrayLike
     ) -> Array:
-        """``log P(label | omega, variance)`` up to the flips' normalization, per unit ``[batch, 1]``."""
+        """``log P(label | omega, variance)`` up to the flips' normalization.
+
+        Parameters
+        ----------
+        label : Array [B, K]
+            -1 and +1, or 0 for no label.
+        omega, variance : Array [B, K]
+            Mean and variance of the pre-activation.
+        margin : float >= 0
+            Demanded pre-activation, in its units.
+        confidence : float > 0
+            Field of a label; infinite: never wrong.
+        """
         shifted = omega - label * margin
         return numerics.log_sign_partition(_label_field(label, confidence), shifted / jnp.sqrt(variance))
 
     def derivatives(
         self, label: Array, omega: Array, variance: Array, margin: ArrayLike, confidence: ArrayLike
     ) -> Derivatives:
-        """As a sign unit whose field is ``label * confidence``, with omega moved by the margin.
+        """As of a sign unit whose field is ``label * confidence``, with omega moved by the margin.
 
-        Labels are -1 and +1, or 0 for no label, float ``[batch, outputs]``; margin is in units of the
-        pre-activation.
+        Parameters
+        ----------
+        label : Array [B, K]
+            -1 and +1, or 0 for no label.
+        omega, variance : Array [B, K]
+            Mean and variance of the pre-activation.
+        margin : float >= 0
+            Demanded pre-activation, in its units.
+        confidence : float > 0
+            Field of a label; infinite: never wrong.
         """
         return sign_derivatives(_label_field(label, confidence), omega - label * margin, variance)
 
@@ -94,15 +153,21 @@ def _label_field(label: Array, confidence: ArrayLike) -> Array:
 class Argmax:
     """Output ``P(y | z) = [y = argmax_k z_k]``, by Jensen's inequality.
 
-    ``num_draws = 0`` averages the winner's noise before the logarithm as well (a closed form);
-    a positive number keeps the outer average, by that many Gauss-Hermite points.
+    Parameters
+    ----------
+    num_draws : int >= 0, default=0
+        0 averages the winner's noise before the logarithm as well (a closed form); a positive number keeps
+        the outer average, by that many Gauss-Hermite points.
+    joint : bool, default=True
+        Constant.
     """
 
     num_draws: int = 0
     joint: bool = True
 
     def derive(self, labels: Array, numbers: Any) -> Derive:
-        """The labels' derivatives, as a function of the pre-activation ``[B, K]``; labels ``[B]``."""
+        """Derivatives of the labels' free energy, as a function of the pre-activation ``[B, K]``; labels
+        ``[B]``."""
         return lambda omega, variance: self.derivatives(labels, omega, variance)
 
     def log_evidence(self, labels: Array, omega: Array, variance: Array, numbers: Any) -> Array:
@@ -114,7 +179,15 @@ class Argmax:
         return jnp.argmax(omega, axis=-1) != labels, jnp.ones(omega.shape[:1])
 
     def free_energy(self, label: Array, omega: Array, variance: Array) -> Array:
-        """``sum_{k != y} E log Phi((omega_y + eps sqrt(V_y) - omega_k) / s_k)``; shape ``[batch]``."""
+        """``sum_{k != y} E log Phi((omega_y + eps sqrt(V_y) - omega_k) / s_k)``; shape ``[B]``.
+
+        Parameters
+        ----------
+        label : int Array [B]
+            Class numbers.
+        omega, variance : Array [B, C]
+            Mean and variance of the pre-activation.
+        """
         onehot = jax.nn.one_hot(label, omega.shape[-1], dtype=omega.dtype)
         total = jnp.zeros_like(omega)
         for weight, shift, scale in self._terms(onehot, omega, variance):
@@ -125,6 +198,13 @@ class Argmax:
         """``g_k = -GH(u_k) / s_k`` for the losers, and minus their sum for the winner ``label``.
 
         The curvature is the diagonal of the Hessian; ``second`` is 0 (no rule expands this channel).
+
+        Parameters
+        ----------
+        label : int Array [B]
+            Class numbers.
+        omega, variance : Array [B, C]
+            Mean and variance of the pre-activation.
         """
         onehot = jax.nn.one_hot(label, omega.shape[-1], dtype=omega.dtype)
         gradient, curvature = jnp.zeros_like(omega), jnp.zeros_like(omega)

@@ -17,7 +17,19 @@ __all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "i
 
 
 class Model(NamedTuple):
-    """A trained network: discrete weights, beliefs, the numbers they were trained with, a seed."""
+    """A trained network: discrete weights, beliefs, the numbers they were trained with, a seed.
+
+    Parameters
+    ----------
+    weights : list of Array [fan in, units]
+        Discrete weights, a layer each.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    seed : int
+        Seeds the drawn networks.
+    """
 
     weights: list[Any]
     state: State
@@ -36,20 +48,50 @@ def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: floa
 
 
 def init(key: Array, settings: Settings) -> State:
-    """The beliefs that training begins with."""
+    """Initial beliefs.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    settings : Settings
+        The settings.
+    """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
     return _init(key, settings.spec, first, settings.initial_field)
 
 
 def init_many(keys: Array, settings: Settings) -> State:
-    """As :func:`init` for P networks: every leaf has a leading axis P."""
+    """As :func:`init` for P networks: every leaf has a leading axis P.
+
+    Parameters
+    ----------
+    keys : Array [P]
+        Random keys, one a network.
+    settings : Settings
+        The settings.
+    """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
     return _init_many(keys, settings.spec, first, settings.initial_field)
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
 def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
-    """The discrete weights; ``inputs [B, N]`` is what rounding with feedback looks at."""
+    """The discrete weights; ``inputs [B, N]`` are for rounding with feedback.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    rounding : str
+        ``"mode"`` or ``"feedback"``.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, N]
+        Inputs.
+    """
     weights = prediction.decode(spec, state, hyper)
     if rounding != "mode":  # hardening begins where feedback ends
         weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs)
@@ -58,13 +100,42 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
 def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
-    """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P."""
+    """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    rounding : str
+        ``"mode"`` or ``"feedback"``.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, N]
+        Inputs.
+    """
     return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs))(state)
 
 
 def _decide(
     spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array
 ) -> tuple[Array, Array]:
+    """Scores ``[B, K]`` (of two classes, 0 and more choose the second) and probabilities ``[B, C]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
+    num_samples : int >= 1
+        Networks drawn by ``"sample"``.
+    model : Model
+        The trained network.
+    inputs : Array [B, N]
+        Inputs.
+    """
     if how == "mode":
         return prediction.mode_scores(spec, model.weights, inputs)
     if how == "bayes":
@@ -79,7 +150,21 @@ decide = jax.jit(_decide, static_argnums=(0, 1, 2))
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
 def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array) -> Array:
-    """As :data:`decide`, the scores alone: the compiler leaves out what only probabilities need."""
+    """As :data:`decide`, the scores alone: the compiler leaves out what only probabilities need.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
+    num_samples : int >= 1
+        Number of samples.
+    model : Model
+        The trained network.
+    inputs : Array [B, N]
+        Inputs.
+    """
     return _decide(spec, how, num_samples, model, inputs)[0]
 
 
@@ -87,6 +172,20 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
 def decide_many(
     spec: NetworkSpec, how: str, num_samples: int, models: Model, inputs: Array
 ) -> tuple[Array, Array]:
-    """As :data:`decide` for stacked models ``[P, ...]`` on the same inputs: ``[P, B, ...]``."""
+    """As :data:`decide` for stacked models ``[P, ...]`` on the same inputs: ``[P, B, ...]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    how : str
+        ``"mode"``, ``"bayes"`` or ``"sample"``.
+    num_samples : int >= 1
+        Number of samples.
+    models : Model
+        Networks, every leaf with a leading axis P.
+    inputs : Array [B, N]
+        Inputs.
+    """
     own = partial(_decide, spec, how, num_samples)
     return jax.vmap(own, in_axes=(0, None))(models, inputs)

@@ -1,4 +1,4 @@
-"""The best settings known, by regime; what a user leaves at None comes from here."""
+"""Defaults by regime: the best settings known for parameters left at None."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -24,10 +24,25 @@ MINI_BATCH_SIZE = 128
 
 @dataclasses.dataclass(frozen=True)
 class Defaults:
-    """What a regime puts in the place of parameters that are left open; fields as in the estimator.
+    """Values of a regime for parameters left at None; fields as in the estimator.
 
     Numbers that ``numbers`` does not name have the defaults of :class:`mpnn.message_passing.hyper.Hyper`;
     noise and margin are shares of the norm of a layer's inputs.
+
+    Parameters
+    ----------
+    num_epochs : int >= 1
+        Passes over the samples.
+    num_sweeps : int >= 1
+        Sweeps over each batch.
+    initial_field : float >= 0
+        Scale of the random initial fields.
+    numbers : Schedules
+        The numbers of the sweeps.
+    input_scaling : str or None, default="auto"
+        The input transform.
+    rounding : str, default="mode"
+        ``"mode"`` or ``"feedback"``.
     """
 
     num_epochs: int
@@ -94,7 +109,15 @@ class _Regime(NamedTuple):
 
 
 def choose_hidden(given: Parameters, num_outputs: int) -> tuple[int, ...]:
-    """Widths of the hidden layers: of ``"auto"``, one layer, but none for two classes of intensities."""
+    """Widths of the hidden layers: of ``"auto"``, one layer, but none for two classes of intensities.
+
+    Parameters
+    ----------
+    given : Parameters
+        Parameters of the estimator.
+    num_outputs : int
+        1 for two classes, else one a class.
+    """
     if isinstance(given.hidden, str) and given.hidden == "auto":
         if given.coded:
             return CODED_HIDDEN
@@ -103,7 +126,15 @@ def choose_hidden(given: Parameters, num_outputs: int) -> tuple[int, ...]:
 
 
 def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
-    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`)."""
+    """The kind of input transform (:func:`mpnn.preprocessing.scaling.fit_transform_of`).
+
+    Parameters
+    ----------
+    given : Parameters
+        Parameters of the estimator.
+    num_samples : int >= 1
+        Number of samples.
+    """
     if given.coded:
         return None
     if given.input_scaling != "auto":
@@ -112,7 +143,7 @@ def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
 
 
 def resolve(given: Parameters, widths: tuple[int, ...], num_samples: int, input_norm: float) -> Settings:
-    """Settings of a training run: what is given, and the best known of what is left open.
+    """Resolve parameters to the settings of a training run, with defaults for those left at None.
 
     Parameters
     ----------

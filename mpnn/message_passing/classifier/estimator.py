@@ -59,7 +59,8 @@ class MessagePassingClassifier(ProbabilisticClassifier):
     rate : float in (0, 1], default=None
         First step of mini-batches whose samples count once; falls to 0 by half a cosine. Instead of ``rho``.
     counts : float above 0, or a pair, default=None
-        With ``rate``, how often a sample counts (of a pair, at first and at last): more makes surer.
+        With ``rate``, how often a sample counts (of a pair, at first and at last): more makes the beliefs
+        more certain.
     initial_field : float >= 0, default=None
         Scale of the random initial fields.
     activation : ``"sign"``, ``"relu"`` or ``"identity"``, default="sign"
@@ -187,7 +188,7 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> "MessagePassingClassifier":
-        """Train.
+        """Train on labelled samples.
 
         Parameters
         ----------

@@ -28,6 +28,15 @@ def chosen(given: Parameters, spec: NetworkSpec, full_batch: bool) -> bool:
     done: where :func:`mpnn.message_passing.exact.requirements.unmet_requirement` finds nothing, every sweep
     sees all samples, and no number is set that only Gaussian messages have.
 
+    Parameters
+    ----------
+    given : Parameters
+        Parameters of the estimator.
+    spec : NetworkSpec
+        The network's static description.
+    full_batch : bool
+        Whether every sweep sees all samples.
+
     Raises
     ------
     ValueError
@@ -64,13 +73,35 @@ def _fit_of(settings: Settings, fit: Any) -> Fit:
 
 
 def fit(key: jax.Array, settings: Settings, data: Batch) -> Fit:
-    """Train one network."""
+    """Train one network.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    settings : Settings
+        The settings.
+    data : Batch
+        Samples, labels -1 and +1.
+    """
     assert settings.annealing is not None
     return _fit_of(settings, annealing.fit_one(key, settings.spec, settings.annealing, data))
 
 
 def fit_many(keys: jax.Array, settings: Settings, data: Problems, problems_at_once: int | None) -> list[Fit]:
-    """Train P networks, a problem each."""
+    """Train P networks, a problem each.
+
+    Parameters
+    ----------
+    keys : Array [P]
+        Random keys, one a network.
+    settings : Settings
+        The settings.
+    data : Problems
+        Samples of the P problems.
+    problems_at_once : int >= 1 or None
+        Problems that each device trains side by side, which bounds the memory; None: all of its own.
+    """
     assert settings.annealing is not None
     fits = annealing.fit_many(keys, settings.spec, settings.annealing, data, problems_at_once)
     return [

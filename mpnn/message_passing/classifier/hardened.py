@@ -1,4 +1,4 @@
-"""Hardening behind the estimator: discrete weights of coded tables that answer as the beliefs do."""
+"""Hardening behind the estimator: discrete weights of coded tables, fitted to the beliefs' predictions."""
 
 import jax
 import numpy as np

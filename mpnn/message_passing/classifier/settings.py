@@ -1,4 +1,4 @@
-"""What goes into a training run and what comes out: parameters as given, settings as resolved, the fit."""
+"""Input and output of a training run: parameters as given, settings as resolved, the fit."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ __all__ = ["Fit", "Parameters", "Settings"]
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
-    """What a user gave the estimator, unchecked; None and ``"auto"`` are left open.
+    """Parameters of the estimator as given, unchecked; None and ``"auto"`` are not yet resolved.
 
     The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names; and
     whether the inputs are a table in code, bits of -1 and +1.
@@ -55,14 +55,14 @@ class Parameters:
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:
-        """Those numbers of :class:`mpnn.message_passing.hyper.Hyper` that are not left open."""
+        """Those numbers of :class:`mpnn.message_passing.hyper.Hyper` that are given."""
         values = {name: getattr(self, name, None) for name in NUMBERS}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A training run with nothing left open; numbers are in units of the pre-activations.
+    """All settings of a training run, resolved; numbers are in units of the pre-activations.
 
     Parameters
     ----------
@@ -91,17 +91,36 @@ class Settings:
     annealing: Annealing | None = None
 
     def as_columns(self, num_problems: int, pool_size: int) -> "Settings":
-        """The same for P single layers with one output as one layer with P outputs on the whole pool."""
+        """The same for P single layers with one output as one layer with P outputs on the whole pool.
+
+        Parameters
+        ----------
+        num_problems : int >= 1
+            P.
+        pool_size : int >= 1
+            Samples of the pool, n.
+        """
         layer = dataclasses.replace(self.spec.weighted[0], units=num_problems)  # type: ignore[call-arg]
         spec = dataclasses.replace(self.spec, layers=(layer,))
         return dataclasses.replace(self, spec=spec, batch_size=pool_size)
 
 
 class Fit(NamedTuple):
-    """What training leaves, as NumPy arrays.
+    """The result of training, as NumPy arrays.
 
     The beliefs, the numbers of the last sweep, a discrete array ``[inputs, outputs]`` a layer (of a bias, the
     last row), and a dict of arrays with one row a sweep.
+
+    Parameters
+    ----------
+    state : State
+        Beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    weights : list of int8 Array [in, out]
+        Discrete weights, a layer each.
+    history : dict of ndarray [sweeps]
+        ``error``, ``change`` and ``polarization``, one row a sweep.
     """
 
     state: State

@@ -29,7 +29,19 @@ DEAD_PRECISION = 80.0
 
 
 class Fit(NamedTuple):
-    """Discrete weights (int8 ``[in, out]``), beliefs, training errors left, share of errors of each sweep."""
+    """Discrete weights (int8 ``[in, out]``), beliefs, training errors left, share of errors of each sweep.
+
+    Parameters
+    ----------
+    weights : list of int8 Array [in, out]
+        Discrete weights, a layer each.
+    state : State
+        Beliefs.
+    errors : Array
+        Training errors that are left.
+    history : Array [sweeps]
+        Share of errors of each sweep.
+    """
 
     weights: list[Array]
     state: State
@@ -99,14 +111,21 @@ def fit_many(
 
     Parameters
     ----------
-    keys : one a problem ``[P]``.
-    spec : with ``small_fan_in``; ``sweeps_per_batch`` is the length of the run.
-    data : see :class:`mpnn.message_passing.training.Problems`; labels are -1 and +1.
-    at_once : problems trained side by side on each device, >= 1; None: :data:`AT_ONCE`.
+    keys : Array [P]
+        Random keys, one a problem.
+    spec : NetworkSpec
+        With exact messages; ``sweeps_per_batch`` is the length of the run.
+    numbers : Annealing
+        The numbers of the method.
+    data : Problems
+        See :class:`mpnn.message_passing.training.Problems`; labels are -1 and +1.
+    at_once : int >= 1 or None, default=None
+        Problems trained side by side on each device; None: :data:`AT_ONCE`.
 
     Returns
     -------
-    Fit of NumPy arrays with a leading axis P.
+    Fit
+        NumPy arrays with a leading axis P.
     """
     num_problems, devices = len(data.rows), meshes.axis_size(meshes.NETWORKS)
     chunks = -(-num_problems // (devices * (AT_ONCE if at_once is None else at_once)))
@@ -132,7 +151,19 @@ def fit_many(
 
 
 def fit_one(key: Array, spec: NetworkSpec, numbers: Annealing, data: Batch) -> Fit:
-    """As :func:`fit_many` for a single problem: leaves without the leading axis."""
+    """As :func:`fit_many` for a single problem: leaves without the leading axis.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    numbers : Annealing
+        The numbers of the method.
+    data : Batch
+        The problem.
+    """
     num_samples = data.inputs.shape[0]
     mask = jnp.ones(num_samples) if data.sample_mask is None else data.sample_mask
     problems = Problems(data.inputs, jnp.arange(num_samples)[None], data.labels[None], mask[None])

@@ -8,14 +8,14 @@ along the chain of partial sums ``S_j = sum_{i < j} w_i x_i``,
     a_0(t) = [t = 0]             a_{j+1}(t) = sum_v P(w_j x_j = v) a_j(t - v)      distribution of S_j
     b_K(t) = P(above | sign t)   b_j(t) = sum_v P(w_j x_j = v) b_{j+1}(t + v)      what follows S_j = t
 
-The unit tells the layer above ``P(T < 0), P(T >= 0)`` from ``a_K``. What it knows of the term j from all
+The unit sends the layer above ``P(T < 0), P(T >= 0)`` from ``a_K``. Its knowledge of the term j from all
 others and from above is ``A_j(v) = sum_t a_j(t) b_{j+1}(t + v)``, and its messages are (sum-product, no
 approximation)
 
     to x_j:  sum_w P(w_j = w) A_j(w x)          to w_j:  sum_x P(x_j = x) A_j(w x)
 
 Only non-negative numbers are added, so float32 is safe; the cost is O(K^2) a unit. The cavities are the
-caller's: probabilities that go in must not contain what the unit itself has said.
+caller's: the probabilities given must not contain the unit's own message.
 
 Axes: levels or signs first, then the fan-in K, then anything (units, samples), which broadcasts.
 """
@@ -45,9 +45,14 @@ PROBABILITY_FLOOR = 1e-30
 
 
 class Sums(NamedTuple):
-    """What the forward pass keeps for the backward: ``terms [K, 3, ...]`` and ``partial [K, 2K + 1, ...]``.
+    """Cache of the forward pass for the backward pass.
 
-    terms: probabilities of ``w_j x_j`` = -1, 0, +1. partial: distribution of the sum of the terms before j.
+    Parameters
+    ----------
+    terms : Array [K, 3, ...]
+        Probabilities of ``w_j x_j`` = -1, 0, +1.
+    partial : Array [K, 2K + 1, ...]
+        Distribution of the sum of the terms before j.
     """
 
     terms: Array
@@ -55,12 +60,24 @@ class Sums(NamedTuple):
 
 
 def sign_probabilities(field: Array) -> Array:
-    """``P(-1), P(+1)``, ``[2, ...]``, of signs with ``field`` = half their log odds ``[...]``."""
+    """``P(-1), P(+1)``, ``[2, ...]``, of signs with ``field`` = half their log odds ``[...]``.
+
+    Parameters
+    ----------
+    field : Array [...]
+        Half the log odds.
+    """
     return jax.nn.sigmoid(jnp.stack([-2.0 * field, 2.0 * field]))
 
 
 def log_odds(probabilities: Array) -> Array:
-    """Half the log odds ``[...]`` of ``P(-1), P(+1)`` ``[2, ...]``: undoes :func:`sign_probabilities`."""
+    """Half the log odds ``[...]`` of ``P(-1), P(+1)`` ``[2, ...]``: undoes :func:`sign_probabilities`.
+
+    Parameters
+    ----------
+    probabilities : Array [2, ...]
+        ``P(-1), P(+1)``.
+    """
     negative, positive = jnp.log(probabilities + PROBABILITY_FLOOR)
     return 0.5 * (positive - negative)
 
@@ -83,13 +100,17 @@ def forward(signs: Array, levels: Array) -> tuple[Array, Sums]:
 
     Parameters
     ----------
-    signs : ``P(x_j = -1), P(x_j = +1)``, ``[2, K, ...]``.
-    levels : ``P(w_j = -1), P(w_j = 0), P(w_j = +1)``, ``[3, K, ...]``.
+    signs : Array [2, K, ...]
+        ``P(x_j = -1), P(x_j = +1)``.
+    levels : Array [3, K, ...]
+        ``P(w_j = -1), P(w_j = 0), P(w_j = +1)``.
 
     Returns
     -------
-    up : ``P(T < 0), P(T >= 0)``, ``[2, ...]``.
-    sums : what :func:`backward` needs.
+    up : Array [2, ...]
+        ``P(T < 0), P(T >= 0)``.
+    sums : Sums
+        Cache for :func:`backward`.
     """
     terms = _term_probabilities(signs, levels)
     fan_in = terms.shape[0]
@@ -109,14 +130,19 @@ def backward(signs: Array, levels: Array, sums: Sums, above: Array) -> tuple[Arr
 
     Parameters
     ----------
-    signs, levels : as in :func:`forward`.
-    sums : what :func:`forward` returned.
-    above : what the layer above says of the unit's sign, ``P(-1), P(+1)``, ``[2, ...]``.
+    signs, levels : Array
+        As in :func:`forward`.
+    sums : Sums
+        What :func:`forward` returned.
+    above : Array [2, ...]
+        Message from the layer above on the unit's sign, ``P(-1), P(+1)``.
 
     Returns
     -------
-    to_inputs : field, half the log ratio of the messages for +1 and -1, ``[K, ...]``.
-    to_weights : log-messages for -1, 0, +1, less that for 0, ``[3, K, ...]``.
+    to_inputs : Array [K, ...]
+        Fields: half the log ratio of the messages for +1 and -1.
+    to_weights : Array [3, K, ...]
+        Log-messages for -1, 0, +1, less that for 0.
     """
     size = sums.partial.shape[1]
     reached = (jnp.arange(size) >= size // 2).reshape(-1, *(1,) * (above.ndim - 1))

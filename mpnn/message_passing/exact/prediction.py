@@ -18,6 +18,15 @@ def exact_probabilities(beliefs: list[Moments], inputs: Array, noise: Array) -> 
     upper unit's sign is averaged over all its terms (:func:`mpnn.message_passing.exact.messages.forward`).
     ``noise [L]``
     counts in the first layer only.
+
+    Parameters
+    ----------
+    beliefs : list of Moments [N, K]
+        Mean and variance of the weights, a layer each.
+    inputs : Array [B, N]
+        Inputs.
+    noise : Array [L]
+        Standard deviation that training assumed on every pre-activation.
     """
     known = Inputs(inputs, None, jnp.square(inputs))
     mean, variance = gaussian_preactivation(beliefs[0], known)

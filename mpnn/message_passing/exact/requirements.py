@@ -1,4 +1,4 @@
-"""What a network needs for exact messages above its first layer."""
+"""Requirements of exact messages above the first layer."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -33,7 +33,13 @@ class Described(Protocol):
 
 
 def unmet_requirement(spec: Described) -> str | None:
-    """Say what a network would need for exact messages above its first layer; None: nothing."""
+    """Return what a network lacks for exact messages above its first layer; None: nothing.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    """
     hidden = spec.widths[1:-1]
     if not hidden or max(hidden) > FAN_IN_LIMIT:
         return f"hidden layers of 1 to {FAN_IN_LIMIT} units, got {hidden}"

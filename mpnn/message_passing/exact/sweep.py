@@ -40,13 +40,24 @@ LIKELIHOOD_FLOOR = 1e-9
 class Annealing(NamedTuple):
     """Every number of the method; all are traced.
 
-    step: how far the first layer's fields move in a sweep, over the number of samples; > 0.
-    damping: weight of the old belief of the first layer and of the old messages above, in [0, 1).
-    initial_field: standard deviation of the first layer's initial fields, >= 0.
-    symmetry_breaking: standard deviation of the random prior fields of the upper weights, > 0.
-    weight_noise: relative noise assumed on the first layer's weights, >= 0; asks for a margin.
-    threshold: magnetizations below ``threshold`` times their unit's mean are rounded to 0; >= 0.
-    start, end: fractions of the run between which beliefs move to their rounding, 0 <= start < end <= 1.
+    Parameters
+    ----------
+    step : float > 0, default=20.0
+        Change of the first layer's fields in a sweep, times the number of samples.
+    damping : float in [0, 1), default=0.5
+        Weight of the old belief of the first layer and of the old messages above.
+    initial_field : float >= 0, default=0.1
+        Standard deviation of the first layer's initial fields.
+    symmetry_breaking : float > 0, default=1.0
+        Standard deviation of the random prior fields of the upper weights.
+    weight_noise : float >= 0, default=0.5
+        Relative noise assumed on the first layer's weights, which demands a margin.
+    threshold : float >= 0, default=1.3
+        Magnetizations below ``threshold`` times their unit's mean are rounded to 0.
+    start : float in [0, 1), default=0.3
+        Fraction of the run at which beliefs begin to move to their rounding.
+    end : float in (0, 1], default=0.7
+        Fraction of the run at which they have arrived; above ``start``.
     """
 
     step: Array | float = 20.0
@@ -68,7 +79,15 @@ class FirstLayer(NamedTuple):
 
 
 class Beliefs(NamedTuple):
-    """Beliefs about all weights: the first layer, and ``log P`` of the levels ``[3, K, K']`` above."""
+    """Beliefs about all weights: the first layer, and ``log P`` of the levels ``[3, K, K']`` above.
+
+    Parameters
+    ----------
+    first : FirstLayer
+        Beliefs of the first layer.
+    upper : tuple of Array [3, K, K']
+        ``log P`` of the levels, of each layer above.
+    """
 
     first: FirstLayer
     upper: tuple[Array, ...]
@@ -90,7 +109,7 @@ class Incumbent(NamedTuple):
 
 
 class FirstLayerPreactivation(NamedTuple):
-    """Annealed means of the first layer ``[N, K]``; mean and variance of what its units sum ``[K, B]``."""
+    """Annealed means of the first layer ``[N, K]``; mean and variance of its pre-activations ``[K, B]``."""
 
     mean: Array
     omega: Array
@@ -98,7 +117,19 @@ class FirstLayerPreactivation(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What a sweep hands to the next; ``published`` are the beliefs before annealing began."""
+    """State between sweeps; ``published`` are the beliefs before annealing began.
+
+    Parameters
+    ----------
+    beliefs : Beliefs
+        The present beliefs.
+    memory : Memory
+        The last messages.
+    incumbent : Incumbent
+        The best discrete network so far.
+    published : Beliefs
+        The beliefs before annealing began.
+    """
 
     beliefs: Beliefs
     memory: Memory
@@ -111,6 +142,19 @@ class Data(NamedTuple):
 
     Inputs and their squares ``[B, N]``, ``P(label = -1, +1)`` ``[2, 1, B]``, which samples are real ``[B]``,
     and which inputs were ever non-zero ``[N, 1]``.
+
+    Parameters
+    ----------
+    inputs : Array [B, N]
+        Inputs.
+    squares : Array [B, N]
+        Their squares.
+    labels : Array [2, 1, B]
+        ``P(label = -1, +1)``.
+    real : Array [B]
+        Which samples are real.
+    live : Array [N, 1]
+        Which inputs were ever non-zero.
     """
 
     inputs: Array
@@ -121,7 +165,13 @@ class Data(NamedTuple):
 
 
 def prepare(batch: Batch) -> Data:
-    """The problem of a batch with labels -1 and +1."""
+    """Arrays of a batch with labels -1 and +1.
+
+    Parameters
+    ----------
+    batch : Batch
+        Inputs, and labels -1 and +1.
+    """
     real = jnp.ones_like(batch.labels) if batch.sample_mask is None else batch.sample_mask
     inputs = batch.inputs * real[:, None]
     labels = 0.5 * (1.0 + jnp.stack([-batch.labels, batch.labels]) * real)[:, None]
@@ -130,7 +180,19 @@ def prepare(batch: Batch) -> Data:
 
 
 def init(key: Array, spec: NetworkSpec, numbers: Annealing, data: Data) -> tuple[Beliefs, Memory]:
-    """Random fields; all messages are zero."""
+    """Random fields; all messages are zero.
+
+    Parameters
+    ----------
+    key : Array
+        Random key.
+    spec : NetworkSpec
+        The network's static description.
+    numbers : Annealing
+        The numbers of the method.
+    data : Data
+        The problem.
+    """
     first_key, *upper_keys = jax.random.split(key, spec.num_layers)
     noise = jax.random.normal(first_key, spec.widths[:2])
     field = numbers.initial_field * noise * data.live
@@ -264,7 +326,21 @@ def _preactivate(
 def sweep(
     spec: NetworkSpec, numbers: Annealing, data: Data, carry: Carry, done: Array
 ) -> tuple[Carry, Array]:
-    """One sweep, the fraction ``done`` of the run behind it; returns the errors of the rounded network."""
+    """One sweep, the fraction ``done`` of the run behind it; returns the errors of the rounded network.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    numbers : Annealing
+        The numbers of the method.
+    data : Data
+        The problem.
+    carry : Carry
+        What the sweep before handed on.
+    done : Array []
+        Fraction of the run that is done.
+    """
     beliefs, memory, incumbent, published = carry
     alpha = jnp.clip((done - numbers.start) / (numbers.end - numbers.start), 0.0, 1.0)
     published = jax.tree.map(partial(jnp.where, alpha > 0), published, beliefs)

@@ -1,4 +1,4 @@
-"""What a layer is: shapes, beliefs, messages up and down, and the discrete pass, in one object.
+"""The contract of a layer: shapes, beliefs, messages up and down, and the discrete pass, in one object.
 
 Layers are static: frozen, hashable, without arrays. Two messages run between them. Up: moments of a layer's
 outputs ``[B, *shape]`` (:class:`~mpnn.message_passing.rules.base.Inputs` of the next). Down: natural
@@ -27,7 +27,7 @@ Numbers: TypeAlias = Sequence[Hyper]
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a layer stands in a network.
+    """Position of a layer in a network, and what surrounds it.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Place:
     output : OutputChannel or None
         The channel of the labels, for the last layer.
     feeds_pool : bool
-        Whether a pool follows, which asks for fields of the units.
+        Whether a pool follows, which needs fields of the units.
     one_sweep : bool
         Whether a batch gets one sweep, so that nothing needs to be kept between sweeps.
     focusing, anchored : bool
@@ -58,7 +58,15 @@ class Place:
 
 
 class Labels(NamedTuple):
-    """What stands above the last layer: labels ``[B]`` or ``[B, K]``, and which samples are real ``[B]``."""
+    """Labels ``[B]`` or ``[B, K]``, which stand above the last layer, and their channel.
+
+    Parameters
+    ----------
+    values : Array [B] or [B, K]
+        Class numbers, or signs with 0 for no label.
+    channel : OutputChannel
+        The channel of the output.
+    """
 
     values: Array
     channel: OutputChannel
@@ -73,29 +81,87 @@ class Layer(Protocol):
 
     @property
     def needs_fields(self) -> bool:
-        """Whether it asks for the fields of the units below."""
+        """Whether it needs the fields of the units below."""
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        """Shape of one sample of the outputs; a ValueError says what does not fit."""
+        """Shape of one sample of the outputs; a ValueError names what does not fit.
+
+        Parameters
+        ----------
+        in_shape : tuple of int
+            Shape of one sample of the inputs.
+        """
 
     def gives_signs(self, sign_inputs: bool) -> bool:
-        """Whether every output is -1 or +1."""
+        """Whether every output is -1 or +1.
+
+        Parameters
+        ----------
+        sign_inputs : bool
+            Whether every input is -1 or +1.
+        """
 
     def check(self, place: Place) -> None:
-        """Refuse a place where the layer cannot stand, with a ValueError."""
+        """Refuse a place where the layer cannot stand, with a ValueError.
+
+        Parameters
+        ----------
+        place : Place
+            Where the layer stands in its network.
+        """
 
     def init(
         self, keys: Sequence[Array], place: Place, numbers: Numbers, initial_field: Array | float
     ) -> Any:
-        """Initial beliefs, one key for each weight layer; None without weights."""
+        """Initial beliefs, one key for each weight layer; None without weights.
+
+        Parameters
+        ----------
+        keys : sequence of Array
+            Random keys, one for each weight layer.
+        place : Place
+            Where the layer stands in its network.
+        numbers : sequence of Hyper
+            Scalars, one Hyper for each weight layer.
+        initial_field : float >= 0
+            Scale of the random initial fields.
+        """
 
     def begin(self, place: Place, state: Any, batch_size: int, dtype: Any, numbers: Numbers) -> Any:
-        """Memory of the sweeps over a batch, before the first: all messages are zero."""
+        """Memory of the sweeps over a batch, before the first: all messages are zero.
+
+        Parameters
+        ----------
+        place : Place
+            Where the layer stands in its network.
+        state : pytree or None
+            Beliefs of the layer.
+        batch_size : int >= 1
+            B.
+        dtype : dtype
+            Of the messages.
+        numbers : sequence of Hyper
+            Scalars, one Hyper for each weight layer.
+        """
 
     def forward(
         self, place: Place, state: Any, below: Inputs, memory: Any, numbers: Numbers
     ) -> tuple[Inputs, Any]:
-        """Moments of the outputs under the last message from above, and what ``backward`` needs."""
+        """Moments of the outputs under the last message from above, and what ``backward`` needs.
+
+        Parameters
+        ----------
+        place : Place
+            Where the layer stands in its network.
+        state : pytree or None
+            Beliefs of the layer.
+        below : Inputs [B, *in_shape]
+            Moments of the layer below, or data.
+        memory : pytree or None
+            What the layer keeps between the sweeps over a batch.
+        numbers : sequence of Hyper
+            Scalars, one Hyper for each weight layer.
+        """
 
     def backward(
         self,
@@ -107,19 +173,67 @@ class Layer(Protocol):
         numbers: Numbers,
         sample_mask: Array | None,
     ) -> tuple[Any, Any, Natural | None]:
-        """New state, new memory, and the message down (None to data)."""
+        """New state, new memory, and the message down (None to data).
+
+        Parameters
+        ----------
+        place : Place
+            Where the layer stands in its network.
+        state : pytree or None
+            Beliefs of the layer.
+        cache : object
+            What ``forward`` returned.
+        above : Natural [B, *out_shape] or Labels
+            The message from above.
+        memory : pytree or None
+            What the layer keeps between the sweeps over a batch.
+        numbers : sequence of Hyper
+            Scalars, one Hyper for each weight layer.
+        sample_mask : Array [B] or None
+            0 for samples that only pad the batch; None: all are real.
+        """
 
     def moments(
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
-        """Moments of the outputs with nothing above, weights averaged over their beliefs."""
+        """Moments of the outputs with nothing above, weights averaged over their beliefs.
+
+        Parameters
+        ----------
+        place : Place
+            Where the layer stands in its network.
+        beliefs : sequence of Moments
+            Damped moments of the weights, one for each weight layer.
+        below : Inputs [B, *in_shape]
+            Moments of the layer below, or data.
+        noise : sequence of Array
+            Standard deviation on the pre-activations, one for each weight layer.
+        """
 
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
-        """Outputs ``[B, *out_shape]`` of the discrete network for ``[B, *in_shape]``."""
+        """Outputs ``[B, *out_shape]`` of the discrete network for ``[B, *in_shape]``.
+
+        Parameters
+        ----------
+        weights : sequence of int8 Array
+            Discrete weights, one for each weight layer.
+        inputs : Array [B, *in_shape]
+            Units of the layer below, or data.
+        """
 
 
 def reshaped(inputs: Inputs, onward: Callable[[Array], Array], back: Callable[[Array], Array]) -> Inputs:
-    """Every array of ``inputs`` through ``onward``; fields of cavities come ``back`` first."""
+    """Apply ``onward`` to every array of ``inputs``; fields of cavities go through ``back`` first.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        Moments of units.
+    onward : callable
+        From the shape of the layer below to that of the layer above.
+    back : callable
+        Its inverse, for fields of cavities.
+    """
     leaves = (inputs.mean, inputs.variance, inputs.second_moment, inputs.field)
     _, variance, second, field = (None if leaf is None else onward(leaf) for leaf in leaves)
     mean, respond = onward(inputs.mean), inputs.respond

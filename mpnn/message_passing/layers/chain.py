@@ -46,7 +46,7 @@ def places_of(layers: Sequence[Layer], start: Place) -> tuple[Place, ...]:
 
 
 def shares(layers: Sequence[Layer], items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Of items that each belong to a weight layer, those of each layer."""
+    """Split a list with one item for each weight layer into the items of each layer."""
     ends = list(itertools.accumulate((layer.num_weighted for layer in layers), initial=0))
     return (items[start:end] for start, end in itertools.pairwise(ends))
 

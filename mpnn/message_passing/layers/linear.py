@@ -61,7 +61,7 @@ class Cache(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Linear:
-    """A layer with weights. What is left at None is the network's choice.
+    """A layer with weights. Options at None are the network's.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Linear:
 
     @property
     def linear_map(self) -> LinearMap:
-        """Which inputs each unit sums."""
+        """The map from inputs to sums."""
         raise NotImplementedError
 
     @property
@@ -122,7 +122,7 @@ class Linear:
         return OPTIONS[name] if value is None else value
 
     def complete(self, **options: Any) -> "Linear":
-        """The same layer with what it leaves open as given here, or as :data:`OPTIONS` has it."""
+        """The same layer with these options where it has none, else those of :data:`OPTIONS`."""
         chosen = {**OPTIONS, **options}
         return dataclasses.replace(
             self, **{name: value for name, value in chosen.items() if getattr(self, name) is None}
@@ -141,7 +141,7 @@ class Linear:
         return self.linear_map.fan_in(in_shape) + int(bool(self.bias))
 
     def check(self, place: Place) -> None:
-        """Refuse what the layer's rule cannot do at its place."""
+        """Refuse a place where the layer's rule is not defined."""
         if self._entry(place).messages.zero_temperature:
             self._check_zero_temperature(place)
             if self._num_positions(place) > 1:
@@ -399,8 +399,10 @@ class Dense(Linear):
     ----------
     units : int
         Number of units, at least 1.
-    **options
-        See :class:`Linear`.
+
+    Notes
+    -----
+    All options of :class:`~mpnn.message_passing.layers.linear.Linear` are keywords, too.
     """
 
     units: int
@@ -426,8 +428,10 @@ class Conv2D(Linear):
         Step between windows, at least 1.
     padding : {"valid", "same"}, default="valid"
         Windows inside the image, or zeros around it.
-    **options
-        See :class:`Linear`.
+
+    Notes
+    -----
+    All options of :class:`~mpnn.message_passing.layers.linear.Linear` are keywords, too.
     """
 
     channels: int

@@ -24,7 +24,7 @@ LEAST_PROBABILITY = 1e-30
 
 
 class Weightless:
-    """What layers without weights share."""
+    """Base class of layers without weights."""
 
     num_weighted = 0
     needs_fields = False
@@ -38,7 +38,7 @@ class Weightless:
         return
 
     def check(self, place: Place) -> None:
-        """Stands anywhere but last."""
+        """Refuse the place of the last layer."""
         if place.output is not None:
             raise ValueError(f"the last layer needs weights, got {type(self).__name__}: end with Dense")
 
@@ -164,7 +164,7 @@ class MaxPool2D(Pool2D):
         return True
 
     def check(self, place: Place) -> None:
-        """Signs of units below, something above."""
+        """Refuse inputs that are not signs of units, and the place of the last layer."""
         super().check(place)
         if not place.sign_inputs or place.known_inputs:
             raise ValueError("MaxPool2D takes the largest of sign units: put it above a layer of signs")
@@ -222,7 +222,7 @@ class MaxPool2D(Pool2D):
     def moments(
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
-        """Of the largest, its inputs independent."""
+        """Moments of the largest, its inputs independent."""
         off = jnp.prod(0.5 * (1.0 - self._windows(below.mean)), axis=-1)
         mean = 1.0 - 2.0 * off
         variance = 4.0 * off * (1.0 - off)
@@ -250,7 +250,7 @@ class MeanPool2D(Pool2D):
     """
 
     def gives_signs(self, sign_inputs: bool) -> bool:
-        """Means are no signs."""
+        """No: means are real."""
         return False
 
     def check(self, place: Place) -> None:
@@ -319,7 +319,7 @@ class MeanPool2D(Pool2D):
     def moments(
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
-        """Of the means, their inputs independent."""
+        """Moments of the means, their inputs independent."""
         if place.known_inputs:
             mean = self._cache(below.mean, None).outputs.mean
             return Inputs(mean, None, jnp.square(mean))

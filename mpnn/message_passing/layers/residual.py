@@ -25,7 +25,7 @@ __all__ = ["Residual"]
 
 
 class ResidualCache(NamedTuple):
-    """Of the branch below its last layer, of the last layer, and the inputs that were added."""
+    """Caches of the branch below its last layer and of the last layer, and the inputs that were added."""
 
     below: list[Any]
     last: Cache
@@ -70,12 +70,18 @@ class Residual:
         return self.layers[-1]
 
     def complete(self, **options: Any) -> "Residual":
-        """The same branch with what its layers leave open as given here."""
+        """The same branch with options for its layers where these have none.
+
+        Parameters
+        ----------
+        **options : keyword arguments
+            Options of :class:`mpnn.message_passing.layers.linear.Linear`.
+        """
         filled = (layer.complete(**options) if hasattr(layer, "complete") else layer for layer in self.layers)
         return Residual(tuple(filled))
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        """That of the inputs."""
+        """The shape of the inputs, which the branch must keep."""
         shape = in_shape
         for layer in self.layers:
             shape = layer.out_shape(shape)
@@ -88,7 +94,7 @@ class Residual:
         return self.last.gives_signs(sign_inputs)
 
     def check(self, place: Place) -> None:
-        """Hidden, and of rules that pass moments."""
+        """Refuse the place of the last layer, and rules that pass no moments."""
         if place.output is not None:
             raise ValueError("the last layer cannot be Residual: end with Dense")
         if self.last.rule == "max_sum":
@@ -138,7 +144,7 @@ class Residual:
         numbers: Numbers,
         sample_mask: Array | None,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...], Natural | None]:
-        """Through the branch, and past it."""
+        """Messages through the branch, and past it."""
         *places, last_place = self._places(place)
         last_state, last_memory, down = self.last.backward(
             last_place, state[-1], cache.last, above, memory[-1], numbers[-1:], sample_mask

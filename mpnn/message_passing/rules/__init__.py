@@ -12,10 +12,23 @@ __all__ = ["RULES", "RuleEntry", "find_rule"]
 class RuleEntry(NamedTuple):
     """A rule's functions (see :class:`mpnn.message_passing.rules.base.Rule`) and the messages that it passes.
 
-    ``refresh`` updates the memory after the fields have moved; None: nothing to do.
-    ``with_one_sweep`` is the cheaper rule that is equal when a batch gets a single sweep: no memory.
     ``messages`` turns pre-activations, labels and messages from above into what ``forward`` and
     ``backward`` take: at zero temperature, fields and :class:`~mpnn.message_passing.rules.base.Clamp`.
+
+    Parameters
+    ----------
+    init : callable
+        Makes what the rule keeps, before the first sweep.
+    forward : callable
+        The pre-activation.
+    backward : callable
+        The messages.
+    refresh : callable or None, default=None
+        Updates what is kept after the fields have moved; None: nothing to do.
+    with_one_sweep : RuleEntry or None, default=None
+        The cheaper rule, without memory, that is equal when a batch gets a single sweep.
+    messages : type, default=GaussianMessages
+        What passes between the layers: :class:`GaussianMessages` or :class:`FieldMessages`.
     """
 
     init: Callable[..., Any]
@@ -67,7 +80,15 @@ RULES: dict[str, RuleEntry] = {
 
 
 def find_rule(name: str, one_sweep: bool) -> RuleEntry:
-    """Return the rule called ``name``, in its cheaper form where a batch gets one sweep."""
+    """Return the rule called ``name``, in its cheaper form where a batch gets one sweep.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`RULES`.
+    one_sweep : bool
+        Whether a batch gets a single sweep.
+    """
     if name not in RULES:
         raise ValueError(f"rule must be one of {sorted(RULES)}, got {name!r}")
     entry = RULES[name]

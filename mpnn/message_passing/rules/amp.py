@@ -26,7 +26,17 @@ __all__ = ["Memory", "backward", "first_order", "forward", "init"]
 
 
 class Memory(NamedTuple):
-    """The previous sweep's gradient ``[B, K]``, inputs ``[B, N]`` and magnetizations ``[N, K]``."""
+    """The previous sweep's gradient ``[B, K]``, inputs ``[B, N]`` and magnetizations ``[N, K]``.
+
+    Parameters
+    ----------
+    gradient : Array [B, K]
+        The previous sweep's gradient.
+    inputs : Array [B, N]
+        The previous sweep's inputs.
+    weights : Array [N, K]
+        The previous sweep's magnetizations.
+    """
 
     gradient: Array
     inputs: Array
@@ -34,7 +44,15 @@ class Memory(NamedTuple):
 
 
 def init(layer: Layer, inputs: Inputs) -> Memory:
-    """Before the first sweep there is no reaction: the gradient is 0."""
+    """Before the first sweep there is no reaction: the gradient is 0.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    """
     shape = (inputs.mean.shape[0], layer.mean.shape[1])
     return Memory(jnp.zeros(shape, inputs.mean.dtype), inputs.mean, layer.mean)
 
@@ -44,6 +62,15 @@ def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivatio
 
     ``omega = m x - g' (sigma x x') - g' (m m' Delta) + g'^2 (sigma m' x' Delta)``. ``memory`` None: one
     sweep a batch, and no reaction.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
     """
     mean, variance = gaussian_preactivation(layer, inputs)
     if memory is None:
@@ -59,7 +86,21 @@ def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivatio
 def first_order(
     layer: Layer, inputs: Inputs, gradient: Array, curvature: Array, down: bool
 ) -> tuple[Array, Array | None]:
-    """Fields ``x^T g + m (x^2)^T Gamma`` to the weights and ``g m^T + x Gamma (m^2)^T`` down."""
+    """Fields ``x^T g + m (x^2)^T Gamma`` to the weights and ``g m^T + x Gamma (m^2)^T`` down.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    gradient : Array [B, K]
+        ``g``.
+    curvature : Array [B, K]
+        ``Gamma``.
+    down : bool
+        Whether the message to the units below is required; static.
+    """
     field = products.pull_weights(inputs.mean, gradient)
     field = field + layer.mean * products.pull_weights(jnp.square(inputs.mean), curvature)
     if not down:
@@ -76,7 +117,23 @@ def backward(
     memory: Memory | None,
     required: RequiredMessages,
 ) -> tuple[Messages, Memory | None]:
-    """Messages to first order in the cavity, less the reaction to the previous sweep's messages."""
+    """Messages to first order in the cavity, less the reaction to the previous sweep's messages.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    derive : callable
+        The derivatives of the channel's free energy, as a function of the pre-activation.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     derivatives = derive(*preactivation)
     gradient, curvature = derivatives.gradient, derivatives.curvature
     field, down = first_order(layer, inputs, gradient, curvature, required.down)

@@ -39,10 +39,19 @@ __all__ = [
 class Inputs(NamedTuple):
     """A layer's inputs, ``[B, N]`` or ``[B, *shape]`` each.
 
-    ``variance`` None: known exactly (data). ``second_moment`` None: every input squares to one (signs).
-    ``respond`` gives the moments under another field from above (None for data, which do not respond).
-    ``field`` is the field of each input without any message from above: of zero-temperature rules, and of
-    inputs of pools; None for data.
+    Parameters
+    ----------
+    mean : Array [B, N]
+        Means.
+    variance : Array [B, N] or None
+        Variances; None: known exactly (data).
+    second_moment : Array [B, N] or None
+        Second moments; None: every input squares to one (signs).
+    respond : callable or None, default=None
+        The moments under another field from above; None for data.
+    field : Array [B, N] or None, default=None
+        Field of each input without any message from above, of zero-temperature rules and of inputs of pools;
+        None for data.
     """
 
     mean: Array
@@ -53,11 +62,24 @@ class Inputs(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """One layer's weights as a rule sees them, ``[N, K]`` each.
+    """One layer's weights, as rules take them.
 
-    ``mean`` and ``variance`` are the damped magnetizations; ``field`` and ``precision`` the undamped
-    natural parameters, ``moments`` what turns them into moments (masked weights give 0 and 0).
-    ``signs``: every weight squares to one, that is, all are -1 or +1 and none is missing.
+    Parameters
+    ----------
+    mean : Array [N, K]
+        Damped magnetizations.
+    variance : Array [N, K]
+        Damped variances.
+    field : Array [N, K]
+        Undamped fields.
+    precision : Array [N, K] or None
+        Undamped precisions; None where they have no effect.
+    moments : callable
+        Turns natural parameters into moments (masked weights: 0 and 0).
+    damping : float in [0, 1)
+        Weight of the old message.
+    signs : bool, default=False
+        Whether every weight squares to one: all are -1 or +1 and none is missing.
     """
 
     mean: Array
@@ -70,14 +92,34 @@ class Layer(NamedTuple):
 
 
 class Preactivation(NamedTuple):
-    """Mean and variance of what a unit sums up, ``[B, K]`` each; noise not yet added."""
+    """Mean and variance of what a unit sums up, ``[B, K]`` each; noise not yet added.
+
+    Parameters
+    ----------
+    mean : Array [B, K]
+        Means.
+    variance : Array [B, K]
+        Variances; noise not yet added.
+    """
 
     mean: Array
     variance: Array
 
 
 class Messages(NamedTuple):
-    """Messages to the weights ``[N, K]`` and to the units below ``[B, N]``; None where not required."""
+    """Messages to the weights ``[N, K]`` and to the units below ``[B, N]``; None where not required.
+
+    Parameters
+    ----------
+    field : Array [N, K]
+        Field to the weights.
+    precision : Array [N, K] or None
+        Precision to the weights; None where not required.
+    down_field : Array [B, N] or None
+        Field to the units below; None where not required.
+    down_precision : Array [B, N] or None
+        Precision to the units below; None where not required.
+    """
 
     field: Array
     precision: Array | None
@@ -86,7 +128,17 @@ class Messages(NamedTuple):
 
 
 class RequiredMessages(NamedTuple):
-    """Which messages the network requires; static, so that the others are never computed."""
+    """Which messages the network requires; static, so that the others are never computed.
+
+    Parameters
+    ----------
+    precision : bool
+        Precision to the weights.
+    down : bool
+        Field to the units below.
+    down_precision : bool
+        Precision to the units below.
+    """
 
     precision: bool
     down: bool
@@ -96,7 +148,14 @@ class RequiredMessages(NamedTuple):
 class Clamp(NamedTuple):
     """Clamping of a layer's sign outputs, for zero-temperature rules: field and margin ``[B, K]``.
 
-    It takes the place of ``derive``; ``margin`` may be any shape that broadcasts.
+    It takes the place of ``derive``.
+
+    Parameters
+    ----------
+    field : Array [B, K]
+        Field on the outputs.
+    margin : Array
+        Margin, of any shape that broadcasts.
     """
 
     field: Array
@@ -114,7 +173,16 @@ class GaussianMessages:
     ) -> Inputs:
         """Moments ``[B, K]`` of a layer's units under the message from above.
 
-        ``keep_field``: of signs, their fields without that message, too.
+        Parameters
+        ----------
+        channel : HiddenChannel
+            The channel of the units.
+        preactivation : Preactivation
+            Mean and variance of the pre-activations.
+        above : Natural [B, K] or None
+            The message from above; None: a zero message.
+        keep_field : bool
+            Whether to return the fields of signs without that message, too.
         """
         omega, variance = preactivation
 
@@ -131,17 +199,43 @@ class GaussianMessages:
 
     @staticmethod
     def from_labels(output: OutputChannel, labels: Array, numbers: Any) -> Derive:
-        """The derivatives of the output's channel."""
+        """The derivatives of the output's channel.
+
+        Parameters
+        ----------
+        output : OutputChannel
+            The channel of the output.
+        labels : Array [B] or [B, K]
+            Class numbers, or signs with 0 for no label.
+        numbers : Annealing
+            The numbers of the method.
+        """
         return output.derive(labels, numbers)
 
     @staticmethod
     def from_above(channel: HiddenChannel, above: Natural) -> Derive:
-        """The derivatives of the units' channel under the message from above."""
+        """The derivatives of the units' channel under the message from above.
+
+        Parameters
+        ----------
+        channel : HiddenChannel
+            The channel of the units.
+        above : Natural [B, K]
+            The message from above.
+        """
         return lambda omega, variance: channel.derivatives(*above, omega, variance)
 
     @staticmethod
     def mask_padding(derive: Derive, real: Array) -> Derive:
-        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them."""
+        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them.
+
+        Parameters
+        ----------
+        derive : callable
+            The derivatives of the channel's free energy, as a function of the pre-activation.
+        real : Array [B, 1]
+            0 for samples that only pad the batch, else 1.
+        """
 
         def masked(omega: Array, variance: Array) -> Derivatives:
             return Derivatives(*(leaf * real for leaf in derive(omega, variance)))
@@ -153,10 +247,28 @@ class Rule(Protocol):
     """The three functions of a rule; modules in this package provide them."""
 
     def init(self, layer: Layer, inputs: Inputs) -> Any:
-        """The memory between the sweeps over a batch, before the first."""
+        """The memory between the sweeps over a batch, before the first.
+
+        Parameters
+        ----------
+        layer : Layer
+            The layer's weights.
+        inputs : Inputs
+            The layer's inputs.
+        """
 
     def forward(self, layer: Layer, inputs: Inputs, memory: Any) -> Preactivation:
-        """The layer's Gaussian pre-activation."""
+        """The layer's Gaussian pre-activation.
+
+        Parameters
+        ----------
+        layer : Layer
+            The layer's weights.
+        inputs : Inputs
+            The layer's inputs.
+        memory : object
+            What the rule keeps between the sweeps over a batch.
+        """
 
     def backward(
         self,
@@ -167,7 +279,23 @@ class Rule(Protocol):
         memory: Any,
         required: RequiredMessages,
     ) -> tuple[Messages, Any]:
-        """The messages, and the memory for the next sweep."""
+        """The messages, and the memory for the next sweep.
+
+        Parameters
+        ----------
+        layer : Layer
+            The layer's weights.
+        inputs : Inputs
+            The layer's inputs.
+        preactivation : Preactivation
+            Mean and variance of the pre-activations.
+        derive : callable
+            The derivatives of the channel's free energy, as a function of the pre-activation.
+        memory : object
+            What the rule keeps between the sweeps over a batch.
+        required : RequiredMessages
+            Which messages are required; static.
+        """
 
 
 def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivation:
@@ -176,6 +304,13 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
     The variance ``sigma x^2 + m^2 Delta + sigma Delta`` of the literature, regrouped: where every input
     squares to one, the first term is a sum over the inputs and costs no matrix product. Where every weight
     does, too, so does every product, and ``N - m^2 x^2`` is left.
+
+    Parameters
+    ----------
+    layer : Layer or Moments
+        Moments of the weights.
+    inputs : Inputs
+        The layer's inputs.
     """
     mean = products.contract(layer.mean, inputs.mean)
     if inputs.second_moment is None and isinstance(layer, Layer) and layer.signs:
@@ -192,6 +327,17 @@ def precision_messages(
     """Quadratic parts of the messages, to the weights ``[N, K]`` and down ``[B, N]``.
 
     ``G = sum_b <x^2> Gamma - Delta g^2`` and ``A = sum_k <w^2> Gamma - sigma g^2``.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    derivatives : Derivatives
+        The channel's derivatives.
+    required : RequiredMessages
+        Which messages are required; static.
     """
     gradient, curvature = derivatives.gradient, derivatives.curvature
     square = jnp.square(gradient)

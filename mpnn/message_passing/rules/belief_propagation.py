@@ -28,8 +28,14 @@ __all__ = ["Memory", "backward", "forward", "init"]
 class Memory(NamedTuple):
     """Per edge ``[N, B, K]``: the weight's damped cavity mean, and the last messages on it.
 
-    ``to_weight`` is the field that sample b and unit k sent to weight (i, k); ``from_others`` the field that
-    input (b, i) hears from all units but k.
+    Parameters
+    ----------
+    cavity_mean : Array [N, B, K]
+        Damped cavity magnetizations of the weights.
+    to_weight : Array [N, B, K]
+        Fields that sample b and unit k sent last to weight (i, k).
+    from_others : Array [N, B, K] or None
+        Fields of input (b, i) from all units but k.
     """
 
     cavity_mean: Array
@@ -38,7 +44,15 @@ class Memory(NamedTuple):
 
 
 def init(layer: Layer, inputs: Inputs) -> Memory:
-    """No messages yet: every cavity is the full magnetization."""
+    """No messages yet: every cavity is the full magnetization.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    """
     num_inputs, num_outputs = layer.mean.shape
     shape = (num_inputs, inputs.mean.shape[0], num_outputs)
     zeros = jnp.zeros(shape, layer.mean.dtype)
@@ -65,7 +79,17 @@ def _cavity_inputs(inputs: Inputs, memory: Memory) -> Array:
 
 
 def forward(layer: Layer, inputs: Inputs, memory: Memory) -> Preactivation:
-    """Mean from the cavities, variance from the full moments."""
+    """Mean from the cavities, variance from the full moments.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    """
     mean = jnp.sum(memory.cavity_mean * _cavity_inputs(inputs, memory), axis=0)
     return Preactivation(mean, gaussian_preactivation(layer, inputs).variance)
 
@@ -78,7 +102,23 @@ def backward(
     memory: Memory,
     required: RequiredMessages,
 ) -> tuple[Messages, Memory]:
-    """Messages on every edge; their sums go to the weights and down."""
+    """Messages on every edge; their sums go to the weights and down.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    derive : callable
+        The derivatives of the channel's free energy, as a function of the pre-activation.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     omega, variance = preactivation
     values = _cavity_inputs(inputs, memory)
     product = memory.cavity_mean * values

@@ -1,4 +1,4 @@
-"""BP-inspired: full magnetizations everywhere but in the gradient, which sees the cavity.
+"""BP-inspired: full magnetizations everywhere but in the gradient, which is taken at the cavity.
 
 Lucibello et al. 2022, eqs. 72-83: ``g_{kn->i} = dphi(omega_kn - m_ik x_ni, V_kn)``. Three forms:
 
@@ -57,7 +57,23 @@ def backward(
     memory: None,
     required: RequiredMessages,
 ) -> tuple[Messages, Any]:
-    """Messages from the exact cavity gradients."""
+    """Messages from the exact cavity gradients.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    derive : callable
+        The derivatives of the channel's free energy, as a function of the pre-activation.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     omega, variance = preactivation
 
     def messages_of_input(mean: Array, values: Array) -> tuple[Array, Array]:
@@ -85,7 +101,23 @@ def backward_second_order(
     memory: None,
     required: RequiredMessages,
 ) -> tuple[Messages, Any]:
-    """Messages from the cavity gradient expanded to second order."""
+    """Messages from the cavity gradient expanded to second order.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    derive : callable
+        The derivatives of the channel's free energy, as a function of the pre-activation.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     derivatives = derive(*preactivation)
     field, down = first_order(layer, inputs, derivatives.gradient, derivatives.curvature, required.down)
     half = 0.5 * derivatives.second
@@ -114,6 +146,21 @@ def backward_interpolated(
     """Messages from the polynomial through the cavity gradients at a few cavities.
 
     With ``|m x| <= R`` and ``u = m x / R``, ``g(omega - m x) = sum_q c_q u^q``.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    derive : callable
+        The derivatives of the channel's free energy, as a function of the pre-activation.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
     """
     omega, variance = preactivation
     nodes, to_coefficients = _nodes_and_coefficients(NUM_NODES)

@@ -50,29 +50,75 @@ class FieldMessages:
     def units(
         channel: HiddenChannel, preactivation: Preactivation, above: Natural | None, keep_field: bool
     ) -> Inputs:
-        """The field that each unit sends up, ``[B, K]``; :func:`forward` puts it in the place of the mean."""
+        """The field that each unit sends up, ``[B, K]``; :func:`forward` puts it in the place of the mean.
+
+        Parameters
+        ----------
+        channel : HiddenChannel
+            The channel of the units.
+        preactivation : Preactivation
+            Mean and variance of the pre-activations.
+        above : Natural [B, K] or None
+            The message from above; None: a zero message.
+        keep_field : bool
+            Not used; fields are always returned.
+        """
         field = preactivation.mean
         return Inputs(jnp.tanh(field), None, None, field=field)
 
     @staticmethod
     def from_labels(output: OutputChannel, labels: Array, numbers: Any) -> Clamp:
-        """Labels -1 and +1 clamp the outputs, with a margin."""
+        """Labels -1 and +1 clamp the outputs, with a margin.
+
+        Parameters
+        ----------
+        output : OutputChannel
+            The channel of the output.
+        labels : Array [B] or [B, K]
+            Signs, 0 for no label.
+        numbers : Hyper
+            The layer's numbers, for margin and confidence.
+        """
         label = labels[:, None] if labels.ndim == 1 else labels
         return Clamp(label * numbers.confidence, numbers.margin * jnp.ones_like(label))
 
     @staticmethod
     def from_above(channel: HiddenChannel, above: Natural) -> Clamp:
-        """The message from above clamps the units."""
+        """The message from above clamps the units.
+
+        Parameters
+        ----------
+        channel : HiddenChannel
+            The channel of the units.
+        above : Natural [B, K]
+            The message from above.
+        """
         return Clamp(above.field, jnp.zeros_like(above.field))
 
     @staticmethod
     def mask_padding(clamp: Clamp, real: Array) -> Clamp:
-        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them."""
+        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them.
+
+        Parameters
+        ----------
+        clamp : Clamp
+            Field and margin of the outputs.
+        real : Array [B, 1]
+            0 for samples that only pad the batch, else 1.
+        """
         return Clamp(jnp.where(real > 0, clamp.field, 0.0), clamp.margin * real)
 
 
 class Memory(NamedTuple):
-    """The last messages on every edge ``[K, B, N]``; ``to_input`` None where the inputs are data."""
+    """The last messages on every edge ``[K, B, N]``; ``to_input`` None where the inputs are data.
+
+    Parameters
+    ----------
+    to_weight : Array [K, B, N]
+        The last messages to the weights.
+    to_input : Array [K, B, N] or None
+        The last messages to the inputs; None where they are data.
+    """
 
     to_weight: Array
     to_input: Array | None
@@ -86,7 +132,7 @@ class NodeMessages(NamedTuple):
 
 
 class Side(NamedTuple):
-    """Costs of one output value: ``[]``, and with each sign held towards it or away from it ``[N]``."""
+    """Costs of one output value: ``[]``, and with each sign clamped towards it or away from it ``[N]``."""
 
     total: Array
     with_towards: Array
@@ -94,7 +140,15 @@ class Side(NamedTuple):
 
 
 def init(layer: Layer, inputs: Inputs) -> Memory:
-    """No messages yet."""
+    """No messages yet.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    """
     num_inputs, num_outputs = layer.mean.shape
     zeros = jnp.zeros((num_outputs, inputs.mean.shape[0], num_inputs), layer.field.dtype)
     return Memory(zeros, None if inputs.field is None else zeros)
@@ -105,11 +159,15 @@ def node_messages(fields: Array, magnitudes: Array, output_field: Array, margin:
 
     Parameters
     ----------
-    fields : cavity fields of the signs, finite, ``[N]``.
-    magnitudes : of the inputs, >= 0 and at most 1, ``[N]``; or ``[1]`` for all.
-    output_field : field on the output ``[]``; infinite for a label.
-    margin : the sum must exceed it in the output's direction, >= 0, in units of the magnitudes ``[]``.
-        A margin beyond reach asks for the largest sum there is.
+    fields : Array
+        Cavity fields of the signs, finite, ``[N]``.
+    magnitudes : Array
+        Of the inputs, >= 0 and at most 1, ``[N]``; or ``[1]`` for all.
+    output_field : Array
+        Field on the output ``[]``; infinite for a label.
+    margin : Array
+        The sum must exceed it in the output's direction, >= 0, in units of the magnitudes ``[]``. A margin
+        beyond reach asks for the largest sum there is.
     """
     fields = jnp.where(magnitudes > 0, fields, 0.0)
     order = jnp.argsort(-fields / jnp.where(magnitudes > 0, magnitudes, 1.0))
@@ -140,7 +198,7 @@ def _side(fields: Array, sizes: Array, needed: Array, full: Array) -> Side:
 
     With ``D(r)`` the least cost of a total magnitude r, the cost without input i is ``D(r)`` where r is
     reached before i, and ``D(r + a_i) - cost_i`` beyond. Clamp towards the output, input i leaves
-    ``needed - a_i`` to the others; held away from it, all of ``needed``.
+    ``needed - a_i`` to the others; clamped away from it, all of ``needed``.
     """
     cost = jnp.maximum(-fields, 0.0)
     rate = cost / jnp.where(sizes > 0, sizes, 1.0)
@@ -196,7 +254,17 @@ _nodes = jax.vmap(node_messages)
 
 
 def forward(layer: Layer, inputs: Inputs, memory: Memory | None) -> Preactivation:
-    """Upgoing field of every unit in place of its mean, one unit at a time."""
+    """Upward field of every unit in place of its mean, one unit at a time.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    """
     field, sizes = _input_fields(inputs, memory)
     uniform = jnp.zeros(field.shape[0], field.dtype)
 
@@ -215,7 +283,23 @@ def backward(
     memory: Memory | None,
     required: RequiredMessages,
 ) -> tuple[Messages, Memory | None]:
-    """Messages on every edge, one unit at a time; their sums go to the weights and down."""
+    """Messages on every edge, one unit at a time; their sums go to the weights and down.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    clamp : Clamp
+        Field and margin of the outputs.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     field, sizes = _input_fields(inputs, memory)
     margin = clamp.margin / _largest(inputs)
     margins = jnp.broadcast_to(margin, clamp.field.shape)

@@ -22,12 +22,30 @@ __all__ = ["backward", "forward", "init"]
 
 
 def init(layer: Layer, inputs: Inputs) -> None:
-    """Nothing to remember."""
+    """No memory.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    """
     return
 
 
 def forward(layer: Layer, inputs: Inputs, memory: None) -> Preactivation:
-    """Gaussian pre-activation from the full moments."""
+    """Gaussian pre-activation from the full moments.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    """
     return gaussian_preactivation(layer, inputs)
 
 
@@ -39,7 +57,23 @@ def backward(
     memory: None,
     required: RequiredMessages,
 ) -> tuple[Messages, Any]:
-    """Messages from the derivatives at the full pre-activation."""
+    """Messages from the derivatives at the full pre-activation.
+
+    Parameters
+    ----------
+    layer : Layer
+        The layer's weights.
+    inputs : Inputs
+        The layer's inputs.
+    preactivation : Preactivation
+        Mean and variance of the pre-activations.
+    derive : callable
+        The derivatives of the channel's free energy, as a function of the pre-activation.
+    memory : object
+        What the rule keeps between the sweeps over a batch.
+    required : RequiredMessages
+        Which messages are required; static.
+    """
     derivatives = derive(*preactivation)
     precision, down_precision = precision_messages(layer, inputs, derivatives, required)
     field = products.pull_weights(inputs.mean, derivatives.gradient)
