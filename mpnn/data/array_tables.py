@@ -74,13 +74,13 @@ def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
     )
 
 
-def _parquet_column(source: str, name: str, wanted: Kind | None, found: ParquetColumn) -> Column:
-    """Return a column of the kind that its type says, or of the kind that is wanted."""
+def _parquet_column(source: str, name: str, required: Kind | None, found: ParquetColumn) -> Column:
+    """Return a column of the kind that its type says, or of the kind that is required."""
     kind, values = found
-    if wanted == "category" and values.dtype.kind in "iu":
-        return Column(name, wanted, object_array([str(value) for value in values.tolist()]))
-    if wanted not in (None, kind):
-        raise DataError(f"{source}, {in_column(name)}: holds values of kind {kind}, expected {wanted}")
+    if required == "category" and values.dtype.kind in "iu":
+        return Column(name, required, object_array([str(value) for value in values.tolist()]))
+    if required not in (None, kind):
+        raise DataError(f"{source}, {in_column(name)}: holds values of kind {kind}, expected {required}")
     if kind == "category":
         return Column(name, kind, values)
     values = values.astype(np.float64)

@@ -27,7 +27,7 @@ class Roles(NamedTuple):
     label, id : int or None
         Places of the two columns in the file, or None.
     features : tuple of int
-        Places of the features, in the order in which they are wanted.
+        Places of the features, in the order in which they are required.
     names : tuple of str
         Their names.
     kinds : tuple of str or None
@@ -50,7 +50,7 @@ class Wishes(NamedTuple):
     categorical: tuple[str | int, ...]
     kinds: Mapping[str, Kind] | None
 
-    def spoken(self) -> set[str]:
+    def mentioned(self) -> set[str]:
         """Return every name that was given; numbers of columns are none."""
         options = (self.label, self.id, *self.drop, *self.categorical)
         return {*(self.kinds or ()), *(key for key in options if isinstance(key, str) and not _number(key))}
@@ -77,14 +77,14 @@ def column_names(source: str, cells: Sequence[str], header: bool) -> list[str]:
 
 
 def assign_roles(
-    source: str, names: Sequence[str], wishes: Wishes, *, header: bool = True, told: bool = False
+    source: str, names: Sequence[str], wishes: Wishes, *, header: bool = True, given: bool = False
 ) -> Roles:
     """Return what each column is for.
 
     Raises
     ------
     DataError
-        There is no such column, one has two roles, none is left as a feature, or one that is wanted is
+        There is no such column, one has two roles, none is left as a feature, or one that is required is
         missing.
     """
     taken: dict[int, str] = {}
@@ -103,10 +103,10 @@ def assign_roles(
     if wishes.kinds is not None:
         free = [index for index in range(len(names)) if index not in taken]
         _require_kinds(wishes)
-        wanted = tuple(wishes.kinds)
-        features = _locate(source, [names[index] for index in free], wanted, header, told)
+        required = tuple(wishes.kinds)
+        features = _locate(source, [names[index] for index in free], required, header, given)
         places = tuple(free[index] for index in features)
-        return Roles(label, id_, places, wanted, tuple(wishes.kinds.values()))
+        return Roles(label, id_, places, required, tuple(wishes.kinds.values()))
     for key in wishes.drop:
         place(key, "drop")
     categories = {place(key, "categorical") for key in wishes.categorical}
@@ -124,7 +124,7 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
     """Return a table with the named features in the given order.
 
     Other columns are left out, and the order of the file does not matter. Columns without names are
-    matched by position where nothing has a name: the file was told to have no header, or `names` are
+    matched by position where nothing has a name: the file was given to have no header, or `names` are
     those of a file without (`column 0`, ...); their number must then be equal.
 
     Parameters
@@ -139,7 +139,7 @@ def match_columns(table: Table, names: Sequence[str]) -> Table:
     DataError
         A column is missing.
     """
-    found = _locate(table.source, table.names, tuple(names), table.format.header, table.format.header_told)
+    found = _locate(table.source, table.names, tuple(names), table.format.header, table.format.header_given)
     return table.select(found, tuple(names))
 
 
@@ -162,17 +162,21 @@ def require_complete(table: Table, names: Collection[str] | None = None) -> None
             )
 
 
-def _locate(source: str, names: Sequence[str], wanted: Sequence[str], header: bool, told: bool) -> list[int]:
+def _locate(
+    source: str, names: Sequence[str], required: Sequence[str], header: bool, given: bool
+) -> list[int]:
     places = {name: place for place, name in enumerate(names)}
-    missing = [name for name in wanted if name not in places]
+    missing = [name for name in required if name not in places]
     if not missing:
-        return [places[name] for name in wanted]
-    nameless = all(re.fullmatch(r"column \d+", name) for name in wanted)
+        return [places[name] for name in required]
+    nameless = all(re.fullmatch(r"column \d+", name) for name in required)
     if nameless or not header:
-        if len(names) == len(wanted) and (nameless or told):
+        if len(names) == len(required) and (nameless or given):
             return list(range(len(names)))
-        if nameless or told:
-            raise DataError(f"{source} has {len(names)} columns, expected {len(wanted)}: {_listed(wanted)}")
+        if nameless or given:
+            raise DataError(
+                f"{source} has {len(names)} columns, expected {len(required)}: {_listed(required)}"
+            )
         raise DataError(
             f"{source} has no names for its columns, so {_listed(missing)} cannot be found; write them into "
             "the first line (of npz: into an array feature_names), or tell a text file that it has no header "

@@ -81,7 +81,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class TableFormat:
-    """How the file was laid out, found or told; None where a kind of file has no such thing.
+    """How the file was laid out, found or given; None where a kind of file has no such thing.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ class TableFormat:
         As Python names it.
     header : bool, default=True
         Whether the columns have names in the file.
-    header_told : bool, default=False
-        Whether `header` was told, not found.
+    header_given : bool, default=False
+        Whether `header` was given, not found.
     """
 
     kind: str
@@ -102,7 +102,7 @@ class TableFormat:
     decimal: str | None = None
     encoding: str | None = None
     header: bool = True
-    header_told: bool = False
+    header_given: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ class Table:
     id_name : str or None
         The name of the column of identifiers.
     format : TableFormat
-        What was found or told about the file.
+        What was found or given about the file.
     warnings : tuple of str
         Sentences about what looks wrong but does not prevent training.
     lines : int64 ndarray [n]

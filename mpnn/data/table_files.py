@@ -80,8 +80,8 @@ def read_table(
     max_classes : int >= 2, default=100
         The largest number of different labels.
     kinds : mapping of str to str, or None, default=None
-        Kind by name of the features wanted, as `Table.kinds` gives it: the file is then read as the training
-        file was. The order in the file does not matter, other columns are not looked at, and a missing one is
+        Kind by name of the features required, as `Table.kinds` gives it: the file is then read as the
+        training file was. The order in the file does not matter, other columns are not looked at, and a missing one is
         refused.
     part : str, default="train"
         "train" or "test": which arrays of an npz file.
@@ -100,8 +100,8 @@ def read_table(
         raise DataError(_unknown_kind(name))
     path = Path(name)
     if path.suffix.lower() in ARRAY_SUFFIXES:
-        told = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "header": header}
-        for option, value in told.items():
+        given = {"delimiter": delimiter, "decimal": decimal, "encoding": encoding, "header": header}
+        for option, value in given.items():
             if value is not None:
                 raise DataError(f"{option} is for text files; {name} is none")
         if not path.is_file():
@@ -110,7 +110,9 @@ def read_table(
     text = open_text(None if name == "-" else path, encoding)
     if delimiter is None and ".tsv" in path.suffixes[-2:]:
         delimiter = "\t"
-    layout = find_layout(text, delimiter=delimiter, decimal=decimal, header=header, wanted=wishes.spoken())
+    layout = find_layout(
+        text, delimiter=delimiter, decimal=decimal, header=header, required=wishes.mentioned()
+    )
     return read_text(text, layout, wishes, max_classes)
 
 

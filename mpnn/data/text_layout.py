@@ -1,4 +1,4 @@
-"""How a text file is laid out: its delimiter, decimal sign and header, found in its first lines or told.
+"""How a text file is laid out: its delimiter, decimal sign and header, found in its first lines or given.
 
 The rules, each of which an option overrides:
 
@@ -6,7 +6,7 @@ The rules, each of which an option overrides:
   several the one whose cells hold least of the others. A first line `sep=;`, as Excel writes it, counts.
 * *Decimal sign*: a comma where cells such as 1,5 occur and none such as 1.5. Where all of them have three
   digits behind the comma they may be thousands, and a column of such cells is refused.
-* *Header*: the first row is one if it holds a wanted name, or a word above nothing but numbers, or a word
+* *Header*: the first row is one if it holds a required name, or a word above nothing but numbers, or a word
   that does not come again in its column while no other word of the row does. A row of numbers alone is
   taken for a header only if it counts in even steps above numbers with decimals (0, 1, 2 as pandas writes
   them, or wavelengths).
@@ -50,8 +50,8 @@ class Layout(NamedTuple):
         One character each.
     header
         Whether the first row holds the names of the columns.
-    told
-        Whether `header` was told, not found.
+    given
+        Whether `header` was given, not found.
     skip
         Lines before the first row: 1 where the first is `sep=;`.
     first
@@ -63,7 +63,7 @@ class Layout(NamedTuple):
     delimiter: str
     decimal: str
     header: bool
-    told: bool
+    given: bool
     skip: int
     first: Record
     note: str = ""
@@ -75,15 +75,15 @@ def find_layout(
     delimiter: str | None = None,
     decimal: str | None = None,
     header: bool | None = None,
-    wanted: Collection[str] = (),
+    required: Collection[str] = (),
 ) -> Layout:
     """Find the layout of a text file in its first 1,000 rows; see the module for the rules.
 
     Parameters
     ----------
     delimiter, decimal, header
-        What is told; None: found.
-    wanted
+        What is given; None: found.
+    required
         Names of columns the caller knows; a first row that holds one of them is a header.
     """
     _require_options(delimiter, decimal, header)
@@ -101,14 +101,14 @@ def find_layout(
     rows = _sample_rows(lines, delimiter, whole) or [first.cells]
     decimal = decimal or _find_decimal(rows)
     note = ""
-    told = header is not None
+    given = header is not None
     if header is None:
-        header, note = _find_header(rows, decimal, wanted)
-    return Layout(delimiter, decimal, header, told, skip, first, note)
+        header, note = _find_header(rows, decimal, required)
+    return Layout(delimiter, decimal, header, given, skip, first, note)
 
 
 def _require_some(name: str, lines: Sequence[str], delimiter: str) -> None:
-    """Raise where a delimiter that was told occurs nowhere, but another does."""
+    """Raise where a delimiter that was given occurs nowhere, but another does."""
     others = [other for other in DELIMITERS if other != delimiter]
     if lines and not any(delimiter in line for line in lines) and any(other in lines[0] for other in others):
         raise DataError(f"{name}: the delimiter {delimiter!r} is in no line; leave the option out to find it")
@@ -280,10 +280,10 @@ def _find_decimal(rows: Sequence[Sequence[str]]) -> str:
     return "." if any(_DECIMAL_POINT.fullmatch(cell) for row in rows for cell in row) else ","
 
 
-def _find_header(rows: Sequence[Sequence[str]], decimal: str, wanted: Collection[str]) -> tuple[bool, str]:
+def _find_header(rows: Sequence[Sequence[str]], decimal: str, required: Collection[str]) -> tuple[bool, str]:
     """Return whether the first row is a header, and a sentence where that is in doubt."""
     first, others = rows[0], rows[1:]
-    if _holds_wanted(first, wanted):
+    if _holds_wanted(first, required):
         return True, ""
     words = [place for place, cell in enumerate(first) if not _is_value(cell, decimal)]
     if not words:
@@ -297,10 +297,10 @@ def _find_header(rows: Sequence[Sequence[str]], decimal: str, wanted: Collection
     return bool(words) and not any(first[place] in below[place] for place in words), ""
 
 
-def _holds_wanted(first: Sequence[str], wanted: Collection[str]) -> bool:
-    """Tell whether a row holds a name that is wanted; names that are numbers count only all together."""
-    words = {name for name in wanted if parse_number(name) is None and name not in MISSING_NUMBER}
-    return not words.isdisjoint(first) or (len(set(wanted)) > 1 and set(wanted) <= set(first))
+def _holds_wanted(first: Sequence[str], required: Collection[str]) -> bool:
+    """Tell whether a row holds a name that is required; names that are numbers count only all together."""
+    words = {name for name in required if parse_number(name) is None and name not in MISSING_NUMBER}
+    return not words.isdisjoint(first) or (len(set(required)) > 1 and set(required) <= set(first))
 
 
 def _is_value(cell: str, decimal: str) -> bool:

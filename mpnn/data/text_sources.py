@@ -215,15 +215,15 @@ def _require_text(name: str, head: bytes) -> None:
             raise DataError(f"{name} is {kind}")
 
 
-def _encoding(name: str, head: bytes, told: str | None) -> str:
+def _encoding(name: str, head: bytes, given: str | None) -> str:
     marked = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
-    if told is not None:
+    if given is not None:
         try:
-            codec = codecs.lookup(told)
-            "".encode(told)  # refuses codecs such as hex, which do not make text
+            codec = codecs.lookup(given)
+            "".encode(given)  # refuses codecs such as hex, which do not make text
         except (LookupError, ValueError, TypeError) as error:
             raise DataError(
-                f"unknown encoding {shorten(told)}; write e.g. utf-8, utf-16, latin-1 or cp1252"
+                f"unknown encoding {shorten(given)}; write e.g. utf-8, utf-16, latin-1 or cp1252"
             ) from error
         return "utf-8-sig" if codec.name == "utf-8" else codec.name
     if marked is None and b"\x00" in head:

@@ -40,7 +40,7 @@ class _Block(NamedTuple):
 def read_text(source: TextSource, layout: Layout, wishes: Wishes, max_classes: int) -> Table:
     """Read a text file whose layout is known; see `mpnn.data.read_table`."""
     names = column_names(source.name, layout.first.cells, layout.header)
-    roles = assign_roles(source.name, names, wishes, header=layout.header, told=layout.told)
+    roles = assign_roles(source.name, names, wishes, header=layout.header, given=layout.given)
     reading = _TextReading(source, layout, names, roles)
     reading.first_pass()
     reading.second_pass()
@@ -66,7 +66,7 @@ def read_text(source: TextSource, layout: Layout, wishes: Wishes, max_classes: i
         name_of_label,
         ids,
         None if roles.id is None else names[roles.id],
-        TableFormat("text", layout.delimiter, layout.decimal, source.encoding, layout.header, layout.told),
+        TableFormat("text", layout.delimiter, layout.decimal, source.encoding, layout.header, layout.given),
         (*warnings, *(feature_warnings(columns) if wishes.kinds is None else ())),
         lines,
     )

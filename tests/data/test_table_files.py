@@ -88,8 +88,8 @@ def test_one_table_in_every_layout(write, delimiter, decimal, encoding, end):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_one_table_in_every_file(write, name, content):
-    told = {"encoding": "latin-1"} if name == "latin.csv" else {}
-    table = read_table(write(content, name), label=-1, **told)
+    given = {"encoding": "latin-1"} if name == "latin.csv" else {}
+    table = read_table(write(content, name), label=-1, **given)
     assert table.features().tolist() == [row[:2] for row in ROWS]
     assert table.labels.tolist() == [row[2] for row in ROWS]
 
