@@ -152,9 +152,9 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def predict_proba(self, X: ArrayLike) -> NDArray:
         """Probabilities ``[n, C]``.
 
-        ``vote="soft"``: pair probabilities, coupled. ``"hard"`` with more than two classes: each class's share
-        of the votes, equal ones ordered by the coupled probabilities, so that the largest is the label, but
-        for ties that ``ties="head_to_head"`` decides otherwise; it ranks, and is not calibrated.
+        ``vote="soft"``: pair probabilities, coupled. ``"hard"`` with more than two classes: each class's
+        share of the votes, equal ones ordered by the coupled probabilities, so that the largest is the label,
+        but for ties that ``ties="head_to_head"`` decides otherwise; it ranks, and is not calibrated.
 
         Parameters
         ----------
