@@ -52,7 +52,7 @@ def read_npz_part(path: Path, part: str) -> Arrays2D:
     x_name = next((name for name in (f"x_{part}", "x") if name in names), None)
     if x_name is None:
         raise DataError(
-            f"{path} has neither an array x_{part} nor x; it has {', '.join(map(str, names)) or 'none'}"
+            f"{path} has neither an array x_{part} nor x; it has {', '.join(map(shorten, names)) or 'none'}"
         )
     y_name = "y" if x_name == "x" else f"y_{part}"
     x = _flat(path, x_name, _member(path, x_name))
@@ -97,7 +97,8 @@ def _member(path: Path, name: str) -> NDArray:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
             return _checked(f"{path}: {name}", stream)
-    except (OSError, *_PACKED) as error:
+    except (OSError, EOFError, KeyError, RuntimeError, *_PACKED) as error:
+        # RuntimeError: the member claims encryption or a compression that zipfile does not know
         raise DataError(f"{path}: {name} is damaged; save the file again with numpy.savez") from error
 
 

@@ -85,6 +85,7 @@ def test_one_table_in_every_layout(write, delimiter, decimal, encoding, end):
         ("excel.csv", b"sep=;\r\n" + as_text(ROWS, ";", ",", "\r\n").encode()),
         ("latin.csv", as_text(ROWS).encode("latin-1")),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_one_table_in_every_file(write, name, content):
     told = {"encoding": "latin-1"} if name == "latin.csv" else {}

@@ -40,8 +40,8 @@ class MessagePassingClassifier(ProbabilisticClassifier):
     Parameters
     ----------
     hidden : sequence of int >= 1 or ``"auto"``, default="auto"
-        Widths of the hidden layers; () for a single layer; ``"auto"``: one hidden layer for tables in code,
-        else a single layer.
+        Widths of the hidden layers; () for a single layer. ``"auto"``: 32 units for tables in code, 101 for
+        more than two classes of other inputs, else none.
     weights : ``"binary"``, ``"ternary"``, int from 1 to 127 or ``"gaussian"``, default="ternary"
         Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights.
     rule : str, default="bp_inspired"
@@ -331,7 +331,7 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
         given = self._parameters()
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        widths = (inputs.shape[1], *choose_hidden(given), num_outputs)
+        widths = (inputs.shape[1], *choose_hidden(given, num_outputs), num_outputs)
         return resolve(given, widths, num_samples, norm)
 
     def _publish_fit(self, settings: Settings, transform: InputTransform, fit: Fit, seed: int) -> None:
