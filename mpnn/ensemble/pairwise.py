@@ -155,6 +155,11 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         ``vote="soft"``: pair probabilities, coupled. ``"hard"`` with more than two classes: each class's
         share of the votes, equal ones ordered by the coupled probabilities, so that the largest is the
         label, but for ties that ``ties="head_to_head"`` decides otherwise; it ranks, and is not calibrated.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
         """
         first_wins, probabilities = self._decide(self._validated(X))
         if self.vote == "soft" or len(self.classes_) == 2:

@@ -109,7 +109,15 @@ class _Regime(NamedTuple):
 
 
 def choose_hidden(given: Parameters, num_outputs: int) -> tuple[int, ...]:
-    """Widths of the hidden layers: of ``"auto"``, one layer, but none for two classes of intensities."""
+    """Widths of the hidden layers: of ``"auto"``, one layer, but none for two classes of intensities.
+
+    Parameters
+    ----------
+    given : Parameters
+        Parameters of the estimator.
+    num_outputs : int >= 1
+        Outputs: 1 for two classes, else one a class.
+    """
     if isinstance(given.hidden, str) and given.hidden == "auto":
         if given.coded:
             return CODED_HIDDEN
