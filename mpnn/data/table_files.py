@@ -81,8 +81,8 @@ def read_table(
         The largest number of different labels.
     kinds : mapping of str to str, or None, default=None
         Kind by name of the features required, as `Table.kinds` gives it: the file is then read as the
-        training file was. The order in the file does not matter, other columns are not looked at, and a missing one is
-        refused.
+        training file was. The order in the file does not matter, other columns are not looked at, and a
+        missing one is refused.
     part : str, default="train"
         "train" or "test": which arrays of an npz file.
 

@@ -115,8 +115,8 @@ def choose_hidden(given: Parameters, num_outputs: int) -> tuple[int, ...]:
     ----------
     given : Parameters
         Parameters of the estimator.
-    num_outputs : int
-        1 for two classes, else one a class.
+    num_outputs : int >= 1
+        Outputs: 1 for two classes, else one a class.
     """
     if isinstance(given.hidden, str) and given.hidden == "auto":
         if given.coded:
