@@ -1,6 +1,6 @@
 """Few-bit networks and their rivals on the development tables, several stratified splits of each.
 
-    MPNN_DATA=FOLDER python -m experiments.tables.compare_defaults configs/tables/defaults.toml
+    MPNN_DATA=FOLDER python -m experiments.tables.compare_defaults configs/tables/tables_defaults.toml
 
 A method is a name of METHODS with its parameters; `code` are the parameters of the encoder in front of it;
 without it columns are standardized, or left as they are for trees and for the classifiers of this library.

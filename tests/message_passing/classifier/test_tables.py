@@ -34,7 +34,10 @@ def people(num_rows=120, seed=0):
     return frame, np.where((age > 45) | (job == "nurse"), "yes", "no")
 
 
-@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+@pytest.mark.parametrize(
+    "load",
+    [load_iris, *(pytest.param(own, marks=pytest.mark.slow) for own in (load_wine, load_breast_cancer))],
+)
 @pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
 def test_defaults_are_near_logistic_regression(load, make):
     train, test, y_train, y_test = halves(load)
@@ -42,7 +45,7 @@ def test_defaults_are_near_logistic_regression(load, make):
     assert make(random_state=0).fit(train, y_train).score(test, y_test) >= rival - 0.05
 
 
-@pytest.mark.parametrize("share", [0.05, 0.2])
+@pytest.mark.parametrize("share", [0.05, pytest.param(0.2, marks=pytest.mark.slow)])
 def test_wrong_labels_do_not_end_training(share):
     generator = np.random.default_rng(0)
     direction, y = generator.choice([-1.0, 1.0], 20), np.arange(5000) % 2

@@ -46,7 +46,13 @@ CONVOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize("convolution", CONVOLUTIONS.values(), ids=CONVOLUTIONS)
+@pytest.mark.parametrize(
+    "convolution",
+    [
+        pytest.param(options, id=name, marks=() if name == "padded strides" else pytest.mark.slow)
+        for name, options in CONVOLUTIONS.items()
+    ],
+)
 @pytest.mark.parametrize("rule", RULES)
 def test_messages_are_those_of_tied_copies(rule, convolution, x64):
     spec = network(rule, **convolution)
@@ -70,7 +76,9 @@ def test_messages_are_those_of_tied_copies(rule, convolution, x64):
     np.testing.assert_allclose(last.field, last_expected.field, **TOLERANCES[rule])
 
 
-@pytest.mark.parametrize("weights", ["binary", "ternary", 2])
+@pytest.mark.parametrize(
+    "weights", ["ternary", *(pytest.param(own, marks=pytest.mark.slow) for own in ("binary", 2))]
+)
 def test_predictions_are_those_of_tied_copies(weights, x64):
     spec = network("mean_field", weights, padding="same", stride=2)
     state = start(spec, seed=2)
