@@ -16,6 +16,9 @@ from mpnn.weight_files import load_arrays, save_arrays
 
 __all__ = ["build", "export", "load", "predictions", "save", "train"]
 
+# Of an input's code in C, whose sums have 32 bits.
+C_BITS = 12
+
 
 def build(parameters: Mapping[str, Any], ensemble: str) -> Any:
     """Return an unfitted classifier, or one that votes by pairs of classes."""
@@ -94,7 +97,8 @@ def export(model: Any, path: Path, format: str, check: Examples | None, optimize
 
     try:
         rows = None if check is None else check.x
-        return deploy_export(model, path, format, check=rows, optimize=optimize)
+        bits = C_BITS if format == "c" else 15
+        return deploy_export(model, path, format, bits=bits, check=rows, optimize=optimize)
     except (ValueError, ImportError, OSError) as error:
         raise ConfigError(f"cannot export the model: {error}") from error
 
