@@ -252,7 +252,7 @@ def _export(command: Export, arguments: list[str], console: Console) -> None:
 
     model, schema = load(command.model)
     check = None if command.check is None else read_examples(command.check, command.layout, schema)
-    report = export(model, command.output, command.format, check, command.optimize)
+    report = export(model, command.output, command.format, command.inputs, check, command.optimize)
     lines = [f"{path}: {path.stat().st_size} bytes" for path in report.files]
     lines.append("inputs are coded exactly" if report.exact else "inputs are rounded to whole codes")
     if report.labels_compared:

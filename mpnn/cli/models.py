@@ -16,9 +16,6 @@ from mpnn.weight_files import load_arrays, save_arrays
 
 __all__ = ["build", "export", "load", "predictions", "save", "train"]
 
-# Of an input's code in C, whose sums have 32 bits.
-C_BITS = 12
-
 
 def build(parameters: Mapping[str, Any], ensemble: str) -> Any:
     """Return an unfitted classifier, or one that votes by pairs of classes."""
@@ -91,14 +88,13 @@ def predictions(model: Any, examples: Examples) -> tuple[NDArray, bytes]:
     return labels, text.getvalue().encode()
 
 
-def export(model: Any, path: Path, format: str, check: Examples | None, optimize: str) -> Any:
+def export(model: Any, path: Path, format: str, inputs: str, check: Examples | None, optimize: str) -> Any:
     """Write a model as `mpnn.deploy.export` does; return its report."""
     from mpnn.deploy import export as deploy_export
 
     try:
         rows = None if check is None else check.x
-        bits = C_BITS if format == "c" else 15
-        return deploy_export(model, path, format, bits=bits, check=rows, optimize=optimize)
+        return deploy_export(model, path, format, inputs=inputs, check=rows, optimize=optimize)
     except (ValueError, ImportError, OSError) as error:
         raise ConfigError(f"cannot export the model: {error}") from error
 

@@ -99,6 +99,8 @@ class Export:
     """packed (read by mpnn.deploy.runtime with NumPy alone), c (C99) or onnx."""
     check: str | None = None
     """A file, or a data set's name, whose labels by the export are compared with the model's."""
+    inputs: Literal["auto", "uint8", "whole", "real"] = "auto"
+    """What the inputs are: uint8, whole numbers from 0 to 255; whole numbers; or real ones."""
     optimize: Literal["size", "speed"] = "size"
     """What the C source is written for."""
     layout: FileLayout = field(default_factory=Layout)

@@ -96,4 +96,5 @@ def _as_float(x: NDArray) -> NDArray:
 
 
 def _as_text(x: NDArray) -> NDArray:
-    return np.where(np.equal(x, None), "", x).astype(str)
+    texts = ["" if value is None else str(value) for value in x.ravel()]
+    return np.array(texts, dtype=object).reshape(x.shape)

@@ -200,7 +200,7 @@ def _few_shots(train: Examples, shots: int, seed: int) -> Examples:
 
     rows = np.arange(len(train.x))[:, None]
     try:
-        chosen, labels = sample_few_shot(rows, train.y, per_class=shots, seed=seed)
+        chosen, labels = sample_few_shot(rows, np.asarray(train.y), per_class=shots, seed=seed)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return Examples(train.x[chosen[:, 0]], labels, train.table)

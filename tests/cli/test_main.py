@@ -163,5 +163,6 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["inspect", "model"]) == 0
     assert "classes: kind 0, kind 1, kind 2" in capsys.readouterr().out
-    assert main(["export", "model", "--output", "model.c", "--format", "c"]) == 0
+    assert main(["export", "model", "--output", "packed"]) == 0
+    assert main(["export", "model", "--output", "model.c", "--format", "c", "--inputs", "uint8"]) == 0
     assert "bytes" in capsys.readouterr().out
