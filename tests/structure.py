@@ -22,6 +22,8 @@ FLOORS = (
     {"cli"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+# What a user sees first: the lazy names of the package, and `python -m mpnn`.
+FACES = ("mpnn", "mpnn.__main__")
 # Three ways to train, the data, and what runs without them: none knows of another.
 FAMILIES = frozenset({"data", "message_passing", "gradient", "solvers", "deploy"})
 
@@ -59,7 +61,7 @@ def import_graph() -> dict[str, set[str]]:
     """Who imports whom, module by module. The package's own face, which is lazy, is left out."""
     files = modules()
     known = frozenset(files)
-    return {name: imported_by(path, known) for name, path in files.items() if name != "mpnn"}
+    return {name: imported_by(path, known) for name, path in files.items() if name not in FACES}
 
 
 def room_of(module: str) -> str:

@@ -1,93 +1,102 @@
-"""One model from the command line: train, save, load, predict."""
+"""One model from the command line: train, save, load, predict, export."""
 
 import copy
 import csv
+import dataclasses
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.cli.sources import Examples, Inputs
-from mpnn.runs.rows import write_atomically
+from mpnn.cli.sources import Examples, Schema
 from mpnn.runs.toml import ConfigError, unknown_name
+from mpnn.weight_files import load_arrays, save_arrays
 
-__all__ = ["load", "save", "score", "train", "write_predictions"]
+__all__ = ["build", "export", "load", "predictions", "save", "train"]
 
 
-def train(
-    inputs: Inputs, parameters: Mapping[str, Any], ensemble: str, shots: int | None, seed: int
-) -> tuple[Any, float]:
-    """Fit one classifier, or one a pair of classes; return it with the seconds it took."""
+def build(parameters: Mapping[str, Any], ensemble: str) -> Any:
+    """Return an unfitted classifier, or one that votes by pairs of classes."""
     from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 
-    x, y = _training_set(inputs, shots, seed)
     known = MessagePassingClassifier().get_params()
     for key in parameters:
         if key not in known:
             raise ConfigError(unknown_name("parameter", key, known, "the command line"))
     model: Any = MessagePassingClassifier(**parameters)
-    if ensemble == "pairwise":
-        model = PairwiseVoteClassifier(model, ties="confidence")
-    start = perf_counter()
+    return PairwiseVoteClassifier(model, ties="confidence") if ensemble == "pairwise" else model
+
+
+def train(model: Any, examples: Examples) -> Any:
+    """Fit a classifier."""
+    if examples.y is None:
+        raise ConfigError("training needs labels: --label NAME, or an npz file with y_train (or y)")
     try:
-        model.fit(x, y)
-    except ValueError as error:
+        return model.fit(examples.x, examples.y)
+    except (ValueError, TypeError) as error:
         raise ConfigError(str(error)) from error
-    return model, perf_counter() - start
 
 
-def score(model: Any, inputs: Inputs) -> dict[str, float]:
-    """Return training and, where there are test labels of their own, test accuracy."""
-    found = {}
-    if inputs.train is not None and inputs.train.y is not None:
-        found["training"] = float(np.mean(model.predict(inputs.train.x) == inputs.train.y))
-    if inputs.test is not None and inputs.test is not inputs.train and inputs.test.y is not None:
-        found["test"] = float(np.mean(model.predict(inputs.test.x) == inputs.test.y))
-    return found
-
-
-def save(model: Any, path: Path) -> None:
-    """Save the discrete weights: safetensors and JSON, nothing that runs when loaded."""
+def save(model: Any, schema: Schema | None, path: Path) -> None:
+    """Save weights and the columns of the training file: safetensors and JSON, nothing that runs."""
     from mpnn import save_model
 
     try:
         save_model(model, path)
+        if schema is not None:
+            arrays, metadata = load_arrays(path)
+            save_arrays(path, arrays, metadata | {"table": dataclasses.asdict(schema)})
     except OSError as error:
-        raise ConfigError(f"cannot write the model to {path}: {error}") from error
+        raise ConfigError(f"cannot write the model to {path}: {error.strerror or error}") from error
 
 
-def load(path: Path) -> Any:
-    """Load what `save` wrote."""
+def load(path: Path) -> tuple[Any, Schema | None]:
+    """Load what `save` wrote, and the columns of its training file if they have names."""
     from mpnn import load_model
 
     try:
-        return load_model(path)
+        model = load_model(path)
+        table = load_arrays(path)[1].get("table")
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot load a model from {path}: {error}") from error
+    if table is None:
+        return model, None
+    return model, Schema(table["kinds"], tuple(table["complete"]), table["label"])
 
 
-def write_predictions(model: Any, examples: Examples, path: Path) -> float | None:
-    """Write labels, and probabilities where the model has them; return the accuracy if labels are known."""
+def predictions(model: Any, examples: Examples) -> tuple[NDArray, bytes]:
+    """Return labels [n], and CSV of identifiers, labels, and probabilities where the model has them."""
     try:
         labels = model.predict(examples.x)
         probabilities = _probabilities(model, examples.x)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ConfigError(f"the model cannot read these examples: {error}") from error
+    header, columns = ["label"], [labels.tolist()]
+    table = examples.table
+    if table is not None and table.ids is not None:
+        header.insert(0, str(table.id_name))
+        columns.insert(0, table.ids.tolist())
+    if probabilities is not None:
+        header += [f"p_{name}" for name in model.classes_.tolist()]
+        columns += [[f"{value:.6g}" for value in column] for column in probabilities.T.tolist()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    if probabilities is None:
-        writer.writerow(["label"])
-        writer.writerows([label] for label in labels.tolist())
-    else:
-        writer.writerow(["label", *(f"p_{name}" for name in model.classes_.tolist())])
-        for label, row in zip(labels.tolist(), probabilities.tolist(), strict=True):
-            writer.writerow([label, *(f"{value:.6g}" for value in row)])
-    write_atomically(path, text.getvalue().encode())
-    return None if examples.y is None else float(np.mean(labels == examples.y))
+    writer.writerow(header)
+    writer.writerows(zip(*columns, strict=True))
+    return labels, text.getvalue().encode()
+
+
+def export(model: Any, path: Path, format: str, inputs: str, check: Examples | None, optimize: str) -> Any:
+    """Write a model as `mpnn.deploy.export` does; return its report."""
+    from mpnn.deploy import export as deploy_export
+
+    try:
+        rows = None if check is None else check.x
+        return deploy_export(model, path, format, inputs=inputs, check=rows, optimize=optimize)
+    except (ValueError, ImportError, OSError) as error:
+        raise ConfigError(f"cannot export the model: {error}") from error
 
 
 def _probabilities(model: Any, x: NDArray) -> NDArray | None:
@@ -95,16 +104,3 @@ def _probabilities(model: Any, x: NDArray) -> NDArray | None:
     if "vote" in model.get_params(deep=False):
         model = copy.copy(model).set_params(vote="soft")
     return model.predict_proba(x) if hasattr(model, "predict_proba") else None
-
-
-def _training_set(inputs: Inputs, shots: int | None, seed: int) -> Examples:
-    if inputs.train is None or inputs.train.y is None:
-        raise ConfigError("training needs labels: arrays x_train and y_train (or x and y), or a label column")
-    if shots is None:
-        return inputs.train
-    from mpnn.data import sample_few_shot
-
-    try:
-        return Examples(*sample_few_shot(inputs.train.x, inputs.train.y, per_class=shots, seed=seed))
-    except ValueError as error:
-        raise ConfigError(str(error)) from error

@@ -7,25 +7,59 @@ from typing import Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-__all__ = ["Compare", "Data", "Predict", "Report", "Train"]
+__all__ = ["Compare", "Data", "Export", "Inspect", "Layout", "Predict", "Report", "Train"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a file is laid out; what is not told is found."""
+
+    label: str | None = None
+    """The label column: its name, or its number (from 0; negative: from the end)."""
+    id: str | None = None
+    """The column of identifiers, which is no feature and is passed through to predictions."""
+    delimiter: str | None = None
+    """What parts the cells: one character, or tab, space, comma, semicolon or bar."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal sign."""
+    encoding: str | None = None
+    """Of the text, e.g. latin-1; None: UTF-8, or what a byte-order mark says."""
+    header: bool = False
+    """The first row holds names."""
+    no_header: bool = False
+    """The first row holds data; columns are then matched by position."""
+    max_classes: int = 100
+    """The most different labels that are taken for classes."""
+
+
+FileLayout = Annotated[Layout, tyro.conf.OmitArgPrefixes]
 
 
 @dataclass(frozen=True)
 class Train:
-    """Train few-bit networks on a data set or a file, and save them."""
+    """Train few-bit networks on a file or a data set, and save them."""
 
     data: Annotated[Positional[str], tyro.conf.arg(metavar="DATA")]
-    """Name of a data set (see `mpnn data`), or a file: .npz with x_train, y_train (or x, y), or .csv."""
+    """A file (.csv, .tsv, .csv.gz, .parquet, .npz, .npy), "-" for CSV from the standard input, or the name of
+    a data set (see `mpnn data`)."""
     output: Path = Path("model")
     """Where the model goes."""
+    test: Path | None = None
+    """A file of held-out examples, whose accuracy is shown."""
+    test_size: float | None = None
+    """Share of the examples that is held out of training, and whose accuracy is shown: 0.2."""
+    drop: tuple[str, ...] = ()
+    """Columns to leave out, by name or number."""
+    categorical: tuple[str, ...] = ()
+    """Columns of numbers that name categories, by name or number."""
     shots: int | None = None
     """Training examples per class; None: all."""
     seed: int = 0
-    """Seed of the draw and of the training."""
+    """Seed of the draws and of the training."""
     ensemble: Literal["pairwise", "none"] = "pairwise"
     """One network for each pair of classes and a vote, or one network."""
-    hidden: tuple[int, ...] = ()
-    """Widths of the hidden layers."""
+    hidden: tuple[int, ...] | None = None
+    """Widths of the hidden layers; None: the estimator's choice."""
     weights: str = "ternary"
     """binary, ternary, or a whole number P for weights from -P to P."""
     rule: str = "bp_inspired"
@@ -36,8 +70,7 @@ class Train:
     """Examples in a mini-batch; None: the estimator's default."""
     set: tuple[str, ...] = ()
     """Further parameters of the estimator, KEY=VALUE."""
-    label: str = "-1"
-    """Label column of a .csv file: its name, or its number (from 0; negative: from the end)."""
+    layout: FileLayout = field(default_factory=Layout)
 
 
 @dataclass(frozen=True)
@@ -47,11 +80,38 @@ class Predict:
     model: Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
     """What `mpnn train` wrote."""
     data: str
-    """Name of a data set (its test half is used), or a file: .npz with x_test (or x), or .csv."""
+    """A file, whose columns are matched by name, "-" for CSV from the standard input, or the name of a data
+    set, of which the test part is used."""
     output: Path = Path("predictions.csv")
-    """The CSV file to write."""
-    label: str | None = None
-    """Label column of a .csv file, if it has one: its name or number."""
+    """The CSV file to write; "-": the standard output."""
+    layout: FileLayout = field(default_factory=Layout)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a model as a file that needs no training library."""
+
+    model: Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    """What `mpnn train` wrote."""
+    output: Path
+    """The file to write; of C, a header is written beside it."""
+    format: Literal["packed", "c", "onnx"] = "packed"
+    """packed (read by mpnn.deploy.runtime with NumPy alone), c (C99) or onnx."""
+    check: str | None = None
+    """A file, or a data set's name, whose labels by the export are compared with the model's."""
+    inputs: Literal["auto", "uint8", "whole", "real"] = "auto"
+    """What the inputs are: uint8, whole numbers from 0 to 255; whole numbers; or real ones."""
+    optimize: Literal["size", "speed"] = "size"
+    """What the C source is written for."""
+    layout: FileLayout = field(default_factory=Layout)
+
+
+@dataclass(frozen=True)
+class Inspect:
+    """Show what a model is: layers, weights, bytes, classes, columns, operations."""
+
+    model: Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    """What `mpnn train` wrote."""
 
 
 @dataclass(frozen=True)

@@ -1,132 +1,232 @@
-"""Arrays for `mpnn train` and `mpnn predict`: a data set by name, or an NPZ or CSV file."""
+"""What `mpnn train` and `mpnn predict` read: a data set by name, or a table in a file."""
 
-import csv
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.cli.options import Layout, Train
+from mpnn.data import DataError, Table, holds_test_part, is_table_file, load_dataset, read_table
+from mpnn.data.column_kinds import Kind
 from mpnn.runs.toml import ConfigError
 
-__all__ = ["Examples", "Inputs", "read_inputs"]
+__all__ = ["Examples", "Schema", "TrainingData", "read_examples", "read_training"]
+
+# Names of a last column that say it holds the labels.
+LABEL_NAMES = ("label", "labels", "class", "target", "y")
+_SHOWN = 10
 
 
 class Examples(NamedTuple):
-    """Features [n, features] with labels [n], or None where a file has none."""
+    """Features [n, features] with labels [n], or None where there are none, and the table they come from."""
 
     x: NDArray
     y: NDArray | None
+    table: Table | None = None
 
 
-class Inputs(NamedTuple):
-    """What a source holds; either half may be missing."""
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """The columns of a training file, which files to predict are read by.
 
-    train: Examples | None
+    Parameters
+    ----------
+    kinds
+        Kind of each feature by name, in order.
+    complete
+        Features without a missing value in training: these must have one in every row.
+    label
+        Name of the label column.
+    """
+
+    kinds: Mapping[str, Kind]
+    complete: tuple[str, ...]
+    label: str | None
+
+    @classmethod
+    def of(cls, table: Table) -> "Schema | None":
+        """Return the schema of a table, None where its columns have no names in the file."""
+        if not table.format.header:
+            return None
+        complete = tuple(column.name for column in table.columns if not column.missing.any())
+        return cls(table.kinds, complete, table.label_name)
+
+
+class TrainingData(NamedTuple):
+    """Examples to train on, held-out ones or None, and what the reader had to say."""
+
+    train: Examples
     test: Examples | None
+    notes: tuple[str, ...] = ()
 
 
-def read_inputs(source: str, *, label: str | None = None) -> Inputs:
-    """Read a data set by name, or a file.
+def read_training(command: Train) -> TrainingData:
+    """Read what a command names, with the held-out part that it asks for.
+
+    Raises
+    ------
+    ConfigError
+        If the source cannot be read, has no labels, or nothing can be held out.
+    """
+    if command.test is not None and command.test_size is not None:
+        raise ConfigError("--test FILE and --test-size exclude each other; leave one out")
+    try:
+        data = _read_file(command) if is_table_file(command.data) else _read_dataset(command.data)
+        if command.test is not None:
+            data = data._replace(test=_test_file(command, data.train))
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
+    if command.shots is not None:
+        data = data._replace(train=_few_shots(data.train, command.shots, command.seed))
+    if command.test_size is not None:
+        data = _split(data, command.test_size, command.seed)
+    return data
+
+
+def read_examples(source: str, layout: Layout, schema: Schema | None) -> Examples:
+    """Read what a model shall label: the test part of a data set or npz file, or a table.
 
     Parameters
     ----------
     source
-        A name known to `mpnn.data.load_dataset`; an NPZ file with arrays x_train, y_train, x_test,
-        y_test (or x, y, which are both halves); or a CSV file of numbers, also both halves.
-    label
-        The label column of a CSV file: its name, or its number counted from 0 (negative: from the
-        end). None: the file has no labels.
+        A data set's name, a file, or "-".
+    layout
+        What is told about the file.
+    schema
+        Of the training file: columns are matched by name, others are not looked at.
+
+    Raises
+    ------
+    ConfigError
+        If the source cannot be read, lacks a column, or a cell that had values in training is empty.
     """
-    suffix = Path(source).suffix.lower()
-    if suffix == ".npz":
-        return _read_npz(Path(source))
-    if suffix == ".csv":
-        examples = _read_csv(Path(source), label)
-        return Inputs(examples, examples)
-    from mpnn.data import load_dataset
+    from mpnn.data import require_complete
 
     try:
-        data = load_dataset(source)
+        if not is_table_file(source):
+            data = _read_dataset(source)
+            return data.test or data.train
+        table = _read(source, layout, kinds=None if schema is None else schema.kinds, part="test")
+        if schema is not None:
+            require_complete(table, schema.complete)
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
-    return Inputs(Examples(_flat(data.x_train), data.y_train), Examples(_flat(data.x_test), data.y_test))
+    return _examples(table)
 
 
-def _read_npz(path: Path) -> Inputs:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-
-    def half(x: str, y: str) -> Examples | None:
-        if x not in arrays:
-            return None
-        labels = arrays.get(y)
-        if labels is not None and labels.shape != arrays[x].shape[:1]:
-            raise ConfigError(f"{path}: {y} has shape {labels.shape}, expected ({len(arrays[x])},) as {x}")
-        return Examples(_flat(arrays[x]), labels)
-
-    both = half("x", "y")
-    inputs = Inputs(half("x_train", "y_train") or both, half("x_test", "y_test") or both)
-    if inputs == (None, None):
-        raise ConfigError(f"{path} has none of the arrays x_train, x_test and x; it has {', '.join(arrays)}")
-    return inputs
+def _read(source: str, layout: Layout, **more: Any) -> Table:
+    if layout.header and layout.no_header:
+        raise ConfigError("--header and --no-header exclude each other; leave one out")
+    header = True if layout.header else (False if layout.no_header else None)
+    options = {"label": layout.label, "id": layout.id} | more
+    return read_table(
+        source,
+        delimiter=layout.delimiter,
+        decimal=layout.decimal,
+        encoding=layout.encoding,
+        header=header,
+        max_classes=layout.max_classes,
+        **options,
+    )
 
 
-def _read_csv(path: Path, label: str | None) -> Examples:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = [line for line in csv.reader(file) if line]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"cannot read {path}: {error}") from error
-    header = None
-    if lines and not any(map(_is_number, lines[0])):
-        header, *lines = lines
-    if not lines:
-        raise ConfigError(f"{path} holds no rows of numbers")
-    width = len(header or lines[0])
-    for number, line in enumerate(lines, start=2 if header else 1):
-        if len(line) != width:
-            raise ConfigError(f"{path}: row {number} has {len(line)} cells, expected {width}")
-    table = np.array(lines)
-    column = None if label is None else _label_column(path, label, header, width)
-    features = table if column is None else np.delete(table, column, axis=1)
-    try:
-        x = features.astype(np.float64)
-    except ValueError as error:
+def _examples(table: Table) -> Examples:
+    labels = table.labels
+    if labels is not None and labels.dtype == object and all(isinstance(label, str) for label in labels):
+        labels = labels.astype(str)
+    return Examples(table.features(), labels, table)
+
+
+def _read_file(command: Train) -> TrainingData:
+    options: dict[str, Any] = {"drop": command.drop, "categorical": command.categorical}
+    table = _read(command.data, command.layout, **options)
+    notes: tuple[str, ...] = ()
+    if table.labels is None:
+        name = _label_of(table)
+        notes = (f"labels: the last column, {name!r}, as no --label was given",)
+        table = _read(command.data, command.layout, **options | {"label": name})
+    test = None
+    if command.data.lower().endswith(".npz") and command.layout.label is None:
+        path = Path(command.data)
+        if holds_test_part(path):
+            test = _examples(_read(command.data, command.layout, part="test"))
+    return TrainingData(_examples(table), test, (*notes, *table.warnings))
+
+
+def _label_of(table: Table) -> str:
+    """Return the name of a last column that can only hold the labels; refuse to guess any other."""
+    *others, last = table.columns
+    words = last.kind == "category" and all(column.kind != "category" for column in others)
+    if others and table.source != "-" and (words or last.name.lower() in LABEL_NAMES):
+        return last.name
+    if table.format.kind in ("npz", "npy"):
         raise ConfigError(
-            f"{path}: every feature must be a number ({error}); --label names the labels"
-        ) from error
-    return Examples(x, None if column is None else _labels(table[:, column]))
+            f"{table.source} has no labels; give an npz file with x_train and y_train (or x and y), "
+            "or name a column: --label NUMBER"
+        )
+    raise ConfigError(
+        f"{table.source}: which column holds the labels? Say --label NAME; there are {_listed(table.names)}"
+    )
 
 
-def _label_column(path: Path, label: str, header: list[str] | None, width: int) -> int:
-    if header and label in header:
-        return header.index(label)
+def _test_file(command: Train, train: Examples) -> Examples:
+    source = str(command.test)
+    if not is_table_file(source) or train.table is None:
+        raise ConfigError(f"--test must name a table file beside a table file, got {source}")
+    label = train.table.label_name if command.layout.label is None else command.layout.label
+    kinds = train.table.kinds
+    examples = _examples(_read(source, command.layout, label=label, kinds=kinds, part="test"))
+    if examples.y is None:
+        raise ConfigError(f"{source} has no labels to compare with")
+    return examples
+
+
+def _read_dataset(name: str) -> TrainingData:
     try:
-        return range(width)[int(label)]
-    except (ValueError, IndexError):
-        names = ", ".join(header) if header else f"0 to {width - 1}"
-        raise ConfigError(f"{path} has no column {label!r}; it has {names}") from None
+        data = load_dataset(name)
+    except DataError as error:
+        if Path(name).exists() or Path(name).suffix:
+            read_table(name)  # says what is wrong with a file of this name
+        raise error
+    train, test = (x.reshape(len(x), -1) for x in (data.x_train, data.x_test))
+    return TrainingData(Examples(train, data.y_train), Examples(test, data.y_test))
 
 
-def _labels(texts: NDArray) -> NDArray:
-    """Return labels as whole numbers if they all are, as text otherwise."""
+def _few_shots(train: Examples, shots: int, seed: int) -> Examples:
+    from mpnn.data import sample_few_shot
+
+    rows = np.arange(len(train.x))[:, None]
     try:
-        return texts.astype(np.int64)
-    except ValueError:
-        return texts
+        chosen, labels = sample_few_shot(rows, np.asarray(train.y), per_class=shots, seed=seed)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return Examples(train.x[chosen[:, 0]], labels, train.table)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _split(data: TrainingData, share: float, seed: int) -> TrainingData:
+    """Hold out a share of every class that has at least two examples."""
+    from sklearn.model_selection import train_test_split
+
+    if not 0.0 < share < 1.0:
+        raise ConfigError(f"--test-size must be above 0 and below 1, got {share:g}; try 0.2")
+    if data.test is not None:
+        raise ConfigError("--test-size: there is a test part already; leave the option out")
+    labels = np.asarray(data.train.y)
+    classes, counts = np.unique(labels, return_counts=True)
+    rows = np.arange(len(labels))
+    smallest = min(counts.min(), round(share * len(rows)), round((1 - share) * len(rows)))
+    strata = labels if counts.min() > 1 and smallest >= len(classes) else None
+    if min(round(share * len(rows)), round((1 - share) * len(rows))) < 1:
+        raise ConfigError(f"--test-size {share:g} of {len(rows)} examples leaves a part empty; give another")
+    train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=strata)
+    x = data.train.x
+    held_out = Examples(x[test], labels[test], data.train.table)
+    return data._replace(train=Examples(x[train], labels[train], data.train.table), test=held_out)
 
 
-def _flat(x: NDArray) -> NDArray:
-    return x.reshape(len(x), -1)
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -81,8 +81,11 @@ def test_compares_and_reports(config, capsys):
         (["compare", "tiny.toml", "--set", "linear.c=1"], "unknown parameter 'c'; did you mean 'C'"),
         (["report", "."], "holds no results"),
         (["train", "no_such_set"], "unknown data set 'no_such_set'"),
-        (["train", "no_such.npz"], "cannot read no_such.npz"),
-        (["predict", "nowhere", "--data", "no_such.csv"], "cannot read no_such.csv"),
+        (["train", "no_such.npz"], "no_such.npz"),
+        (["train", "iris", "--output", "no/folder"], "of --output does not exist"),
+        (["predict", "nowhere", "--data", "no_such.csv"], "cannot load a model from nowhere"),
+        (["inspect", "nowhere"], "cannot load a model from nowhere"),
+        (["trian", "iris"], "unknown command 'trian'; did you mean 'train'"),
         (["data", "--download", "no_such_set"], "unknown data set 'no_such_set'"),
     ],
 )
@@ -131,6 +134,8 @@ def test_every_command_has_a_function():
     assert {command.__name__ for command in command_line._COMMANDS} == {
         "Train",
         "Predict",
+        "Export",
+        "Inspect",
         "Compare",
         "Report",
         "Data",
@@ -155,3 +160,9 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
     assert len(rows) == 24
     assert {"label", "p_kind 0", "p_kind 1", "p_kind 2"} == set(rows[0])
     assert np.mean([row["label"] == f"kind {label}" for row, label in zip(rows, y, strict=True)]) > 0.8
+    capsys.readouterr()
+    assert main(["inspect", "model"]) == 0
+    assert "classes: kind 0, kind 1, kind 2" in capsys.readouterr().out
+    assert main(["export", "model", "--output", "packed"]) == 0
+    assert main(["export", "model", "--output", "model.c", "--format", "c", "--inputs", "uint8"]) == 0
+    assert "bytes" in capsys.readouterr().out

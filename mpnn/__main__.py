@@ -1,0 +1,8 @@
+"""`python -m mpnn` is the `mpnn` command."""
+
+import sys
+
+from mpnn.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""What a saved model is, as names and values."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpnn.cli.sources import Schema
+
+__all__ = ["describe"]
+
+
+def describe(model: Any, schema: Schema | None, path: Path) -> list[tuple[str, str]]:
+    """Return lines about layers, weights, bytes, classes, columns and operations of a model."""
+    members = getattr(model, "estimators_", [model])
+    first = members[0]
+    weights = [layer for member in members for layer in member.weights_]
+    levels = sorted({level for layer in weights for level in np.unique(layer).tolist()})
+    zeros, total = sum(int((layer == 0).sum()) for layer in weights), sum(layer.size for layer in weights)
+    widths = " - ".join(map(str, (len(first.weights_[0]), *(layer.shape[1] for layer in first.weights_))))
+    lines = [
+        ("networks", f"{len(members)} of widths {widths}"),
+        ("weights", f"{total}, {zeros} of them 0 ({zeros / total:.0%})"),
+        ("levels", f"{', '.join(f'{level:g}' for level in levels[:16])}"),
+        ("bits", f"{np.log2(max(len(levels), 2)):.2f} a weight"),
+        ("links removed before training", f"{1.0 - float(first.density):.0%}"),
+        ("classes", ", ".join(str(name) for name in model.classes_.tolist())),
+    ]
+    if schema is not None:
+        lines.append(("columns", ", ".join(f"{name} ({kind})" for name, kind in schema.kinds.items())))
+    encoder = getattr(first, "encoder_", None)
+    if encoder is not None:
+        bits = [code.num_bits for code in encoder.columns_]
+        lines.append(("coded columns", f"{len(bits)}, {sum(bits)} bits"))
+    lines.append(("bytes of this file", str(path.stat().st_size)))
+    return [*lines, *_exported(model)]
+
+
+def _exported(model: Any) -> list[tuple[str, str]]:
+    """Return bytes and operations of the packed network, or why there is none."""
+    from tempfile import TemporaryDirectory
+
+    from mpnn.deploy import export
+
+    with TemporaryDirectory() as folder:
+        try:
+            report = export(model, Path(folder) / "packed")
+        except ValueError as error:
+            return [("packed", f"not possible: {error}")]
+    operations = ", ".join(f"{count} {name}" for name, count in report.operations.items())
+    return [("bytes packed", str(report.num_bytes)), ("operations an inference, at most", operations)]
