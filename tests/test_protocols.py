@@ -217,7 +217,7 @@ def test_a_rule_trains_a_network_of_every_output(name, output):
 
 
 @each_layer
-@pytest.mark.parametrize("one_sweep", [True, False])
+@pytest.mark.parametrize("one_sweep", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_layer_keeps_its_contract(kind, one_sweep):
     """Shapes go up and come down, and the beliefs keep theirs."""
     shape, layer = EXAMPLES[kind]

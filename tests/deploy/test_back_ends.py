@@ -19,6 +19,11 @@ STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
 SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
+def few_fast(number, fast=6):
+    """So many seeds, the first few in the fast suite."""
+    return [*range(fast), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(fast, number))]
+
+
 @pytest.fixture(scope="session")
 def gcc():
     found = shutil.which("gcc")
@@ -85,7 +90,7 @@ def check_against_classifier(network, model, X):
     assert len(differ) <= len(X) // 40, differ
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", few_fast(14))
 def test_packed_network_equals_classifier(seed):
     model, X = draw_classifier(seed)
     network = lower(model, examples=X) if seed % 7 != 5 else lower(model, inputs="real", examples=X)
@@ -93,14 +98,14 @@ def test_packed_network_equals_classifier(seed):
     check_packed(network, X)
 
 
-@pytest.mark.parametrize("seed", range(15))
+@pytest.mark.parametrize("seed", few_fast(15))
 def test_back_ends_equal_integer_network(seed):
     network, X = draw_network(seed)
     check_packed(network, X)
     check_onnx(network, X)
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", few_fast(24))
 def test_population_counts_equal_products(seed, monkeypatch):
     monkeypatch.setattr("mpnn.deploy.runtime.MANY_WEIGHTS", 1)
     network, X = draw_network(seed)

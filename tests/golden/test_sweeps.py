@@ -12,7 +12,14 @@ import pytest
 from tests.golden.sweeps import SWEEPS, swept
 
 FILE = Path(__file__).parent / "sweeps.npz"
-FAST = [name for name in SWEEPS if "sweeps_per_batch=3" in name and ("ternary" in name or "max_sum" in name)]
+RULES = ("amp", "belief_propagation", "max_sum")
+FAST = [
+    name
+    for name in SWEEPS
+    if "sweeps_per_batch=3" in name
+    and name.startswith(tuple(f"rule={rule}-" for rule in RULES))
+    and ("ternary" in name or "bias=True" in name)
+]
 
 
 @pytest.mark.parametrize(

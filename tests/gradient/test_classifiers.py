@@ -61,7 +61,12 @@ def fitted(digits):
     return of
 
 
-@pytest.mark.parametrize("name", CASES)
+FAST_CASES = ("ste", "bayesbinn", "bop")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FAST_CASES else pytest.mark.slow) for name in CASES]
+)
 def test_learns_discrete_weights(name, fitted, digits):
     _, _, X, y = digits
     classifier = fitted(name)

@@ -111,6 +111,7 @@ def two_digits(shots, first=4, second=9):
 
 
 @pytest.mark.usefixtures("any_engine")
+@pytest.mark.slow
 def test_the_lp_start_solves_sm_and_carries_time_over():
     inputs, labels = two_digits(3)
     model = BeMiClassifier((4, 4), 4, stages=["SM", "MM"], random_state=0).fit(inputs, labels)
@@ -254,6 +255,7 @@ def test_scikit_learn_contract():
     )
 
 
+@pytest.mark.slow
 def test_progress_is_shown_when_asked_for(any_engine, capsys):
     inputs, labels = two_digits(2)
     BeMiClassifier((2,), 1, verbose=True, engine=any_engine, random_state=0).fit(inputs, labels)

@@ -63,7 +63,10 @@ def test_every_engine_knows_that_none_fits(engine):
 
 
 @pytest.mark.usefixtures("any_engine")
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy",
+    [pytest.param(own, marks=pytest.mark.slow if own in ("mip", "hw") else ()) for own in STRATEGIES],
+)
 @pytest.mark.parametrize("objective", ["min_weight", pytest.param("max_margin", marks=pytest.mark.slow)])
 def test_strategies_fit_every_output(strategy, objective):
     inputs, labels = load_digits(n_class=3, return_X_y=True)

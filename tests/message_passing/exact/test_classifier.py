@@ -115,6 +115,7 @@ def problems(training):
 SPEC = NetworkSpec.dense((64, 3, 1), "ternary", sweeps_per_batch=40, messages="exact")
 
 
+@pytest.mark.slow
 def test_side_by_side_is_as_alone_with_padding_or_without(problems):
     keys = jax.random.split(jax.random.key(1), 3)
     together = annealing.fit_many(keys, SPEC, annealing.Annealing(), problems, at_once=2)
