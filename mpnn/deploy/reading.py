@@ -122,9 +122,10 @@ def _check_signs(name: str, activation: str, num_layers: int) -> None:
 
 
 def _power_transform(transform: Any, num_inputs: int) -> Transform:
+    scale = np.asarray(transform.scale, np.float64)
     return Transform(
         np.zeros(()),
-        np.asarray(transform.scale, np.float64),
+        scale.reshape(()) if scale.size == 1 else scale,  # model files hold one number as an array of one
         float(transform.power),
         np.broadcast_to(np.asarray(transform.offset, np.float64), (num_inputs,)),
         np.asarray(transform.live, bool),

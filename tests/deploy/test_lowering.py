@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
+from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.deploy import export, lower
 from mpnn.deploy.network import IntegerNetwork
 from mpnn.deploy.runtime import load
@@ -166,6 +166,8 @@ def test_a_table_in_code_is_exact(tmp_path):
     rows[rng.random(rows.shape) < 0.05] = np.nan
     labels = (np.nan_to_num(rows[:, :3]).sum(axis=1) > 0).astype(int)
     for model in (MessagePassingClassifier(random_state=0), PairwiseVoteClassifier()):
-        report = export(model.fit(rows, labels), tmp_path / "table.mpnn", check=rows)
-        assert report.exact
-        assert report.labels_changed == 0
+        save_model(model.fit(rows, labels), tmp_path / "model")
+        for own in (model, load_model(tmp_path / "model")):
+            report = export(own, tmp_path / "table.mpnn", check=rows)
+            assert report.exact
+            assert report.labels_changed == 0
