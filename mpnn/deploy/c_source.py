@@ -6,9 +6,7 @@ divisions only where ``ties="confidence"`` orders tied classes.
 """
 
 import keyword
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from mpnn.deploy.c_functions import input_type, network_functions
 from mpnn.deploy.c_layers import word_bits_of
 from mpnn.deploy.c_text import c_array, c_comment, c_string
+from mpnn.deploy.files import write_atomically
 from mpnn.deploy.inputs import PixelTable, RealInputs, as_pixels
 from mpnn.deploy.network import IntegerNetwork
 
@@ -87,10 +86,7 @@ def save_c(
     header, source = c_files(network, name, rows, optimize=optimize, header_name=f"{target.name}.h")
     files = (target.with_name(f"{target.name}.c"), target.with_name(f"{target.name}.h"))
     for file, text in zip(files, (source, header), strict=True):
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="ascii") as temporary:
-            temporary.write(text)
-        os.chmod(temporary.name, 0o644)
-        os.replace(temporary.name, file)
+        write_atomically(file, text.encode("ascii"))
     return files
 
 

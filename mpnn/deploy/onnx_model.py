@@ -8,8 +8,6 @@ whole scores; ``[n, 1]`` for two classes), never a ZipMap.
 Input ``x [n, F]``: uint8 pixels; float64 for real or whole inputs; int8 bits behind an encoder of tables.
 """
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.deploy.decisions import Argmax, Confidence, Sign, Vote, all_pairs
+from mpnn.deploy.files import write_atomically
 from mpnn.deploy.inputs import PixelTable
 from mpnn.deploy.network import IntegerNetwork, Layer
 
@@ -118,11 +117,7 @@ def save_onnx(network: IntegerNetwork, path: str | Path) -> None:
     import onnx
 
     onnx.checker.check_model(model, full_check=True)
-    target = Path(path)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as temporary:
-        temporary.write(model.SerializeToString())
-    os.chmod(temporary.name, 0o644)
-    os.replace(temporary.name, target)
+    write_atomically(Path(path), model.SerializeToString())
 
 
 def _codes(graph: _Graph, network: IntegerNetwork, kind: np.dtype) -> str:

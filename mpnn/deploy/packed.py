@@ -9,9 +9,7 @@ Opening runs nothing of the file and uses at most ``MEMORY_MULTIPLE`` times its 
 
 import hashlib
 import json
-import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from mpnn.deploy.bits import pack_numbers, pack_weights, unpack_numbers, unpack_weights
 from mpnn.deploy.decisions import Argmax, Confidence, Sign, Vote
+from mpnn.deploy.files import write_atomically
 from mpnn.deploy.inputs import Column, PixelTable, RealInputs, Thermometer
 from mpnn.deploy.network import IntegerNetwork, Layer
 
@@ -133,21 +132,7 @@ def from_bytes(data: bytes) -> IntegerNetwork:
 
 def save_network(network: IntegerNetwork, path: str | Path) -> None:
     """Write the packed file, atomically: the old file stays until the new one is complete."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(network))
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp's files are private; a new file's rights are 0666 less the mask
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_atomically(Path(path), to_bytes(network))
 
 
 def load_network(path: str | Path) -> IntegerNetwork:

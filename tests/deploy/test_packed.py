@@ -9,7 +9,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mpnn.deploy import bits, packed
+from mpnn.deploy import bits, files, packed
 from mpnn.deploy.packed import MEMORY_MULTIPLE, PackedFileError, from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor, load
 from tests.deploy.random_networks import draw_network, draw_weights
@@ -154,7 +154,7 @@ def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "network.mpnn"
     packed.save_network(draw_network(0)[0], path)
     before = path.read_bytes()
-    monkeypatch.setattr(packed.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         packed.save_network(draw_network(1)[0], path)
     assert path.read_bytes() == before
