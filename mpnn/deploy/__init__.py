@@ -12,14 +12,16 @@ from importlib import import_module
 from typing import Any
 
 _LAZY = {
+    "Costs": "mpnn.deploy.costs",
     "IntegerNetwork": "mpnn.deploy.network",
     "Report": "mpnn.deploy.exporting",
+    "deployment_costs": "mpnn.deploy.costs",
     "export": "mpnn.deploy.exporting",
     "load": "mpnn.deploy.runtime",
     "lower": "mpnn.deploy.lowering",
 }
 
-__all__ = ["IntegerNetwork", "Report", "export", "load", "lower"]  # noqa: F822
+__all__ = ["Costs", "IntegerNetwork", "Report", "deployment_costs", "export", "load", "lower"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:
