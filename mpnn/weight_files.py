@@ -7,14 +7,14 @@ other. A single network is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYE
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from mpnn.atomic_files import write_atomically
 
 __all__ = [
     "CheckpointError",
@@ -72,7 +72,7 @@ def save_arrays(
     about = dict(metadata or {})
     _check_arrays(stored, about)
     header = {"format": FORMAT, "metadata": json.dumps(about), "digest": digest(stored)}
-    _replace(Path(path), safetensors.numpy.save(stored, metadata=header))
+    write_atomically(path, safetensors.numpy.save(stored, metadata=header))
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -223,22 +223,6 @@ def _stack_of_layers(path: str | Path, arrays: Mapping[str, np.ndarray], prefix:
     if flat or extra - {0, 1} or len(extra) > 1:
         raise CheckpointError(f"{path}: layers [inputs, outputs] do not follow on each other: {shapes}")
     return layers
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write beside the target, flush to disk, rename over it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _damaged(path: str | Path, reason: str) -> CheckpointError:

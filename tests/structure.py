@@ -14,8 +14,16 @@ import mpnn
 PACKAGE = Path(mpnn.__file__).parent
 # A room may import those on lower floors only.
 FLOORS = (
-    {"numerics", "validation", "metrics", "sharding", "weight_files", "preprocessing"},
-    {"linear_maps", "encoders", "classifiers", "runs"},
+    {
+        "atomic_files",
+        "integer_networks",
+        "metrics",
+        "numerics",
+        "preprocessing",
+        "sharding",
+        "validation",
+    },
+    {"linear_maps", "encoders", "classifiers", "runs", "weight_files"},
     {"data", "message_passing", "gradient", "solvers", "deploy"},
     {"ensemble", "flax_layers", "functional", "layers"},
     {"compare"},

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.data import load_dataset, sample_few_shot
 from mpnn.deploy.c_source import c_inputs, save_c
-from mpnn.deploy.lowering import count_changes, lower
-from mpnn.deploy.network import IntegerNetwork
+from mpnn.deploy.exporting import count_changes
 from mpnn.deploy.packed import save_network
 from mpnn.deploy.runtime import Predictor, load
+from mpnn.integer_networks.lowering import lower
+from mpnn.integer_networks.network import IntegerNetwork
 
 MODELS = ("digits", "mnist", "mnist_confidence", "mnist_sparse", "wide")
 IMAGES_IN_C = 200

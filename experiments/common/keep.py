@@ -11,7 +11,8 @@ import json
 import shutil
 from pathlib import Path
 
-from mpnn.runs.rows import read_rows, write_atomically
+from mpnn.atomic_files import write_atomically
+from mpnn.runs.rows import read_rows
 
 RECORDS = ("config.json", "environments.json")
 

@@ -225,10 +225,10 @@ def _assignments(texts: Sequence[str], example: str) -> dict[str, Any]:
 
 
 def _predict(command: Predict, arguments: list[str], console: Console) -> None:
+    from mpnn.atomic_files import write_atomically
     from mpnn.cli.models import load, predictions
     from mpnn.cli.scores import accuracy_of
     from mpnn.cli.sources import read_examples
-    from mpnn.runs.rows import write_atomically
 
     model, schema = load(command.model)
     examples = read_examples(command.data, command.layout, schema)

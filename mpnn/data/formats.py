@@ -6,8 +6,6 @@ Every file is treated as written by a stranger: nothing is unpickled and nothing
 import gzip
 import hashlib
 import io
-import os
-import secrets
 import struct
 import tarfile
 import zipfile
@@ -17,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mpnn.atomic_files import open_atomically
 from mpnn.data.errors import damaged
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
@@ -73,8 +72,6 @@ def read_npz(path: Path) -> Arrays:
 def write_npz(path: Path, arrays: Arrays) -> None:
     """Write an npz file that is there whole or not at all.
 
-    The arrays go to a temporary file in the same folder, which then takes the final name in one step.
-
     Parameters
     ----------
     path : path
@@ -85,16 +82,8 @@ def write_npz(path: Path, arrays: Arrays) -> None:
     members = {key: getattr(arrays, key) for key in KEYS}
     if arrays.feature_names is not None:
         members["feature_names"] = np.array(arrays.feature_names, dtype=np.str_)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            np.savez_compressed(file, **members)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open_atomically(path) as file:
+        np.savez_compressed(file, **members)
 
 
 def read_bytes(path: Path) -> bytes:

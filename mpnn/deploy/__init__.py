@@ -13,12 +13,12 @@ from typing import Any
 
 _LAZY = {
     "Costs": "mpnn.deploy.costs",
-    "IntegerNetwork": "mpnn.deploy.network",
+    "IntegerNetwork": "mpnn.integer_networks.network",
     "Report": "mpnn.deploy.exporting",
     "deployment_costs": "mpnn.deploy.costs",
     "export": "mpnn.deploy.exporting",
     "load": "mpnn.deploy.runtime",
-    "lower": "mpnn.deploy.lowering",
+    "lower": "mpnn.integer_networks.lowering",
 }
 
 __all__ = ["Costs", "IntegerNetwork", "Report", "deployment_costs", "export", "load", "lower"]  # noqa: F822

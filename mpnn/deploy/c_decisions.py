@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from mpnn.deploy.c_text import c_array
-from mpnn.deploy.decisions import Argmax, Sign, Vote
-from mpnn.deploy.inputs import PixelTable
-from mpnn.deploy.network import IntegerNetwork
+from mpnn.integer_networks.decisions import Argmax, Sign, Vote
+from mpnn.integer_networks.inputs import PixelTable
+from mpnn.integer_networks.network import IntegerNetwork
 
 __all__ = ["confidence_source", "decision_source"]
 

@@ -7,9 +7,9 @@ import numpy as np
 from mpnn.deploy.c_decisions import confidence_source, decision_source
 from mpnn.deploy.c_layers import INDEX, FirstLayer, first_layer, sign_layer, takes_bytes, word_bits_of
 from mpnn.deploy.c_text import c_array
-from mpnn.deploy.decisions import Vote
-from mpnn.deploy.inputs import PixelTable
-from mpnn.deploy.network import IntegerNetwork
+from mpnn.integer_networks.decisions import Vote
+from mpnn.integer_networks.inputs import PixelTable
+from mpnn.integer_networks.network import IntegerNetwork
 
 __all__ = ["input_type", "input_walk", "network_functions"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.deploy.c_text import c_array, c_type
-from mpnn.deploy.network import Layer
+from mpnn.integer_networks.network import Layer
 
 __all__ = ["INDEX", "FirstLayer", "SignLayer", "first_layer", "sign_layer", "takes_bytes", "word_bits_of"]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mpnn.atomic_files import write_atomically
 from mpnn.deploy.c_functions import input_type, network_functions
 from mpnn.deploy.c_layers import word_bits_of
 from mpnn.deploy.c_text import c_array, c_comment, c_string
-from mpnn.deploy.files import write_atomically
-from mpnn.deploy.inputs import PixelTable, RealInputs, as_pixels
-from mpnn.deploy.network import IntegerNetwork
+from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels
+from mpnn.integer_networks.network import IntegerNetwork
 
 __all__ = ["c_files", "c_inputs", "save_c"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mpnn.deploy.c_source import c_inputs, save_c
-from mpnn.deploy.lowering import lower
-from mpnn.deploy.network import IntegerNetwork
 from mpnn.deploy.packed import to_bytes
+from mpnn.integer_networks.lowering import lower
+from mpnn.integer_networks.network import IntegerNetwork
 
 __all__ = ["Costs", "deployment_costs", "flash_bytes", "microseconds_in_c"]
 
@@ -60,11 +60,11 @@ def deployment_costs(model: Any, X: ArrayLike, *, inputs: str = "auto") -> Costs
     Parameters
     ----------
     model : classifier or IntegerNetwork
-        See :func:`mpnn.deploy.lowering.lower`.
+        See :func:`mpnn.integer_networks.lowering.lower`.
     X : array-like [n, F]
         Rows that show the inputs' range; the first 256 are timed.
     inputs : str, default="auto"
-        See :func:`mpnn.deploy.lowering.lower`.
+        See :func:`mpnn.integer_networks.lowering.lower`.
     """
     try:
         network = model if isinstance(model, IntegerNetwork) else lower(model, inputs=inputs, examples=X)

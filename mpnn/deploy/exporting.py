@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mpnn.deploy.lowering import count_changes, lower
-from mpnn.deploy.network import IntegerNetwork
+from mpnn.integer_networks.lowering import lower
+from mpnn.integer_networks.network import IntegerNetwork
+from mpnn.integer_networks.prediction import Predictor
 
-__all__ = ["FORMATS", "Report", "export"]
+__all__ = ["FORMATS", "Report", "count_changes", "export"]
 
 FORMATS = ("packed", "c", "onnx")
 # Rows of the C test's vector.
@@ -28,7 +29,7 @@ class Report:
     num_bytes : int
         Bytes of the files together.
     exact : bool
-        Whether input codes are exact (:class:`mpnn.deploy.network.IntegerNetwork`).
+        Whether input codes are exact (:class:`mpnn.integer_networks.network.IntegerNetwork`).
     labels_compared, labels_changed : int
         Rows of ``check``, and those whose label the export changes.
     operations : dict of int
@@ -61,13 +62,13 @@ def export(
     Parameters
     ----------
     model : object
-        See :func:`mpnn.deploy.lowering.lower`; an :class:`IntegerNetwork` is written as it is.
+        See :func:`mpnn.integer_networks.lowering.lower`; an :class:`IntegerNetwork` is written as it is.
     path : str or path
         The file. With ``"c"``: ``path`` with suffix ``.c``, and a header beside it.
     format : str, default="packed"
         ``"packed"`` (read by :mod:`mpnn.deploy.runtime`), ``"c"`` (C99) or ``"onnx"``.
     inputs : str, default="auto"
-        See :func:`mpnn.deploy.lowering.lower`, and for the next three.
+        See :func:`mpnn.integer_networks.lowering.lower`, and for the next three.
     bits : int from 2 to 15, default=15
         Of the largest code of a table.
     examples : array-like [n, F] or None, default=None
@@ -105,6 +106,11 @@ def export(
     changed = count_changes(network, model, rows) if rows is not None and compared else 0
     size = sum(file.stat().st_size for file in files)
     return Report(files, size, network.exact, compared, changed, network.operations)
+
+
+def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:
+    """Number of rows of ``X`` whose label differs from the classifier's."""
+    return int(np.sum(Predictor(network).predict(X) != model.predict(X)))
 
 
 def _write(

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.deploy.decisions import Argmax, Confidence, Sign, Vote, all_pairs
-from mpnn.deploy.files import write_atomically
-from mpnn.deploy.inputs import PixelTable
-from mpnn.deploy.network import IntegerNetwork, Layer
+from mpnn.atomic_files import write_atomically
+from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote, all_pairs
+from mpnn.integer_networks.inputs import PixelTable
+from mpnn.integer_networks.network import IntegerNetwork, Layer
 
 if TYPE_CHECKING:
     import onnx
@@ -117,7 +117,7 @@ def save_onnx(network: IntegerNetwork, path: str | Path) -> None:
     import onnx
 
     onnx.checker.check_model(model, full_check=True)
-    write_atomically(Path(path), model.SerializeToString())
+    write_atomically(path, model.SerializeToString())
 
 
 def _codes(graph: _Graph, network: IntegerNetwork, kind: np.dtype) -> str:

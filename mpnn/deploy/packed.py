@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.atomic_files import write_atomically
 from mpnn.deploy.bits import pack_numbers, pack_weights, unpack_numbers, unpack_weights
-from mpnn.deploy.decisions import Argmax, Confidence, Sign, Vote
-from mpnn.deploy.files import write_atomically
-from mpnn.deploy.inputs import Column, PixelTable, RealInputs, Thermometer
-from mpnn.deploy.network import IntegerNetwork, Layer
+from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote
+from mpnn.integer_networks.inputs import Column, PixelTable, RealInputs, Thermometer
+from mpnn.integer_networks.network import IntegerNetwork, Layer
 
 __all__ = ["MEMORY_MULTIPLE", "PackedFileError", "from_bytes", "load_network", "save_network", "to_bytes"]
 
@@ -132,7 +132,7 @@ def from_bytes(data: bytes) -> IntegerNetwork:
 
 def save_network(network: IntegerNetwork, path: str | Path) -> None:
     """Write the packed file, atomically: the old file stays until the new one is complete."""
-    write_atomically(Path(path), to_bytes(network))
+    write_atomically(path, to_bytes(network))
 
 
 def load_network(path: str | Path) -> IntegerNetwork:

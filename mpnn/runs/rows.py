@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mpnn.atomic_files import write_atomically
 from mpnn.runs.toml import ConfigError
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "read_json",
     "read_rows",
     "row_key",
-    "write_atomically",
     "write_json",
 ]
 
@@ -146,25 +146,6 @@ def read_json(path: Path, default: Any = None) -> Any:
         Returned where there is no file.
     """
     return json.loads(path.read_text()) if path.exists() else default
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing: to a neighbour first, then renamed into place.
-
-    Parameters
-    ----------
-    path : str or path
-        The file.
-    content : bytes
-        The file's content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 def write_json(path: Path, content: Any) -> None:

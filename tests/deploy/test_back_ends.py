@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mpnn.deploy.c_source import c_inputs, save_c
-from mpnn.deploy.decisions import Vote
-from mpnn.deploy.lowering import lower
 from mpnn.deploy.packed import from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor
-from tests.deploy.random_networks import draw_classifier, draw_network, plain_encoder
+from mpnn.integer_networks.decisions import Vote
+from mpnn.integer_networks.lowering import lower
+from tests.integer_networks.random_networks import draw_classifier, draw_network, plain_encoder
 
 WARNINGS = ["all", "extra", "pedantic", "conversion", "sign-conversion", "shadow", "error"]
 STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
@@ -107,7 +107,7 @@ def test_back_ends_equal_integer_network(seed):
 
 @pytest.mark.parametrize("seed", few_fast(24))
 def test_population_counts_equal_products(seed, monkeypatch):
-    monkeypatch.setattr("mpnn.deploy.runtime.MANY_WEIGHTS", 1)
+    monkeypatch.setattr("mpnn.integer_networks.prediction.MANY_WEIGHTS", 1)
     network, X = draw_network(seed)
     expected = network.outputs(network.codes(X))
     found = [Predictor(network).outputs(X[start : start + 3]) for start in range(0, len(X), 3)]
@@ -212,7 +212,7 @@ def test_c_on_an_emulated_cortex_m(tmp_path, core):
 def test_encoder_of_a_table():
     encoder = plain_encoder()
     table = np.array([[0.5, "red", 1], [7.5, "blue", 2], [None, "green", 3], [-1.0, None, 4]], object)
-    from mpnn.deploy.lowering import _thermometer
+    from mpnn.integer_networks.lowering import _thermometer
 
     bits = _thermometer(encoder).encode(table)
     expected = [[1, -1, -1, 1, 0], [1, 1, 1, 0, 1], [0, 0, 0, 0, 0], [-1, -1, -1, 0, 0]]
@@ -221,9 +221,9 @@ def test_encoder_of_a_table():
 
 def test_classifier_behind_an_encoder():
     rng = np.random.default_rng(0)
-    from mpnn.deploy.lowering import _thermometer
+    from mpnn.integer_networks.lowering import _thermometer
     from mpnn.preprocessing.scaling import fit_transform_of
-    from tests.deploy.random_networks import fitted
+    from tests.integer_networks.random_networks import fitted
 
     encoder, table = plain_encoder(), np.empty((50, 3), object)
     table[:, 0], table[:, 2] = rng.uniform(-1, 9, 50), 0

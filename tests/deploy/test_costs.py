@@ -6,7 +6,7 @@ import pytest
 
 from mpnn.deploy import Costs, deployment_costs
 from mpnn.deploy.packed import to_bytes
-from tests.deploy.random_networks import draw_network
+from tests.integer_networks.random_networks import draw_network
 
 
 def test_costs_name_what_is_not_installed(monkeypatch):

@@ -9,10 +9,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mpnn.deploy import bits, files, packed
+from mpnn.deploy import bits, packed
 from mpnn.deploy.packed import MEMORY_MULTIPLE, PackedFileError, from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor, load
-from tests.deploy.random_networks import draw_network, draw_weights
+from tests.integer_networks.random_networks import draw_network, draw_weights
 
 CONSTANT = 2**20
 
@@ -148,17 +148,6 @@ def test_file_is_little_larger_than_its_bits():
         numbers += 256 * 32 * len(getattr(network.inputs, "codes", ()))
         numbers += 64 * 4 * network.inputs.num_inputs
         assert len(to_bytes(network)) <= 1.15 * (held + numbers) / 8 + 2048
-
-
-def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "network.mpnn"
-    packed.save_network(draw_network(0)[0], path)
-    before = path.read_bytes()
-    monkeypatch.setattr(files.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        packed.save_network(draw_network(1)[0], path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
 
 
 PROGRAM = """

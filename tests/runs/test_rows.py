@@ -1,6 +1,6 @@
 import pytest
 
-from mpnn.runs.rows import lock_folder, open_results, read_rows, row_key, write_atomically
+from mpnn.runs.rows import lock_folder, open_results, read_rows, row_key
 from mpnn.runs.toml import ConfigError
 
 
@@ -76,8 +76,3 @@ def test_one_run_a_folder(tmp_path):
 def test_keys_depend_on_content_alone():
     assert row_key({"a": 1, "b": [2]}) == row_key({"b": [2], "a": 1})
     assert row_key({"a": 1}) != row_key({"a": 2})
-
-
-def test_a_file_is_whole_or_not_there(tmp_path):
-    write_atomically(tmp_path / "folder" / "file", b"content")
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader
 from matplotlib.figure import Figure
 
+from mpnn.atomic_files import write_atomically
 from mpnn.compare.report import figures as plots
 from mpnn.compare.report.artifacts import (
     Confusion,
@@ -29,7 +30,7 @@ from mpnn.compare.report.tables import (
     model_table,
     robustness_table,
 )
-from mpnn.runs.rows import Row, read_json, read_rows, write_atomically
+from mpnn.runs.rows import Row, read_json, read_rows
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["Section", "read_run", "write_report"]

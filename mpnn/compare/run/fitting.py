@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mpnn.atomic_files import write_atomically
 from mpnn.compare.methods.contract import Evaluation, Task
 from mpnn.compare.methods.registry import METHODS
 from mpnn.compare.run.jobs import Job, make_task
@@ -23,7 +24,7 @@ from mpnn.metrics import (
     negative_log_likelihood,
 )
 from mpnn.runs.memory import mark_memory, peak_memory
-from mpnn.runs.rows import Row, write_atomically
+from mpnn.runs.rows import Row
 from mpnn.runs.toml import to_jsonable
 
 __all__ = ["Fitter"]

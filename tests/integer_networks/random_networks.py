@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.deploy.decisions import Argmax, Confidence, Sign, Vote
-from mpnn.deploy.inputs import PixelTable, RealInputs
-from mpnn.deploy.network import IntegerNetwork, Layer
+from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote
+from mpnn.integer_networks.inputs import PixelTable, RealInputs
+from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.preprocessing.scaling import fit_transform_of
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.deploy.decisions import Argmax, Sign, Vote
-from mpnn.deploy.inputs import PixelTable, RealInputs, Thermometer
+from mpnn.integer_networks.decisions import Argmax, Sign, Vote
+from mpnn.integer_networks.inputs import PixelTable, RealInputs, Thermometer
 
 __all__ = ["IntegerNetwork", "Layer"]
 

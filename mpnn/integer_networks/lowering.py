@@ -2,8 +2,7 @@
 
 Inputs become whole codes: pixels stay what they are where the transform is linear, else a table of 256 codes
 stands for power and scale, and cuts become thresholds in units of the codes, rounded up. Only codes of a
-power or of real inputs are rounded; then ``exact`` is False, and :func:`count_changes` counts how many labels
-change.
+power or of real inputs are rounded; then ``exact`` is False.
 """
 
 import math
@@ -13,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.deploy.coding import SNAP, Coding, code_inputs, needs_fractions
-from mpnn.deploy.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
-from mpnn.deploy.inputs import Column, RealInputs, Thermometer
-from mpnn.deploy.network import IntegerNetwork, Layer
-from mpnn.deploy.reading import ReadNetwork, read_members, read_network
-from mpnn.deploy.runtime import Predictor
+from mpnn.integer_networks.coding import SNAP, Coding, code_inputs, needs_fractions
+from mpnn.integer_networks.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
+from mpnn.integer_networks.inputs import Column, RealInputs, Thermometer
+from mpnn.integer_networks.network import IntegerNetwork, Layer
+from mpnn.integer_networks.reading import ReadNetwork, read_members, read_network
 
-__all__ = ["count_changes", "lower"]
+__all__ = ["lower"]
 
 INPUTS = ("auto", "uint8", "whole", "real")
 MULTIPLIER_BITS = 15
@@ -98,11 +96,6 @@ def lower(
         {"model": type(model).__name__}
         | ({"notes": "; ".join(notes)} if (notes := members[0].notes) else {}),
     )
-
-
-def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:
-    """Number of rows of ``X`` whose label differs from the classifier's."""
-    return int(np.sum(Predictor(network).predict(X) != model.predict(X)))
 
 
 def _pipeline_parts(model: Any) -> tuple[Any, Any]:

@@ -5,11 +5,11 @@ import pytest
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.deploy import export, lower
-from mpnn.deploy.network import IntegerNetwork
 from mpnn.deploy.runtime import load
 from mpnn.gradient import BayesBiNNClassifier, BopClassifier, STEClassifier
+from mpnn.integer_networks.network import IntegerNetwork
 from mpnn.solvers import BDNNClassifier, IntegerNetworkClassifier, LocalSearchClassifier
-from tests.deploy.random_networks import draw_classifier, draw_inputs
+from tests.integer_networks.random_networks import draw_classifier, draw_inputs
 
 RNG = np.random.default_rng(0)
 X = draw_inputs(RNG, 12)

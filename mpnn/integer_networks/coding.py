@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.deploy.inputs import PixelTable, RealInputs
-from mpnn.deploy.reading import ReadNetwork, Transform
+from mpnn.integer_networks.inputs import PixelTable, RealInputs
+from mpnn.integer_networks.reading import ReadNetwork, Transform
 
 __all__ = ["SNAP", "Coding", "code_inputs", "needs_fractions"]
 
