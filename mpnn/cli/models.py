@@ -4,17 +4,31 @@ import copy
 import csv
 import dataclasses
 import io
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.cli.sources import Examples, Schema
+from mpnn.metrics import label_positions
 from mpnn.runs.toml import ConfigError, unknown_name
 from mpnn.weight_files import load_arrays, save_arrays
 
-__all__ = ["build", "export", "load", "predictions", "save", "train"]
+__all__ = [
+    "Decision",
+    "build",
+    "decide",
+    "export",
+    "load",
+    "predictions",
+    "require_writable",
+    "save",
+    "train",
+]
 
 
 def build(parameters: Mapping[str, Any], ensemble: str) -> Any:
@@ -39,15 +53,29 @@ def train(model: Any, examples: Examples) -> Any:
         raise ConfigError(str(error)) from error
 
 
+def require_writable(path: Path, option: str) -> None:
+    """Refuse a path that cannot be written, before anything long begins."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ConfigError(f"the folder {folder} of {option} does not exist")
+    if path.is_dir():
+        raise ConfigError(f"{option} must name a file, got the folder {path}")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise ConfigError(f"{option}: no permission to write {path}")
+
+
 def save(model: Any, schema: Schema | None, path: Path) -> None:
-    """Save weights and the columns of the training file: safetensors and JSON, nothing that runs."""
+    """Save weights and the columns of the training file at once: safetensors and JSON, nothing that runs."""
     from mpnn import save_model
 
     try:
-        save_model(model, path)
-        if schema is not None:
-            arrays, metadata = load_arrays(path)
-            save_arrays(path, arrays, metadata | {"table": dataclasses.asdict(schema)})
+        with TemporaryDirectory(dir=path.absolute().parent, prefix=".mpnn-") as folder:
+            whole = Path(folder) / "model"
+            save_model(model, whole)
+            if schema is not None:
+                arrays, metadata = load_arrays(whole)
+                save_arrays(whole, arrays, metadata | {"table": dataclasses.asdict(schema)})
+            os.replace(whole, path)
     except OSError as error:
         raise ConfigError(f"cannot write the model to {path}: {error.strerror or error}") from error
 
@@ -66,26 +94,65 @@ def load(path: Path) -> tuple[Any, Schema | None]:
     return model, Schema(table["kinds"], tuple(table["complete"]), table["label"])
 
 
-def predictions(model: Any, examples: Examples) -> tuple[NDArray, bytes]:
-    """Return labels [n], and CSV of identifiers, labels, and probabilities where the model has them."""
+class Decision(NamedTuple):
+    """Labels [n], and probabilities [n, C] of the classes.
+
+    `by_votes`: labels are those of most votes of pairs of classes, which are not always the most probable.
+    """
+
+    labels: NDArray
+    probabilities: NDArray
+    by_votes: bool
+
+
+def decide(model: Any, x: NDArray, prediction: str | None = None) -> Decision:
+    """Predict as the model was saved, or by its discrete weights ("mode") or beliefs ("bayes", "sample").
+
+    Labels by discrete weights of several pairs are those of the vote, as in exports; by beliefs, those of the
+    largest probability.
+    """
+    soft, votes = copy.copy(model), "vote" in model.get_params(deep=False)
+    by_votes = votes and len(model.classes_) > 2 and model.vote == "hard" and prediction in (None, "mode")
     try:
-        labels = model.predict(examples.x)
-        probabilities = _probabilities(model, examples.x)
+        if prediction is not None:
+            soft.set_params(**{"estimator__prediction" if votes else "prediction": prediction})
+        if votes:
+            soft.set_params(vote="soft")
+        probabilities = np.asarray(soft.predict_proba(x))
+        labels = (model if by_votes else soft).predict(x)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"the model cannot read these examples: {error}") from error
-    header, columns = ["label"], [labels.tolist()]
+    return Decision(labels, probabilities, by_votes)
+
+
+def predictions(model: Any, examples: Examples, prediction: str | None = None) -> tuple[NDArray, bytes]:
+    """Return labels [n], and CSV of identifiers, labels and probabilities.
+
+    Where labels are decided by votes, a column tells which label is also the most probable one.
+    """
+    labels, probabilities, by_votes = decide(model, examples.x, prediction)
+    classes = model.classes_
+    places = label_positions(labels, classes)
+    own = np.append(probabilities, np.full((len(labels), 1), np.nan), axis=1)[np.arange(len(labels)), places]
+    columns = {"label": labels.tolist(), "probability": _written(own)}
+    if by_votes:
+        probable = own >= probabilities.max(axis=1)
+        columns["decided_by"] = np.where(probable, "votes and probability", "votes").tolist()
+    for name, column in zip(classes.tolist(), probabilities.T, strict=True):
+        columns[f"p_{name}"] = _written(column)
     table = examples.table
     if table is not None and table.ids is not None:
-        header.insert(0, str(table.id_name))
-        columns.insert(0, table.ids.tolist())
-    if probabilities is not None:
-        header += [f"p_{name}" for name in model.classes_.tolist()]
-        columns += [[f"{value:.6g}" for value in column] for column in probabilities.T.tolist()]
+        name = str(table.id_name)
+        columns = {f"id_{name}" if name in columns else name: table.ids.tolist(), **columns}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
     return labels, text.getvalue().encode()
+
+
+def _written(column: NDArray) -> list[str]:
+    return ["" if np.isnan(value) else f"{value:.6g}" for value in column.tolist()]
 
 
 def export(model: Any, path: Path, format: str, inputs: str, check: Examples | None, optimize: str) -> Any:
@@ -97,10 +164,3 @@ def export(model: Any, path: Path, format: str, inputs: str, check: Examples | N
         return deploy_export(model, path, format, inputs=inputs, check=rows, optimize=optimize)
     except (ValueError, ImportError, OSError) as error:
         raise ConfigError(f"cannot export the model: {error}") from error
-
-
-def _probabilities(model: Any, x: NDArray) -> NDArray | None:
-    """Return class probabilities [n, C]; of an ensemble, those of its soft vote."""
-    if "vote" in model.get_params(deep=False):
-        model = copy.copy(model).set_params(vote="soft")
-    return model.predict_proba(x) if hasattr(model, "predict_proba") else None

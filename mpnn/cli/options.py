@@ -2,28 +2,54 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
 
-__all__ = ["Compare", "Data", "Export", "Inspect", "Layout", "Predict", "Report", "Train"]
+__all__ = [
+    "Compare",
+    "Data",
+    "Evaluate",
+    "Export",
+    "Init",
+    "Inspect",
+    "Layout",
+    "Predict",
+    "Report",
+    "Train",
+]
+
+
+def _named(metavar: str) -> Any:
+    """Return how the help names a value that has no default."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint="")
+
+
+Name = Annotated[str | None, _named("NAME")]
+Names = Annotated[tuple[str, ...], _named("NAME ...")]
+Assignments = Annotated[tuple[str, ...], _named("KEY=VALUE ...")]
+Number = Annotated[int | None, _named("NUMBER")]
+Share = Annotated[float | None, _named("SHARE")]
+File = Annotated[Path | None, _named("FILE")]
+Model = Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
+Prediction = Annotated[Literal["mode", "bayes", "sample"] | None, _named("{mode,bayes,sample}")]
 
 
 @dataclass(frozen=True)
 class Layout:
     """How a file is laid out; what is not told is found."""
 
-    label: str | None = None
+    label: Name = None
     """The label column: its name, or its number (from 0; negative: from the end)."""
-    id: str | None = None
+    id: Name = None
     """The column of identifiers, which is no feature and is passed through to predictions."""
-    delimiter: str | None = None
+    delimiter: Annotated[str | None, _named("SIGN")] = None
     """What parts the cells: one character, or tab, space, comma, semicolon or bar."""
-    decimal: Literal[".", ","] | None = None
-    """The decimal sign."""
-    encoding: str | None = None
-    """Of the text, e.g. latin-1; None: UTF-8, or what a byte-order mark says."""
+    decimal: Annotated[Literal[".", ","] | None, _named("SIGN")] = None
+    """The decimal sign, "." or ","."""
+    encoding: Name = None
+    """Of the text, e.g. latin-1; else UTF-8, or what a byte-order mark says."""
     header: bool = False
     """The first row holds names."""
     no_header: bool = False
@@ -39,37 +65,41 @@ FileLayout = Annotated[Layout, tyro.conf.OmitArgPrefixes]
 class Train:
     """Train few-bit networks on a file or a data set, and save them."""
 
-    data: Annotated[Positional[str], tyro.conf.arg(metavar="DATA")]
+    data: Annotated[Positional[str], tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = ""
     """A file (.csv, .tsv, .csv.gz, .parquet, .npz, .npy), "-" for CSV from the standard input, or the name of
     a data set (see `mpnn data`)."""
     output: Path = Path("model")
     """Where the model goes."""
-    test: Path | None = None
+    test: File = None
     """A file of held-out examples, whose accuracy is shown."""
-    test_size: float | None = None
+    test_size: Share = None
     """Share of the examples that is held out of training, and whose accuracy is shown: 0.2."""
-    drop: tuple[str, ...] = ()
+    cv: Number = None
+    """Parts of a cross-validation, which holds each out once: 5. The saved model learns from all examples."""
+    drop: Names = ()
     """Columns to leave out, by name or number."""
-    categorical: tuple[str, ...] = ()
+    categorical: Names = ()
     """Columns of numbers that name categories, by name or number."""
-    shots: int | None = None
-    """Training examples per class; None: all."""
+    shots: Number = None
+    """Training examples per class, where not all."""
     seed: int = 0
     """Seed of the draws and of the training."""
     ensemble: Literal["pairwise", "none"] = "pairwise"
     """One network for each pair of classes and a vote, or one network."""
-    hidden: tuple[int, ...] | None = None
-    """Widths of the hidden layers; None: the estimator's choice."""
+    hidden: Annotated[tuple[int, ...] | None, _named("NUMBER ...")] = None
+    """Widths of the hidden layers, where not the estimator's choice."""
     weights: str = "ternary"
     """binary, ternary, or a whole number P for weights from -P to P."""
     rule: str = "bp_inspired"
     """mean_field, amp, bp_inspired, belief_propagation or max_sum."""
-    num_epochs: int | None = None
-    """Passes over the training set; None: the estimator's default."""
-    batch_size: int | None = None
-    """Examples in a mini-batch; None: the estimator's default."""
-    set: tuple[str, ...] = ()
-    """Further parameters of the estimator, KEY=VALUE."""
+    num_epochs: Number = None
+    """Passes over the training set, where not the estimator's choice."""
+    batch_size: Number = None
+    """Examples in a mini-batch, where not the estimator's choice."""
+    set: Assignments = ()
+    """Further parameters of the estimator."""
+    list_parameters: bool = False
+    """Show what --set takes, with the defaults of each regime, and do nothing else."""
     layout: FileLayout = field(default_factory=Layout)
 
 
@@ -77,13 +107,31 @@ class Train:
 class Predict:
     """Label examples with a saved model, and write labels and probabilities as CSV."""
 
-    model: Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    model: Model
     """What `mpnn train` wrote."""
     data: str
     """A file, whose columns are matched by name, "-" for CSV from the standard input, or the name of a data
     set, of which the test part is used."""
     output: Path = Path("predictions.csv")
     """The CSV file to write; "-": the standard output."""
+    prediction: Prediction = None
+    """By the discrete weights (mode), by the beliefs (bayes), or by networks drawn from these (sample), where
+    not as the model was saved (mode)."""
+    layout: FileLayout = field(default_factory=Layout)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Judge a saved model on labelled examples: accuracy, log loss, calibration, confusions."""
+
+    model: Model
+    """What `mpnn train` wrote."""
+    data: Annotated[Positional[str], tyro.conf.arg(metavar="DATA")]
+    """A file, whose columns are matched by name, "-" for CSV from the standard input, or the name of a data
+    set, of which the test part is used. Labels are in the column of that name in training, or --label."""
+    prediction: Prediction = None
+    """By the discrete weights (mode), by the beliefs (bayes), or by networks drawn from these (sample), where
+    not as the model was saved (mode)."""
     layout: FileLayout = field(default_factory=Layout)
 
 
@@ -91,13 +139,13 @@ class Predict:
 class Export:
     """Write a model as a file that needs no training library."""
 
-    model: Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    model: Model
     """What `mpnn train` wrote."""
     output: Path
     """The file to write; of C, a header is written beside it."""
     format: Literal["packed", "c", "onnx"] = "packed"
     """packed (read by mpnn.deploy.runtime with NumPy alone), c (C99) or onnx."""
-    check: str | None = None
+    check: Name = None
     """A file, or a data set's name, whose labels by the export are compared with the model's."""
     inputs: Literal["auto", "uint8", "whole", "real"] = "auto"
     """What the inputs are: uint8, whole numbers from 0 to 255; whole numbers; or real ones."""
@@ -110,8 +158,19 @@ class Export:
 class Inspect:
     """Show what a model is: layers, weights, bytes, classes, columns, operations."""
 
-    model: Annotated[Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    model: Model
     """What `mpnn train` wrote."""
+
+
+@dataclass(frozen=True)
+class Init:
+    """Write the config of a comparison on a file, with comments; it runs as it is."""
+
+    data: Annotated[Positional[str], tyro.conf.arg(metavar="FILE")]
+    """A table with a label column."""
+    output: File = None
+    """The config to write, where not STEM.toml in this folder; a file that exists is kept."""
+    layout: FileLayout = field(default_factory=Layout)
 
 
 @dataclass(frozen=True)
@@ -119,22 +178,22 @@ class Compare:
     """Compare methods as a config file says; what is given here beats the file. Stopped runs resume."""
 
     config: Annotated[Positional[Path], tyro.conf.arg(metavar="CONFIG")]
-    """The TOML file of the comparison; it stands right after `compare`."""
-    output: Path | None = None
-    """The folder of results and report; None: runs/NAME."""
-    datasets: tuple[str, ...] = ()
-    """Data sets."""
+    """The TOML file of the comparison; it stands right after `compare`. `mpnn init FILE` writes one."""
+    output: Annotated[Path | None, _named("FOLDER")] = None
+    """The folder of results and report, where not runs/NAME."""
+    datasets: Names = ()
+    """Data sets, of those in the config or known by name."""
     shots: tuple[int, ...] = ()
     """Training examples per class."""
     draws: int = 0
     """Independent training sets for each number of shots."""
     seed: int = 0
     """Seed of the first draw."""
-    test_limit: int | None = None
-    """At most this many test examples; None: all."""
-    only: tuple[str, ...] = ()
+    test_limit: Number = None
+    """At most this many test examples, where not all."""
+    only: Names = ()
     """Names of the methods to run, where not all."""
-    set: tuple[str, ...] = ()
+    set: Assignments = ()
     """Parameters of methods, METHOD.KEY=VALUE."""
     fresh: bool = False
     """Remove the results that the folder holds."""
@@ -142,10 +201,10 @@ class Compare:
     """Fit the methods that failed once more."""
     workers: int = 1
     """Jobs at once, each in a process of its own (they share the cores; see the how-to on comparisons)."""
-    cluster: str | None = None
+    cluster: Name = None
     """Submit each job to this partition of Slurm, --workers at once; "local": to processes here."""
-    cluster_set: tuple[str, ...] = ()
-    """Resources of a submitted job, KEY=VALUE: timeout_min=60 cpus_per_task=2 mem_gb=8 ..."""
+    cluster_set: Assignments = ()
+    """Resources of a submitted job: timeout_min=60 cpus_per_task=2 mem_gb=8 ..."""
 
 
 @dataclass(frozen=True)
@@ -160,5 +219,7 @@ class Report:
 class Data:
     """Show the data sets and where they are."""
 
-    download: tuple[str, ...] = field(default=())
+    download: Names = ()
     """Sets to download if they are not on this machine."""
+    json: bool = False
+    """As JSON, for programs."""

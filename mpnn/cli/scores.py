@@ -2,15 +2,29 @@
 
 import math
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.cli.models import Decision
 from mpnn.cli.sources import Examples
+from mpnn.metrics import Scores, probability_scores
 
-__all__ = ["Accuracy", "accuracy_of", "logistic_regression", "majority_share", "same_labels"]
+__all__ = [
+    "Accuracy",
+    "CrossValidation",
+    "Judgement",
+    "accuracy_of",
+    "cross_validate",
+    "judge",
+    "logistic_regression",
+    "majority_share",
+    "same_labels",
+]
 
+Tell = Callable[[int], None]
 # Of the normal distribution, for intervals that cover 95 %.
 QUANTILE = 1.959963984540054
 
@@ -36,6 +50,122 @@ class Accuracy(NamedTuple):
     def __str__(self) -> str:
         low, high = self.interval()
         return f"{self.share:.1%} (95 % interval {low:.1%} to {high:.1%}, {self.total} examples)"
+
+
+class Judgement(NamedTuple):
+    """What a model scores on labelled examples.
+
+    Parameters
+    ----------
+    accuracy
+        Of all examples; those of unknown classes are wrong.
+    majority
+        Of always answering the class that is most frequent among these examples.
+    balanced
+        Mean over the classes of these examples of the share that is right.
+    scores
+        Of the probabilities, on examples of known classes; None where there is none.
+    classes
+        Of the model, as text.
+    confusion
+        [C, C + 1]: true class against predicted class; the last column counts examples without a label.
+    unknown
+        Labels [m] of examples whose class the model does not know.
+    """
+
+    accuracy: Accuracy
+    majority: Accuracy
+    balanced: float
+    scores: Scores | None
+    classes: list[str]
+    confusion: NDArray
+    unknown: NDArray
+
+
+def judge(decision: Decision, classes: NDArray, labels: NDArray) -> Judgement:
+    """Compare what a model decided with the true labels [n]; both as text, where only one is text.
+
+    Parameters
+    ----------
+    decision
+        Of the model.
+    classes
+        Of the model [C], sorted.
+    labels
+        True ones [n].
+    """
+    right = same_labels(decision.labels, labels)
+    if (classes.dtype.kind in "biuf") != (labels.dtype.kind in "biuf"):
+        classes, labels = classes.astype(str), labels.astype(str)
+    place = {name: number for number, name in enumerate(classes.tolist())}
+    positions = np.array([place.get(label, -1) for label in labels.tolist()])
+    known = positions >= 0
+    found = np.array(
+        [place.get(label, len(place)) for label in decision.labels.astype(classes.dtype).tolist()]
+    )
+    confusion = np.zeros((len(place), len(place) + 1), dtype=np.int64)
+    np.add.at(confusion, (positions[known], found[known]), 1)
+    present, of_class = np.unique(labels, return_inverse=True)
+    shares = np.bincount(of_class, right) / np.bincount(of_class)
+    scores = probability_scores(decision.probabilities[known], positions[known]) if known.any() else None
+    return Judgement(
+        accuracy=Accuracy(int(right.sum()), len(labels)),
+        majority=Accuracy(int(np.bincount(of_class).max()), len(labels)),
+        balanced=float(shares.mean()),
+        scores=scores,
+        classes=[str(name) for name in place],
+        confusion=confusion,
+        unknown=labels[~known],
+    )
+
+
+class CrossValidation(NamedTuple):
+    """Held-out accuracies of all parts together, of the model and of what needs no network."""
+
+    model: Accuracy
+    majority: Accuracy
+    linear: Accuracy | None
+
+
+def cross_validate(model: Any, examples: Examples, parts: int, seed: int, tell: Tell) -> CrossValidation:
+    """Hold every example out once, in parts that have the classes in equal shares.
+
+    Parameters
+    ----------
+    model
+        Unfitted; it is cloned.
+    examples
+        With labels.
+    parts
+        Their number, at least 2.
+    seed
+        Of the random parts.
+    tell
+        Called with the number of each part before it is held out.
+    """
+    from sklearn.base import clone
+    from sklearn.model_selection import StratifiedKFold
+
+    labels = np.asarray(examples.y)
+    totals: list[list[Accuracy | None]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with fewer examples than parts
+        folds = list(StratifiedKFold(parts, shuffle=True, random_state=seed).split(examples.x, labels))
+    for number, (learned, held_out) in enumerate(folds, start=1):
+        tell(number)
+        train, test = (examples.rows(rows) for rows in (learned, held_out))
+        fitted = clone(model).fit(train.x, train.y)
+        accuracy = accuracy_of(fitted.predict(test.x), labels[held_out])
+        majority = majority_share(labels[learned], labels[held_out])
+        totals.append([accuracy, majority, logistic_regression(train, test)])
+    return CrossValidation(*(_together(column) for column in zip(*totals, strict=True)))  # type: ignore[arg-type]
+
+
+def _together(parts: Sequence[Accuracy | None]) -> Accuracy | None:
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    return Accuracy(sum(part.right for part in found), sum(part.total for part in found))
 
 
 def same_labels(first: NDArray, second: NDArray) -> NDArray[np.bool_]:

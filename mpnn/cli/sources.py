@@ -27,6 +27,10 @@ class Examples(NamedTuple):
     y: NDArray | None
     table: Table | None = None
 
+    def rows(self, chosen: NDArray) -> "Examples":
+        """Return some of the examples, by their numbers [m]."""
+        return self._replace(x=self.x[chosen], y=None if self.y is None else self.y[chosen])
+
 
 @dataclasses.dataclass(frozen=True)
 class Schema:
@@ -71,8 +75,10 @@ def read_training(command: Train) -> TrainingData:
     ConfigError
         If the source cannot be read, has no labels, or nothing can be held out.
     """
-    if command.test is not None and command.test_size is not None:
-        raise ConfigError("--test FILE and --test-size exclude each other; leave one out")
+    told = [name for name in ("test", "test_size", "cv") if getattr(command, name) is not None]
+    if len(told) > 1:
+        first, second = (f"--{name.replace('_', '-')}" for name in told[:2])
+        raise ConfigError(f"{first} and {second} exclude each other; leave one out")
     try:
         data = _read_file(command) if is_table_file(command.data) else _read_dataset(command.data)
         if command.test is not None:
@@ -83,10 +89,12 @@ def read_training(command: Train) -> TrainingData:
         data = data._replace(train=_few_shots(data.train, command.shots, command.seed))
     if command.test_size is not None:
         data = _split(data, command.test_size, command.seed)
+    if command.cv is not None:
+        _check_parts(command.cv, np.asarray(data.train.y))
     return data
 
 
-def read_examples(source: str, layout: Layout, schema: Schema | None) -> Examples:
+def read_examples(source: str, layout: Layout, schema: Schema | None, *, labelled: bool = False) -> Examples:
     """Read what a model shall label: the test part of a data set or npz file, or a table.
 
     Parameters
@@ -97,11 +105,13 @@ def read_examples(source: str, layout: Layout, schema: Schema | None) -> Example
         What is told about the file.
     schema
         Of the training file: columns are matched by name, others are not looked at.
+    labelled
+        Whether labels are needed: from the column of their name in training, if no other is told.
 
     Raises
     ------
     ConfigError
-        If the source cannot be read, lacks a column, or a cell that had values in training is empty.
+        If the source cannot be read, lacks a column or labels, or an empty cell was never empty in training.
     """
     from mpnn.data import require_complete
 
@@ -109,12 +119,21 @@ def read_examples(source: str, layout: Layout, schema: Schema | None) -> Example
         if not is_table_file(source):
             data = _read_dataset(source)
             return data.test or data.train
-        table = _read(source, layout, kinds=None if schema is None else schema.kinds, part="test")
+        options: dict[str, Any] = {"kinds": None if schema is None else schema.kinds, "part": "test"}
+        if labelled and layout.label is None and schema is not None and not _holds_labels(source):
+            options["label"] = schema.label
+        table = _read(source, layout, **options)
         if schema is not None:
             require_complete(table, schema.complete)
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
+    if labelled and table.labels is None:
+        raise ConfigError(f"{source} has no labels to compare with; name their column: --label NAME")
     return _examples(table)
+
+
+def _holds_labels(source: str) -> bool:
+    return source.lower().endswith(".npz")
 
 
 def _read(source: str, layout: Layout, **more: Any) -> Table:
@@ -178,7 +197,8 @@ def _test_file(command: Train, train: Examples) -> Examples:
         raise ConfigError(f"--test must name a table file beside a table file, got {source}")
     label = train.table.label_name if command.layout.label is None else command.layout.label
     kinds = train.table.kinds
-    examples = _examples(_read(source, command.layout, label=label, kinds=kinds, part="test"))
+    options: dict[str, Any] = {"label": label, "kinds": kinds, "id": None, "part": "test"}
+    examples = _examples(_read(source, command.layout, **options))
     if examples.y is None:
         raise ConfigError(f"{source} has no labels to compare with")
     return examples
@@ -206,6 +226,14 @@ def _few_shots(train: Examples, shots: int, seed: int) -> Examples:
     return Examples(train.x[chosen[:, 0]], labels, train.table)
 
 
+def _check_parts(parts: int, labels: NDArray) -> None:
+    largest = int(np.unique(labels, return_counts=True)[1].max())
+    if not 2 <= parts <= largest:
+        raise ConfigError(
+            f"--cv must be from 2 to {largest}, the examples of the largest class, got {parts}; try 5"
+        )
+
+
 def _split(data: TrainingData, share: float, seed: int) -> TrainingData:
     """Hold out a share of every class that has at least two examples."""
     from sklearn.model_selection import train_test_split
@@ -222,9 +250,7 @@ def _split(data: TrainingData, share: float, seed: int) -> TrainingData:
     if min(round(share * len(rows)), round((1 - share) * len(rows))) < 1:
         raise ConfigError(f"--test-size {share:g} of {len(rows)} examples leaves a part empty; give another")
     train, test = train_test_split(rows, test_size=share, random_state=seed, stratify=strata)
-    x = data.train.x
-    held_out = Examples(x[test], labels[test], data.train.table)
-    return data._replace(train=Examples(x[train], labels[train], data.train.table), test=held_out)
+    return data._replace(train=data.train.rows(train), test=data.train.rows(test))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,60 @@ from typing import Any
 
 from mpnn.runs.toml import ConfigError
 
-__all__ = ["CompareConfig", "MethodConfig", "Robustness"]
+__all__ = ["CompareConfig", "DataFile", "MethodConfig", "Robustness"]
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A data set of one's own: a table in a file, as `mpnn.data.read_table` reads it.
+
+    Parameters
+    ----------
+    file : str
+        The file; in a config, relative to the config's folder.
+    label : str, int or None, default=None
+        The label column, by name or number; None: the file is an npz with y_train or y.
+    test : str or None, default=None
+        A file of test examples; None: the test part of an npz file, else a share of the file.
+    test_size : float in (0, 1), default=0.3
+        That share, the same of every class.
+    split : int >= 0, default=0
+        Seed of the split.
+    id : str, int or None, default=None
+        The column of identifiers, which is no feature.
+    drop : tuple of str or int, default=()
+        Columns to leave out.
+    categorical : tuple of str or int, default=()
+        Columns of numbers that name categories.
+    delimiter, decimal, encoding : str or None, default=None
+        How a text file is laid out; None: found.
+    header : bool or None, default=None
+        Whether the first row holds names; None: found.
+    max_classes : int >= 2, default=100
+        The largest number of different labels.
+    """
+
+    file: str
+    label: str | int | None = None
+    test: str | None = None
+    test_size: float = 0.3
+    split: int = 0
+    id: str | int | None = None
+    drop: tuple[str | int, ...] = ()
+    categorical: tuple[str | int, ...] = ()
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    max_classes: int = 100
+
+    def __post_init__(self) -> None:
+        _require(bool(self.file.strip()), "file must not be empty", 'file = "mine.csv"')
+        size = self.test_size
+        _require(0.0 < size < 1.0, f"test_size must be above 0 and below 1, got {size}", "test_size = 0.3")
+        _require(self.split >= 0, f"split must not be negative, got {self.split}", "split = 0")
+        most = self.max_classes
+        _require(most >= 2, f"max_classes must be at least 2, got {most}", "max_classes = 100")
 
 
 @dataclass(frozen=True)
@@ -89,7 +142,7 @@ class CompareConfig:
     name : str
         Name of the experiment; its results go to `runs/NAME` unless the command names another folder.
     datasets : tuple of str
-        Names known to `mpnn.data.load_dataset`.
+        Names known to `mpnn.data.load_dataset`, or of `files`.
     shots : tuple of int
         Training examples per class, each at least 1.
     methods : tuple of MethodConfig
@@ -104,6 +157,9 @@ class CompareConfig:
         Labels that are kept of every data set, at least two, for instance one pair; None: all of them.
     robustness : Robustness or None, default=None
         Disturbed test inputs to score every model on, too; None: none.
+    files : dict of DataFile, default={}
+        Files of one's own by name. A config lists them among its data sets:
+        ``datasets = ["iris", {file = "mine.csv", label = "kind"}]``, named by the file or by ``name = ...``.
     """
 
     name: str
@@ -115,6 +171,7 @@ class CompareConfig:
     test_limit: int | None = None
     classes: tuple[int, ...] | None = None
     robustness: Robustness | None = None
+    files: dict[str, DataFile] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _require(

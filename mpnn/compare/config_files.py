@@ -6,9 +6,10 @@ Only the standard library is imported here, so that the command line can check a
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from mpnn.compare.config import CompareConfig
-from mpnn.runs.toml import ConfigError, read_config, read_toml_value, unknown_name
+from mpnn.runs.toml import ConfigError, from_table, read_table, read_toml_value, unknown_name
 
 __all__ = ["load_config", "override_params"]
 
@@ -28,13 +29,38 @@ def load_config(path: str | Path) -> CompareConfig:
         range. The message names the file, the key and a repair.
     """
     path = Path(path)
-    config = read_config(path, CompareConfig)
+    config = from_table(CompareConfig, _with_files(read_table(path), path), str(path))
     for method in config.methods:
         for name in method.datasets or ():
             if name not in config.datasets:
                 where = f"{path}: method {method.name!r}"
                 raise ConfigError(unknown_name("data set", name, config.datasets, where))
     return config
+
+
+def _with_files(table: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the table with the files among its data sets under their names, relative to the config."""
+    listed = table.get("datasets")
+    if not isinstance(listed, list) or not any(isinstance(entry, dict) for entry in listed):
+        return table
+    names, files = [], dict(table.get("files", {}))
+    for place, entry in enumerate(listed):
+        if not isinstance(entry, dict):
+            names.append(entry)
+            continue
+        if not isinstance(entry.get("file"), str):
+            example = '{ file = "mine.csv", label = "kind" }'
+            raise ConfigError(f"{path}: datasets[{place}] must name a file; write e.g. {example}")
+        name = entry.get("name", Path(entry["file"]).name.partition(".")[0])
+        if name in files:
+            raise ConfigError(f"{path}: two files are called {name!r}; give one of them another name = ...")
+        names.append(name)
+        files[name] = {key: _beside(path, key, value) for key, value in entry.items() if key != "name"}
+    return table | {"datasets": names, "files": files}
+
+
+def _beside(path: Path, key: str, value: Any) -> Any:
+    return str(path.parent / value) if key in ("file", "test") and isinstance(value, str) else value
 
 
 def override_params(config: CompareConfig, assignments: Iterable[str]) -> CompareConfig:

@@ -31,7 +31,7 @@ class ValidationDraw(NamedTuple):
 
 
 def sample_few_shot(
-    x: npt.ArrayLike, y: npt.ArrayLike, per_class: int, *, seed: int = 0
+    x: npt.ArrayLike, y: npt.ArrayLike, per_class: int, *, seed: int = 0, at_most: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw `per_class` samples of every class at random, without replacement.
 
@@ -48,6 +48,8 @@ def sample_few_shot(
         Samples a class.
     seed : int >= 0, default=0
         Seed of the draw.
+    at_most : bool, default=False
+        Whether a class with fewer samples gives all that it has, instead of being refused.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def sample_few_shot(
     ((20, 64), [0, 0, 1, 1, 2, 2])
     """
     images, labels = _check_samples(x, y)
-    return _take(images, labels, _draw(labels, per_class, seed))
+    return _take(images, labels, _draw(labels, per_class, seed, at_most))
 
 
 def sample_consecutive(
@@ -184,13 +186,14 @@ def validation_draw(
     return ValidationDraw(*_take(images, labels, train), *_take(images, labels, validation))
 
 
-def _draw(labels: np.ndarray, per_class: int, seed: int) -> np.ndarray:
+def _draw(labels: np.ndarray, per_class: int, seed: int, at_most: bool = False) -> np.ndarray:
     """Return the indices [classes * per_class] of a balanced random draw, sorted by class."""
     whole("per_class", per_class)
     generator = np.random.default_rng(seed)
     chosen = []
     for label, members in _members(labels):
-        _check_enough(label, members, per_class)
+        if not at_most:
+            _check_enough(label, members, per_class)
         chosen.append(generator.permutation(members)[:per_class])
     return np.concatenate(chosen)
 

@@ -37,7 +37,10 @@ def row_key(identity: Mapping[str, Any]) -> str:
     identity : mapping
         Everything that decides the row; JSON can hold it.
     """
-    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    # of what JSON cannot hold, the kind: its printed form may hold an address
+    text = json.dumps(
+        identity, sort_keys=True, separators=(",", ":"), default=lambda value: type(value).__name__
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 __all__ = [
     "ConfigError",
     "check_keys",
+    "from_table",
     "read_config",
     "read_table",
     "read_toml_value",
@@ -47,7 +48,33 @@ def read_config(path: str | Path, kind: type[Config]) -> Config:
     ConfigError
         If the file is missing or not TOML, or holds an unknown key, a wrong type or a value out of range.
     """
-    return _from_table(kind, read_table(Path(path)), str(path))
+    return from_table(kind, read_table(Path(path)), str(path))
+
+
+def from_table(kind: Any, table: Mapping[str, Any], where: str) -> Any:
+    """Build a dataclass from a TOML table, refusing whatever it does not declare.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass, as of `read_config`.
+    table : mapping
+        The table.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ConfigError
+        As `read_config`.
+    """
+    check_keys(kind, table, where)
+    hints = typing.get_type_hints(kind)
+    values = {key: _convert(value, hints[key], where, key) for key, value in table.items()}
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def read_table(path: Path) -> dict[str, Any]:
@@ -142,17 +169,6 @@ def read_toml_value(text: str) -> Any:
         return text.strip()
 
 
-def _from_table(kind: Any, table: Mapping[str, Any], where: str) -> Any:
-    """Build the dataclass `kind` from a TOML table, refusing whatever it does not declare."""
-    check_keys(kind, table, where)
-    hints = typing.get_type_hints(kind)
-    values = {key: _convert(value, hints[key], where, key) for key, value in table.items()}
-    try:
-        return kind(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
 def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
     """Return `value` as the type that the dataclass declares for `key`."""
     if hint is Any:
@@ -167,7 +183,7 @@ def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
         element = args[1] if args else Any
         return {name: _convert(item, element, where, f"{key}.{name}") for name, item in value.items()}
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _from_table(hint, value, f"{where}: {key}")
+        return from_table(hint, value, f"{where}: {key}")
     if _is_plain(value, origin):
         return value
     wanted, example = _WORDS.get(origin) or ("a table", f"[[{_plain_key(key)}]]")

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from time import perf_counter
 from typing import Any
 
 from numpy.typing import NDArray
+
+from mpnn.runs.rows import row_key
+from mpnn.runs.toml import to_jsonable
 
 __all__ = ["Build", "Evaluation", "Method", "Task", "class_named", "timed_prediction"]
 
@@ -83,12 +87,20 @@ class Method:
         Returns an unfitted model from the parameters of a config and the task; the model has `fit(x, y)`.
     evaluate : callable
         Returns what a fitted model scores on the task's test set.
+    resolved : callable, default=dict
+        Returns what those parameters become that the method itself chooses, where it chooses any.
     """
 
     summary: str
     parameters: Callable[[], dict[str, Any]]
     build: Callable[[Mapping[str, Any], Task], Any]
     evaluate: Callable[[Any, Task], Evaluation]
+    resolved: Callable[[], Mapping[str, Any]] = dict
+
+    @cached_property
+    def defaults_key(self) -> str:
+        """The key of all defaults: rows that were measured with other ones are other rows."""
+        return row_key(to_jsonable({"parameters": self.parameters(), "resolved": self.resolved()}))
 
 
 def class_named(name: str | Build) -> Build:

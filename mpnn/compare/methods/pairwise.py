@@ -46,7 +46,10 @@ def pairwise_method(classifier: str | Build, summary: str) -> Method:
         estimator = make(**own, random_state=task.seed)
         return PairwiseVoteClassifier(estimator, ties="head_to_head", vote="hard", **ensemble)
 
-    return Method(summary, parameters, build, evaluate_votes)
+    def resolved() -> dict[str, Any]:
+        return getattr(make(), "defaults_by_regime", dict)()
+
+    return Method(summary, parameters, build, evaluate_votes, resolved)
 
 
 def evaluate_votes(ensemble: Any, task: Task) -> Evaluation:

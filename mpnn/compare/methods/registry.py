@@ -149,6 +149,11 @@ METHODS: dict[str, Method] = {
         gamma="scale",
         C=10.0,
     ),
+    "most_frequent": sklearn_method(
+        "sklearn.dummy.DummyClassifier",
+        "Always the most frequent class of the training examples",
+        ("class_prior_",),
+    ),
     "nearest_neighbour": sklearn_method(
         "sklearn.neighbors.KNeighborsClassifier",
         "The label of the nearest training example",

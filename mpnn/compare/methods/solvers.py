@@ -30,7 +30,7 @@ def solver_vote(classifier: str | Build, summary: str) -> Method:
             evaluation.facts["stages"] = stage_summary(stages)
         return evaluation
 
-    return Method(vote.summary, vote.parameters, vote.build, evaluate)
+    return Method(vote.summary, vote.parameters, vote.build, evaluate, vote.resolved)
 
 
 def solver_network(classifier: str | Build, summary: str) -> Method:

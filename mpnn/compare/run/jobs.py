@@ -7,6 +7,8 @@ import numpy as np
 
 from mpnn.compare.config import CompareConfig, MethodConfig, Robustness
 from mpnn.compare.methods.contract import Task
+from mpnn.compare.methods.registry import METHODS
+from mpnn.compare.run.own_files import file_key, read_file
 from mpnn.data import Dataset, load_dataset, sample_few_shot
 from mpnn.runs.rows import Row, row_key
 from mpnn.runs.toml import ConfigError, to_jsonable
@@ -36,6 +38,8 @@ class Job:
         Labels that take part; None: all.
     robustness : Robustness or None, default=None
         Disturbed test inputs; None: none.
+    data : str or None, default=None
+        Of a file of one's own: the key of its content and of how it is read.
     """
 
     method: MethodConfig
@@ -46,17 +50,18 @@ class Job:
     test_limit: int | None
     classes: tuple[int, ...] | None = None
     robustness: Robustness | None = None
+    data: str | None = None
 
     @property
     def key(self) -> str:
-        """The key of the job's row: a hash of all that decides it."""
+        """The key of the job's row: a hash of all that decides it, the defaults of the method included."""
         identity = to_jsonable(asdict(self))
         for name in ("shots", "datasets", "draws", "figures"):  # which rows there are, not what one row holds
             del identity["method"][name]
-        for name in ("classes", "robustness"):
+        for name in ("classes", "robustness", "data"):
             if identity[name] is None:
                 del identity[name]
-        return row_key(identity)
+        return row_key(identity | {"defaults": METHODS[self.method.method].defaults_key})
 
     def describe(self) -> Row:
         """Return the part of the row that is known before the fit."""
@@ -69,6 +74,7 @@ class Job:
             "shots": self.shots,
             "draw": self.draw,
             "seed": self.seed,
+            "defaults": METHODS[self.method.method].defaults_key,
             "error": None,
         }
 
@@ -94,6 +100,7 @@ def list_jobs(config: CompareConfig) -> list[Job]:
     config : CompareConfig
         The comparison.
     """
+    keys = {name: file_key(config.files[name]) for name in config.datasets if name in config.files}
     return [
         Job(
             method,
@@ -104,6 +111,7 @@ def list_jobs(config: CompareConfig) -> list[Job]:
             config.test_limit,
             config.classes,
             config.robustness,
+            keys.get(dataset),
         )
         for dataset in config.datasets
         for shots in config.shots
@@ -125,14 +133,15 @@ def open_dataset(name: str, config: CompareConfig) -> Dataset:
     config : CompareConfig
         The comparison.
     """
+    own = config.files.get(name)
     try:
-        dataset = load_dataset(name)
+        dataset = load_dataset(name) if own is None else read_file(name, own)
     except (ValueError, OSError) as error:
         raise ConfigError(f"cannot load the data set {name!r}: {error}") from error
     if config.classes is not None:
         dataset = _only_classes(dataset, config.classes)
     smallest = int(np.min(np.unique(dataset.y_train, return_counts=True)[1]))
-    if max(config.shots) > smallest:
+    if own is None and max(config.shots) > smallest:
         raise ConfigError(
             f"{name} has only {smallest} training examples of its rarest class; "
             f"shots must not exceed that, got {max(config.shots)}"
@@ -164,7 +173,10 @@ def make_task(dataset: Dataset, job: Job) -> Task:
     job : Job
         The job.
     """
-    x_train, y_train = sample_few_shot(dataset.x_train, dataset.y_train, per_class=job.shots, seed=job.seed)
+    own = job.data is not None  # where classes are of unequal sizes, smaller ones give all that they have
+    x_train, y_train = sample_few_shot(
+        dataset.x_train, dataset.y_train, per_class=job.shots, seed=job.seed, at_most=own
+    )
     x_test, y_test = dataset.x_test.reshape(len(dataset.x_test), -1), dataset.y_test
     if job.test_limit is not None and job.test_limit < len(x_test):
         # The same test examples for every draw: a choice of the comparison, not of the draw.

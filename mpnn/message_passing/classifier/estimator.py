@@ -21,6 +21,7 @@ from mpnn.message_passing.classifier.inputs import (
     columns_of_bits,
     read_blocks,
 )
+from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Settings
 from mpnn.message_passing.hyper import Hyper, described
 from mpnn.message_passing.network import State
@@ -302,6 +303,11 @@ class MessagePassingClassifier(ProbabilisticClassifier):
             for block in read_blocks(self, X)
         ]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
+
+    @classmethod
+    def defaults_by_regime(cls) -> dict[str, dict[str, Any]]:
+        """Return what parameters at None and ``"auto"`` become, by the names of regimes and parameters."""
+        return defaults_by_regime(Parameters.of(cls()))
 
     @property
     def reads_tables(self) -> bool:

@@ -1,0 +1,135 @@
+"""`mpnn init`."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from mpnn.cli.activity import activity
+from mpnn.cli.console import print_line
+from mpnn.cli.models import require_writable
+from mpnn.cli.options import Init, Layout, Train
+from mpnn.cli.sources import TrainingData, read_training
+from mpnn.data import is_table_file
+from mpnn.atomic_files import write_atomically
+from mpnn.runs.toml import ConfigError
+
+__all__ = ["run"]
+
+_CONFIG = """\
+# A comparison of few-bit networks with real-weight classifiers on {source}.
+#
+#     mpnn compare {config}
+#
+# Stop it at any time; the same command goes on. What one may write here: docs/howto/own_data.md.
+
+name = {name}              # results and report go to runs/{stem}
+
+# {rows} rows, {features} features, {classes} classes. Three tenths of each class are kept for the test;
+# the seed of this split is `split`. Other keys: drop = ["column"], categorical = ["column"], id = "column",
+# test = "file of test examples", delimiter, decimal, encoding, header, max_classes.
+datasets = [
+  {{ {entry} }},
+]
+
+# Training examples of each class. A class with fewer gives all that it has, so the largest number
+# here means the whole training part.
+shots = {shots}
+draws = 3                  # random draws of each number of shots
+seed = 0
+
+# The first method is what the others are compared with. What params take: mpnn train --list-parameters
+[[methods]]
+name = "message passing"   # ternary weights, one small network for each pair of classes
+method = "message_passing"
+
+[[methods]]
+name = "message passing, binary"
+method = "message_passing"
+params = {{ weights = "binary" }}
+
+[[methods]]
+name = "logistic regression"
+method = "logistic_regression"
+
+[[methods]]
+name = "RBF SVM"
+method = "rbf_svm"
+
+[[methods]]
+name = "nearest neighbour"
+method = "nearest_neighbour"
+
+[[methods]]
+name = "most frequent class"
+method = "most_frequent"
+
+# Score every model on disturbed test examples, too:
+# [robustness]
+# noise = [0.1, 0.5]       # each feature up or down by this share of its range
+"""
+
+
+def run(command: Init, arguments: list[str], console: Console) -> None:
+    """Write the config of a comparison on a file."""
+    if command.data == "-" or not is_table_file(command.data):
+        raise ConfigError(f"mpnn init needs a table in a file, got {command.data!r}")
+    stem = re.sub(r"[^\w.-]+", "_", Path(command.data).name.partition(".")[0]) or "mine"
+    config = command.output or Path(f"{stem}.toml")
+    require_writable(config, "--output")
+    if config.exists():
+        raise ConfigError(f"{config} exists; remove it, or name another file: --output FILE")
+    with activity(f"reading {command.data}"):
+        data = read_training(Train(command.data, layout=command.layout))
+    text = _text(command, config, stem, data)
+    try:
+        write_atomically(config, text.encode())
+    except OSError as error:
+        raise ConfigError(f"cannot write {config}: {error.strerror or error}") from error
+    for note in data.notes:
+        print_line(console, note)
+    print_line(console, f"wrote {config}; now: mpnn compare {config}")
+
+
+def _text(command: Init, config: Path, stem: str, data: TrainingData) -> str:
+    counts = np.unique(np.asarray(data.train.y), return_counts=True)[1]
+    if counts.min() < 2 or len(counts) < 2:
+        raise ConfigError(f"{command.data}: every class needs two examples, and there must be two classes")
+    largest = int(np.ceil(0.7 * counts.max()))
+    return _CONFIG.format(
+        source=Path(command.data).name,
+        config=config,
+        name=_quoted(stem),
+        stem=stem,
+        rows=len(data.train.x),
+        features=data.train.x.shape[1],
+        classes=len(counts),
+        entry=", ".join(_entry(command, config, data)),
+        shots=sorted({shots for shots in (5, 20) if shots < largest} | {largest}),
+    )
+
+
+def _entry(command: Init, config: Path, data: TrainingData) -> list[str]:
+    """Return the keys of the file with what was told or found."""
+    source = Path(os.path.relpath(command.data, config.absolute().parent)).as_posix()
+    keys = {"file": source}
+    table = data.train.table
+    if table is not None and table.label_name is not None and data.test is None:
+        keys["label"] = table.label_name
+    layout, told = command.layout, Layout()
+    for key in ("label", "id", "delimiter", "decimal", "encoding"):
+        if getattr(layout, key) != getattr(told, key):
+            keys[key] = getattr(layout, key)
+    entry = [f"{key} = {_quoted(value)}" for key, value in keys.items()]
+    if layout.header or layout.no_header:
+        entry.append(f"header = {str(layout.header).lower()}")
+    if layout.max_classes != told.max_classes:
+        entry.append(f"max_classes = {layout.max_classes}")
+    return [*entry, "test_size = 0.3", "split = 0"]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

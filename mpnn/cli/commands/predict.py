@@ -1,0 +1,42 @@
+"""`mpnn predict`."""
+
+import sys
+
+from rich.console import Console
+
+from mpnn.cli.activity import activity
+from mpnn.cli.console import print_line
+from mpnn.cli.interrupts import in_background
+from mpnn.cli.models import load, predictions, require_writable
+from mpnn.cli.options import Predict
+from mpnn.cli.scores import accuracy_of
+from mpnn.cli.sources import read_examples
+from mpnn.atomic_files import write_atomically
+from mpnn.runs.toml import ConfigError
+
+__all__ = ["run"]
+
+
+def run(command: Predict, arguments: list[str], console: Console) -> None:
+    """Label examples; with labels in the file, tell the accuracy too."""
+    to_file = str(command.output) != "-"
+    if to_file:
+        require_writable(command.output, "--output")
+    with activity("loading") as shown:
+        model, schema = load(command.model)
+        shown.text = f"reading {command.data}"
+        examples = read_examples(command.data, command.layout, schema)
+        shown.text = f"labelling {len(examples.x)} examples"
+        labels, content = in_background(predictions, model, examples, command.prediction)
+    if to_file:
+        try:
+            write_atomically(command.output, content)
+        except OSError as error:
+            raise ConfigError(f"cannot write {command.output}: {error.strerror or error}") from error
+        print_line(console, f"{len(labels)} predictions in {command.output}")
+    else:
+        sys.stdout.write(content.decode())
+        sys.stdout.flush()
+        console = Console(stderr=True)
+    if examples.y is not None:
+        print_line(console, f"accuracy {accuracy_of(labels, examples.y)}")

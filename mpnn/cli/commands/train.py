@@ -1,0 +1,133 @@
+"""`mpnn train`."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mpnn.cli.activity import activity
+from mpnn.cli.console import print_line
+from mpnn.cli.interrupts import in_background
+from mpnn.cli.models import build, decide, require_writable, save, train
+from mpnn.cli.options import Train
+from mpnn.cli.parameters import assignments, list_parameters
+from mpnn.cli.scores import (
+    Accuracy,
+    accuracy_of,
+    cross_validate,
+    logistic_regression,
+    majority_share,
+)
+from mpnn.cli.sources import Examples, Schema, TrainingData, read_training
+from mpnn.data import Table
+from mpnn.runs.toml import ConfigError
+
+__all__ = ["run"]
+
+# Columns of a table that are shown, of more the first.
+_SHOWN = 30
+
+
+def run(command: Train, arguments: list[str], console: Console) -> None:
+    """Read, show the columns, train, score, and save last of all."""
+    if command.list_parameters:
+        list_parameters(console)
+        return
+    if not command.data:
+        raise ConfigError("mpnn train needs DATA, a file or the name of a data set; see mpnn train --help")
+    require_writable(command.output, "--output")
+    with activity("loading"):
+        model = build(_estimator_parameters(command), command.ensemble)
+    with activity(f"reading {command.data}"):
+        data = read_training(command)
+    _print_columns(console, data.train.table)
+    for note in data.notes:
+        print_line(console, note)
+    lines = _cross_validation(command, model, data.train) if command.cv else []
+    start = perf_counter()
+    with activity(f"training on {len(data.train.x)} examples") as shown:
+        in_background(train, model, data.train)
+        seconds = perf_counter() - start
+        shown.text = "scoring"
+        lines += in_background(_scores, model, data, command.cv is None)
+    for line in lines:
+        print_line(console, line)
+    save(model, _schema(data.train), command.output)
+    print_line(console, f"trained in {seconds:.2f} s, saved to {command.output}")
+
+
+def _schema(examples: Examples) -> Schema | None:
+    return None if examples.table is None else Schema.of(examples.table)
+
+
+def _estimator_parameters(command: Train) -> dict[str, Any]:
+    """Return what the command line says about the estimator; the rest keeps its defaults."""
+    parameters: dict[str, Any] = {
+        "weights": int(command.weights) if command.weights.isdigit() else command.weights,
+        "rule": command.rule,
+        "random_state": command.seed,
+    }
+    for key in ("hidden", "num_epochs", "batch_size"):
+        if getattr(command, key) is not None:
+            parameters[key] = getattr(command, key)
+    return parameters | assignments(command.set, "damping=0.5")
+
+
+def _print_columns(console: Console, table: Table | None) -> None:
+    """Print name, kind, distinct values and missing ones of the features, the first of many."""
+    if table is None:
+        return
+    shown = RichTable("name", "kind", "distinct", "missing", box=None, header_style="dim")
+    summary = table.summary()
+    for row in summary[:_SHOWN]:
+        shown.add_row(Text(row.name), row.kind, str(row.distinct), str(row.missing))
+    if table.label_name is not None and table.labels is not None:
+        shown.add_row(Text(table.label_name), "label", str(len(set(table.labels.tolist()))), "0")
+    console.print(shown)
+    if len(summary) > _SHOWN:
+        print_line(console, f"and {len(summary) - _SHOWN} more columns")
+
+
+def _cross_validation(command: Train, model: Any, examples: Examples) -> list[str]:
+    """Return lines about held-out accuracies of all parts."""
+    parts = int(command.cv or 0)
+    with activity("cross-validation") as shown:
+
+        def tell(number: int) -> None:
+            shown.text = f"cross-validation, part {number} of {parts}"
+
+        try:
+            found = in_background(cross_validate, model, examples, parts, command.seed, tell)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+    title = f"held-out accuracy of {parts} parts"
+    return [*_beside(title, found.model, found.majority, found.linear), "the model learns from all examples:"]
+
+
+def _scores(model: Any, data: TrainingData, advise: bool) -> list[str]:
+    """Return lines about training accuracy, and the held-out one beside what needs no network."""
+    train, test, labels = data.train, data.test, np.asarray(data.train.y)
+    training = accuracy_of(decide(model, train.x).labels, labels)
+    lines = [f"training accuracy {training.share:.1%} ({training.total} examples)"]
+    majority = majority_share(labels, labels)
+    if training.share < majority.share:
+        lines.append(
+            f"warning: training accuracy is below the share of the largest class, {majority.share:.1%}; "
+            "nothing was learned: other columns, more examples or --hidden may help"
+        )
+    if test is not None and test.y is not None:
+        accuracy = accuracy_of(decide(model, test.x).labels, test.y)
+        linear = logistic_regression(train, test)
+        lines += _beside("test accuracy", accuracy, majority_share(labels, test.y), linear)
+    elif advise:
+        lines.append("for a held-out accuracy: --cv 5, --test-size 0.2 or --test FILE")
+    return lines
+
+
+def _beside(title: str, model: Accuracy, majority: Accuracy, linear: Accuracy | None) -> Sequence[str]:
+    lines = [f"{title} {model}", f"  always the largest class: {majority.share:.1%}"]
+    return lines if linear is None else [*lines, f"  logistic regression: {linear.share:.1%}"]
