@@ -99,7 +99,7 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
             header = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except (SafetensorError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, "it is no safetensors file of mpnn") from error
     if header.get("format") != FORMAT:
         raise CheckpointError(
             f"{path} was not written by this library: its format must be {FORMAT!r}, is "

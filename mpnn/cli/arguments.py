@@ -106,10 +106,10 @@ def _sentence(complaint: str, name: str | None, arguments: Sequence[str]) -> str
     text = " ".join(rows[:end])
     if name is None:
         return f"mpnn: {arguments[0] if arguments else text!r} is no command; see mpnn --help"
-    known, advice = _options_of(COMMANDS[name]), f"see mpnn {name} --help"
+    known, advice = {**_options_of(COMMANDS[name]), "--help": None}, f"see mpnn {name} --help"
     for word in arguments:
         option = word.partition("=")[0]
-        if option.startswith("--") and option.replace("_", "-") not in {*known, *_HELP}:
+        if option.startswith("--") and option.replace("_", "-") not in known:
             return unknown_name("option", option, known, f"mpnn {name}")
     if text.startswith("Unrecognized"):
         extra = text.partition(": ")[2].partition(",")[0]

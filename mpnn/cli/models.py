@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.cli.sources import Examples, Schema
+from mpnn.data import is_table_file
 from mpnn.metrics import label_positions
 from mpnn.runs.toml import ConfigError, unknown_name
 from mpnn.weight_files import load_arrays, save_arrays
@@ -84,11 +85,15 @@ def load(path: Path) -> tuple[Any, Schema | None]:
     """Load what `save` wrote, and the columns of its training file if they have names."""
     from mpnn import load_model
 
+    if not path.is_file():
+        raise ConfigError(f"there is no model {path}; `mpnn train DATA --output {path}` writes one")
+    if is_table_file(path):
+        raise ConfigError(f"{path} is a table, not a model; the model comes first, then the data")
     try:
         model = load_model(path)
         table = load_arrays(path)[1].get("table")
     except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot load a model from {path}: {error}") from error
+        raise ConfigError(f"cannot load a model: {error}") from error
     if table is None:
         return model, None
     return model, Schema(table["kinds"], tuple(table["complete"]), table["label"])
@@ -112,6 +117,9 @@ def decide(model: Any, x: NDArray, prediction: str | None = None) -> Decision:
     largest probability.
     """
     soft, votes = copy.copy(model), "vote" in model.get_params(deep=False)
+    expected = getattr(model, "estimators_", [model])[0].n_features_in_
+    if x.shape[1] != expected:
+        raise ConfigError(f"the examples have {x.shape[1]} features, and the model was trained on {expected}")
     by_votes = votes and len(model.classes_) > 2 and model.vote == "hard" and prediction in (None, "mode")
     try:
         if prediction is not None:

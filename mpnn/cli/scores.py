@@ -24,7 +24,7 @@ __all__ = [
     "same_labels",
 ]
 
-Tell = Callable[[int], None]
+PartListener = Callable[[int], None]
 # Of the normal distribution, for intervals that cover 95 %.
 QUANTILE = 1.959963984540054
 
@@ -127,7 +127,9 @@ class CrossValidation(NamedTuple):
     linear: Accuracy | None
 
 
-def cross_validate(model: Any, examples: Examples, parts: int, seed: int, tell: Tell) -> CrossValidation:
+def cross_validate(
+    model: Any, examples: Examples, parts: int, seed: int, listener: PartListener
+) -> CrossValidation:
     """Hold every example out once, in parts that have the classes in equal shares.
 
     Parameters
@@ -140,7 +142,7 @@ def cross_validate(model: Any, examples: Examples, parts: int, seed: int, tell: 
         Their number, at least 2.
     seed
         Of the random parts.
-    tell
+    listener
         Called with the number of each part before it is held out.
     """
     from sklearn.base import clone
@@ -152,7 +154,7 @@ def cross_validate(model: Any, examples: Examples, parts: int, seed: int, tell: 
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer examples than parts
         folds = list(StratifiedKFold(parts, shuffle=True, random_state=seed).split(examples.x, labels))
     for number, (learned, held_out) in enumerate(folds, start=1):
-        tell(number)
+        listener(number)
         train, test = (examples.rows(rows) for rows in (learned, held_out))
         fitted = clone(model).fit(train.x, train.y)
         accuracy = accuracy_of(fitted.predict(test.x), labels[held_out])

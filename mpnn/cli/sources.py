@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.cli.options import Layout, Train
-from mpnn.data import DataError, Table, holds_test_part, is_table_file, load_dataset, read_table
+from mpnn.data import Table, holds_test_part, is_table_file, load_dataset, read_table
 from mpnn.data.column_kinds import Kind
 from mpnn.runs.toml import ConfigError
 
@@ -85,6 +85,7 @@ def read_training(command: Train) -> TrainingData:
             data = data._replace(test=_test_file(command, data.train))
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
+    _require_classes(command.data, data.train.y)
     if command.shots is not None:
         data = data._replace(train=_few_shots(data.train, command.shots, command.seed))
     if command.test_size is not None:
@@ -92,6 +93,12 @@ def read_training(command: Train) -> TrainingData:
     if command.cv is not None:
         _check_parts(command.cv, np.asarray(data.train.y))
     return data
+
+
+def _require_classes(source: str, labels: NDArray | None) -> None:
+    classes = np.unique(np.asarray(labels))
+    if len(classes) < 2:
+        raise ConfigError(f"{source} has one class only, {classes.item(0)!r}; training needs two")
 
 
 def read_examples(source: str, layout: Layout, schema: Schema | None, *, labelled: bool = False) -> Examples:
@@ -207,7 +214,9 @@ def _test_file(command: Train, train: Examples) -> Examples:
 def _read_dataset(name: str) -> TrainingData:
     try:
         data = load_dataset(name)
-    except DataError as error:
+    except ValueError as error:
+        if Path(name).is_dir():
+            raise ConfigError(f"{name} is a folder; name a file in it") from error
         if Path(name).exists() or Path(name).suffix:
             read_table(name)  # says what is wrong with a file of this name
         raise error
@@ -222,7 +231,7 @@ def _few_shots(train: Examples, shots: int, seed: int) -> Examples:
     try:
         chosen, labels = sample_few_shot(rows, np.asarray(train.y), per_class=shots, seed=seed)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(f"--shots: {error}") from error
     return Examples(train.x[chosen[:, 0]], labels, train.table)
 
 

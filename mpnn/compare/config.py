@@ -157,7 +157,7 @@ class CompareConfig:
         Labels that are kept of every data set, at least two, for instance one pair; None: all of them.
     robustness : Robustness or None, default=None
         Disturbed test inputs to score every model on, too; None: none.
-    files : dict of DataFile, default={}
+    files : dict of DataFile
         Files of one's own by name. A config lists them among its data sets:
         ``datasets = ["iris", {file = "mine.csv", label = "kind"}]``, named by the file or by ``name = ...``.
     """

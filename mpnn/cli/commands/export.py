@@ -5,7 +5,7 @@ from rich.console import Console
 from mpnn.cli.activity import activity
 from mpnn.cli.console import print_line
 from mpnn.cli.interrupts import in_background
-from mpnn.cli.models import export, load
+from mpnn.cli.models import export, load, require_writable
 from mpnn.cli.options import Export
 from mpnn.cli.sources import read_examples
 
@@ -14,6 +14,7 @@ __all__ = ["run"]
 
 def run(command: Export, arguments: list[str], console: Console) -> None:
     """Write a model as a file for other machines, and say what it costs."""
+    require_writable(command.output, "--output")
     model, schema = load(command.model)
     with activity("exporting"):
         check = None if command.check is None else read_examples(command.check, command.layout, schema)

@@ -28,6 +28,7 @@ from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]
 
+_LARGEST_SEED = 2**32 - 1
 # Columns of a table that are shown, of more the first.
 _SHOWN = 30
 
@@ -39,6 +40,8 @@ def run(command: Train, arguments: list[str], console: Console) -> None:
         return
     if not command.data:
         raise ConfigError("mpnn train needs DATA, a file or the name of a data set; see mpnn train --help")
+    if not 0 <= command.seed <= _LARGEST_SEED:
+        raise ConfigError(f"--seed must be from 0 to {_LARGEST_SEED}, got {command.seed}")
     require_writable(command.output, "--output")
     with activity("loading"):
         model = build(_estimator_parameters(command), command.ensemble)
@@ -97,11 +100,11 @@ def _cross_validation(command: Train, model: Any, examples: Examples) -> list[st
     parts = int(command.cv or 0)
     with activity("cross-validation") as shown:
 
-        def tell(number: int) -> None:
+        def listen(number: int) -> None:
             shown.text = f"cross-validation, part {number} of {parts}"
 
         try:
-            found = in_background(cross_validate, model, examples, parts, command.seed, tell)
+            found = in_background(cross_validate, model, examples, parts, command.seed, listen)
         except ValueError as error:
             raise ConfigError(str(error)) from error
     title = f"held-out accuracy of {parts} parts"

@@ -123,8 +123,8 @@ def _codes_of(test: Table, classes: NDArray) -> NDArray:
     unknown = np.flatnonzero(classes[codes] != labels)
     if len(unknown):
         raise DataError(
-            f"{test.place(int(unknown[0]))}: the label {labels[unknown[0]]!r} is none of those of training; "
-            "correct it or leave the row out"
+            f"{test.place(int(unknown[0]))}: the label {labels.item(unknown[0])!r} is none of those of "
+            "training; correct it or leave the row out"
         )
     return codes
 
@@ -135,11 +135,11 @@ def _split(file: DataFile, codes: NDArray, classes: NDArray) -> tuple[NDArray, N
 
     counts = np.bincount(codes)
     if len(classes) < 2:
-        raise DataError(f"{file.file} has one class only, {classes[0]!r}; a comparison needs two")
+        raise DataError(f"{file.file} has one class only, {classes.item(0)!r}; a comparison needs two")
     if counts.min() < 2:
         raise DataError(
-            f"{file.file}: class {classes[counts.argmin()]!r} has one example, too few for both parts; "
-            'leave it out, or give test examples: test = "FILE"'
+            f"{file.file}: class {classes.tolist()[counts.argmin()]!r} has one example, too few for both "
+            'parts; leave it out, or give test examples: test = "FILE"'
         )
     size = max(round(file.test_size * len(codes)), len(classes))
     size = min(size, len(codes) - len(classes))
