@@ -3,9 +3,9 @@
     python -m experiments.few_shot.gather_rows configs/compare/headline.toml runs/headline results/*
 
 A row is taken over where its key is one that the config asks for, that is where method, parameters, data set,
-shots, draw, seed and test set are the same; `mpnn compare` with that folder then fits what is missing.
-Sources are output folders, or files of JSON lines; of those without environments.json the report knows no
-more than their name.
+shots, draw, seed and test set are the same, and where it was measured with today's defaults; `mpnn compare`
+with that folder then fits what is missing. Sources are output folders, or files of JSON lines; of those
+without environments.json the report knows no more than their name.
 """
 
 import argparse
@@ -23,13 +23,14 @@ from mpnn.runs.toml import to_jsonable
 def gather_rows(config_path: Path, output: Path, sources: Sequence[Path]) -> int:
     """Append the rows that the config asks for and the folder does not hold; return how many."""
     config = load_config(config_path)
-    asked = {job.key for job in list_jobs(config)}
+    asked = {job.key: job.defaults for job in list_jobs(config)}
     with lock_folder(output), open_results(output / "results.jsonl") as results:
         before = len(results.rows)
         starts = read_json(output / "environments.json", default=[])
         for source in sources:
             rows, environments = _read_source(source)
-            taken = [row for row in rows if row["key"] in asked - results.keys and not row["error"]]
+            new = [row for row in rows if row["key"] not in results.keys and not row["error"]]
+            taken = [row for row in new if row.get("defaults") == asked.get(row["key"], "not asked for")]
             used = sorted({row.get("run", 0) for row in taken})
             place = {start: len(starts) + number for number, start in enumerate(used)}
             for row in taken:

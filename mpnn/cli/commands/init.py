@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from mpnn.atomic_files import write_atomically
 from mpnn.cli.activity import activity
 from mpnn.cli.console import print_line
 from mpnn.cli.models import require_writable
 from mpnn.cli.options import Init, Layout, Train
 from mpnn.cli.sources import TrainingData, read_training
 from mpnn.data import is_table_file
-from mpnn.atomic_files import write_atomically
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]

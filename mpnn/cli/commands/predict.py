@@ -4,6 +4,7 @@ import sys
 
 from rich.console import Console
 
+from mpnn.atomic_files import write_atomically
 from mpnn.cli.activity import activity
 from mpnn.cli.console import print_line
 from mpnn.cli.interrupts import in_background
@@ -11,7 +12,6 @@ from mpnn.cli.models import load, predictions, require_writable
 from mpnn.cli.options import Predict
 from mpnn.cli.scores import accuracy_of
 from mpnn.cli.sources import read_examples
-from mpnn.atomic_files import write_atomically
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]

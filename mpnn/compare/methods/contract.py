@@ -99,7 +99,7 @@ class Method:
 
     @cached_property
     def defaults_key(self) -> str:
-        """The key of all defaults: rows that were measured with other ones are other rows."""
+        """The key of all defaults: rows that were measured with other ones answer another question."""
         return row_key(to_jsonable({"parameters": self.parameters(), "resolved": self.resolved()}))
 
 

@@ -5,7 +5,6 @@ The output folder holds `config.json` (the resolved config), `results.jsonl` (th
 (confusion matrix of each row, weights of the first draw).
 """
 
-import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -128,28 +127,21 @@ def _run_here(jobs: list[Job], fit: Fitter, started: Callable[[Job], None]) -> D
 
 
 def _check_folder(output: Path, jobs: list[Job]) -> None:
-    asked = {job.key for job in jobs}
-    strange = [row for row in read_rows(output / "results.jsonl") if row["key"] not in asked]
-    alike = {_without_defaults(job.describe()) for job in jobs}
-    outdated = [row for row in strange if _without_defaults(row) in alike]
-    if outdated:
-        raise ConfigError(
-            f"{output} holds {len(outdated)} results that were measured with other defaults or other data "
-            f"(for instance {outdated[0]['name']!r}, {outdated[0]['shots']} shots, draw "
-            f"{outdated[0]['draw']}); use another --output, or --fresh to measure them again"
-        )
-    if strange:
-        raise ConfigError(
-            f"{output} holds {len(strange)} results of a different config (for instance "
-            f"{strange[0]['name']!r}, {strange[0]['shots']} shots, draw {strange[0]['draw']}); "
-            "use another --output, or --fresh to remove them"
-        )
+    asked = {job.key: job for job in jobs}
+    rows = read_rows(output / "results.jsonl")
+    strange = [row for row in rows if row["key"] not in asked]
+    _refuse(output, strange, "of a different config")
+    outdated = [row for row in rows if row.get("defaults") != asked[row["key"]].defaults]
+    _refuse(output, outdated, "measured with other defaults of their methods, or before these were recorded")
 
 
-def _without_defaults(row: Row) -> str:
-    """Return what a row of any release says about its job but for the defaults."""
-    names = ("name", "method", "params", "dataset", "shots", "draw", "seed")
-    return json.dumps([row[name] for name in names], sort_keys=True)
+def _refuse(output: Path, rows: list[Row], why: str) -> None:
+    if rows:
+        first = rows[0]
+        raise ConfigError(
+            f"{output} holds {len(rows)} results {why} (for instance {first['name']!r}, "
+            f"{first['shots']} shots, draw {first['draw']}); use another --output, or --fresh to remove them"
+        )
 
 
 def _remove_results(output: Path) -> None:

@@ -54,14 +54,19 @@ class Job:
 
     @property
     def key(self) -> str:
-        """The key of the job's row: a hash of all that decides it, the defaults of the method included."""
+        """The key of the job's row: a hash of all that a config says about it."""
         identity = to_jsonable(asdict(self))
         for name in ("shots", "datasets", "draws", "figures"):  # which rows there are, not what one row holds
             del identity["method"][name]
         for name in ("classes", "robustness", "data"):
             if identity[name] is None:
                 del identity[name]
-        return row_key(identity | {"defaults": METHODS[self.method.method].defaults_key})
+        return row_key(identity)
+
+    @property
+    def defaults(self) -> str:
+        """The key of what the config leaves to the method; a row measured with other defaults is outdated."""
+        return METHODS[self.method.method].defaults_key
 
     def describe(self) -> Row:
         """Return the part of the row that is known before the fit."""
@@ -74,7 +79,7 @@ class Job:
             "shots": self.shots,
             "draw": self.draw,
             "seed": self.seed,
-            "defaults": METHODS[self.method.method].defaults_key,
+            "defaults": self.defaults,
             "error": None,
         }
 

@@ -222,3 +222,23 @@ def test_survives_a_kill(write_config, tmp_path, monkeypatch):
     assert rows[: len(survived)] == survived
     assert [row["key"] for row in rows] == [job.key for job in list_jobs(config)]
     assert {path.stem for path in (folder / "artifacts").glob("*.npz")} == {row["key"] for row in rows}
+
+
+def test_rows_measured_with_other_defaults_are_not_reused(tiny, tmp_path, monkeypatch):
+    run_comparison(tiny, tmp_path)
+    method = METHODS["linear_svm"]
+    monkeypatch.setitem(METHODS, "linear_svm", dataclasses.replace(method, resolved=lambda: {"C": 2.0}))
+    with pytest.raises(ConfigError, match="4 results measured with other defaults.*'linear', 2 shots"):
+        run_comparison(tiny, tmp_path)
+    assert write_report(tmp_path).exists()
+
+
+def test_rows_of_older_releases_are_shown_and_not_continued(tiny, tmp_path):
+    run_comparison(tiny, tmp_path)
+    path = tmp_path / "results.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row | {"defaults": None}) + "\n" for row in rows))
+    with pytest.raises(ConfigError, match="before these were recorded"):
+        run_comparison(tiny, tmp_path)
+    assert write_report(tmp_path).exists()
+    assert len(run_comparison(tiny, tmp_path, fresh=True)) == 8
