@@ -21,22 +21,24 @@ from mpnn.solvers.bemi_models import (
     STAGES,
     Problem,
     Program,
-    least_margins,
     margin_program,
     satisfiability_program,
 )
-from mpnn.solvers.engines import Limits, Solution, check_engine, solve
+from mpnn.solvers.bemi_starts import best_start, margins_to_keep, one_neuron_decides
+from mpnn.solvers.engines import Limits, Listener, Solution, check_engine, solve
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
+from mpnn.solvers.neighbourhoods import Moments, search_neighbourhoods
 from mpnn.solvers.progress import Announce, shown_progress
-from mpnn.solvers.warm_starts import by_linear_programming, given_layers
+from mpnn.solvers.warm_starts import by_linear_programming, fitted_source, given_layers, given_moments
 from mpnn.validation import hidden_widths
 
 __all__ = ["BeMiClassifier", "Stage"]
 
 # How the published script shares 25 seconds out.
 SHARES = {"SM": 0.4, "MM": 0.4, "MW": 0.2}
+SEARCHES = ("whole", "neighbourhoods")
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,10 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         [in, out], or a classifier with ``weights_``; if unfitted, it is fitted on the same samples.
     engine : str, default="cpsat"
         ``"cpsat"``, ``"highs"``, ``"scip"`` or ``"gurobi"``.
+    search : str, default="whole"
+        ``"whole"``: each stage is one program. ``"neighbourhoods"``: from a start, ever other parts of the
+        network are solved again, those first that the beliefs of ``warm_start`` leave open, if it has any
+        (:func:`mpnn.solvers.neighbourhoods.search_neighbourhoods`); good after a second, without bounds.
     constant_neurons : bool, default=True
         Whether hidden neurons may have one sign for all samples. They may in the publication, and wide
         margins are then had most cheaply by such neurons.
@@ -157,6 +163,7 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         stages: Sequence[str] = STAGES,
         warm_start: Any = "lp_rounding",
         engine: str = "cpsat",
+        search: str = "whole",
         constant_neurons: bool = True,
         eps: float = 1.0,
         big_m: str = "implications",
@@ -172,6 +179,7 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         self.stages = stages
         self.warm_start = warm_start
         self.engine = engine
+        self.search = search
         self.constant_neurons = constant_neurons
         self.eps = eps
         self.big_m = big_m
@@ -227,10 +235,10 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
             elif name == "MM":
                 program = margin_program(kept)
             else:
-                program = margin_program(kept, _margins_to_keep(kept, weights, widened))
-            values = _best_start(program, [weights, start])
+                program = margin_program(kept, margins_to_keep(kept, weights, widened))
+            values = best_start(program, self._candidates(kept, weights, start))
             limits = Limits(seconds_until(began + allowed), self.threads, seed, self.work_limit)
-            solution = solve(program.model, limits, engine=self.engine, start=values, listener=announce(name))
+            solution = self._solve(program, values, limits, announce(name))
             if solution.values is not None:
                 weights = program.network.read(solution.values)
             elif weights is None:
@@ -250,6 +258,30 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         if weights is None:
             raise AssertionError("the first stage sets the weights or raises")
         return weights
+
+    def _candidates(
+        self, problem: Problem, weights: Weights | None, start: Weights | None
+    ) -> list[Weights | None]:
+        """Return the networks that a stage may start from."""
+        if self.search == "whole" or len(problem.widths) == 2:
+            return [weights, start]
+        neurons = [given for given in (weights, start) if given is not None]
+        widths, levels = problem.widths, problem.levels
+        return [*neurons, *(net for given in neurons for net in one_neuron_decides(given, widths, levels))]
+
+    def _solve(self, program: Program, start: NDArray | None, limits: Limits, listener: Listener) -> Solution:
+        model = program.model
+        if self.search == "whole" or start is None or not model.accepts(start):
+            return solve(model, limits, engine=self.engine, start=start, listener=listener)
+        return search_neighbourhoods(
+            model,
+            program.network,
+            start,
+            limits,
+            beliefs=self._beliefs,
+            engine=self.engine,
+            listener=listener,
+        )
 
     def _record(
         self,
@@ -280,6 +312,8 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
     def _problem(self, inputs: NDArray, signs: NDArray) -> Problem:
         check_engine(self.engine)
         check_levels(self.levels)
+        if self.search not in SEARCHES:
+            raise ValueError(f"search must be one of {SEARCHES}, got {self.search!r}")
         if self.big_m not in BIG_MS:
             raise ValueError(f"big_m must be one of {BIG_MS}, got {self.big_m!r}")
         if not 0.0 < self.eps <= 1.0:
@@ -309,31 +343,17 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         return {name: float(self.time_limit) * SHARES[name] / total for name in stages}
 
     def _start(self, problem: Problem, inputs: NDArray, labels: NDArray) -> Weights | None:
+        self._beliefs: list[Moments] | None = None
         if by_linear_programming(self.warm_start):
             neuron = rounded_neuron(problem.inputs, problem.signs, self.levels)
             return copied_neuron(neuron, problem.widths, self.levels)
         live = self.input_transform_.live
-        layers = given_layers(self.warm_start, inputs, labels, problem.widths, live, self.random_state)
+        source = fitted_source(self.warm_start, inputs, labels, self.random_state)
+        layers = given_layers(source, problem.widths, live)
+        self._beliefs = given_moments(source, live)
         if layers is None:
             return None
         largest = max(np.abs(layer).max(initial=0) for layer in layers)
         if largest > self.levels:
             raise ValueError(f"warm_start has weights up to {largest}: raise levels, got {self.levels}")
         return Weights(layers)
-
-
-def _margins_to_keep(problem: Problem, weights: Weights | None, widened: bool) -> list[NDArray]:
-    """Return what MW must keep: MM's margins; without MM only the samples' labels, margins of 0."""
-    if widened and weights is not None:
-        return least_margins(problem, weights)
-    return [np.zeros(width) for width in problem.widths[1:]]
-
-
-def _best_start(program: Program, candidates: Sequence[Weights | None]) -> NDArray | None:
-    """Return the best solution among the candidates; the first one as a mere hint if none is a solution."""
-    starts = [program.complete(weights) for weights in candidates if weights is not None]
-    feasible = [values for values in starts if program.model.accepts(values)]
-    if feasible:
-        better = 1.0 if program.model.maximised else -1.0
-        return max(feasible, key=lambda values: better * program.model.value(values))
-    return starts[0] if starts else None

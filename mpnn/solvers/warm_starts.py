@@ -11,8 +11,9 @@ from sklearn.base import clone
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import IntegerInputs
 from mpnn.solvers.linear_start import one_against_rest
+from mpnn.solvers.neighbourhoods import Moments
 
-__all__ = ["by_linear_programming", "given_layers", "starting_network"]
+__all__ = ["by_linear_programming", "fitted_source", "given_layers", "given_moments", "starting_network"]
 
 
 def by_linear_programming(source: Any) -> bool:
@@ -22,52 +23,67 @@ def by_linear_programming(source: Any) -> bool:
     return isinstance(source, str)
 
 
-def given_layers(
-    source: Any,
-    inputs: NDArray,
-    labels: NDArray,
-    widths: Sequence[int],
-    live: NDArray[np.bool_],
-    random_state: Any,
-) -> tuple[NDArray, ...] | None:
-    """Return layers [in, out] from a list of arrays, a fitted classifier, or one that is fitted here.
+def fitted_source(source: Any, inputs: NDArray, labels: NDArray, random_state: Any) -> Any:
+    """Return a warm start whose classifier, if it is one, is fitted.
 
     A classifier that has no `weights_` yet is cloned and fitted on the same samples, with the given random
     state unless it has one of its own.
 
     Parameters
     ----------
-    source : list of ndarray or classifier
-        Has weights for all features, where the network has them for the live ones.
+    source : list of ndarray, classifier, None or False
+        A warm start.
     inputs : ndarray [n, features]
         The samples.
     labels : ndarray [n]
         Their labels.
+    random_state : int, RandomState or None
+        Seed of a classifier that is fitted here.
+    """
+    if not hasattr(source, "fit") or hasattr(source, "weights_"):
+        return source
+    model = clone(source)
+    if "random_state" in model.get_params() and model.random_state is None:
+        model.set_params(random_state=random_state)
+    return model.fit(inputs, labels)
+
+
+def given_layers(source: Any, widths: Sequence[int], live: NDArray[np.bool_]) -> tuple[NDArray, ...] | None:
+    """Return layers [in, out] from a list of arrays or a fitted classifier; None without a warm start.
+
+    Parameters
+    ----------
+    source : list of ndarray, classifier, None or False
+        Has weights for all features, where the network has them for the live ones.
     widths : sequence of int
         Widths of the network, the live inputs first.
     live : bool ndarray [features]
         Which inputs are live.
-    random_state : int, RandomState or None
-        Seed of a classifier that is fitted here.
     """
     if source is None or source is False:
         return None
-    if hasattr(source, "fit"):
-        source = _fitted(source, inputs, labels, random_state).weights_
-    layers = [np.asarray(layer, dtype=np.int64) for layer in source]
+    layers = [np.asarray(layer, dtype=np.int64) for layer in getattr(source, "weights_", source)]
     shapes, wanted = [layer.shape for layer in layers], [*pairwise((len(live), *widths[1:]))]
     if shapes != wanted:
         raise ValueError(f"warm_start must have layers of shapes {wanted}, got {shapes}")
     return (layers[0][live], *layers[1:])
 
 
-def _fitted(classifier: Any, inputs: NDArray, labels: NDArray, random_state: Any) -> Any:
-    if hasattr(classifier, "weights_"):
-        return classifier
-    model = clone(classifier)
-    if "random_state" in model.get_params() and model.random_state is None:
-        model.set_params(random_state=random_state)
-    return model.fit(inputs, labels)
+def given_moments(source: Any, live: NDArray[np.bool_]) -> list[Moments] | None:
+    """Return a classifier's beliefs about the weights of live inputs; None where it has none.
+
+    Parameters
+    ----------
+    source : object
+        A fitted classifier with `weight_moments_`, pairs (mean, variance) of arrays [in, out], has beliefs.
+    live : bool ndarray [features]
+        Which inputs are live.
+    """
+    given = getattr(source, "weight_moments_", None)
+    if given is None:
+        return None
+    first, *above = (Moments(*map(np.asarray, layer)) for layer in given)
+    return [Moments(first.mean[live], first.variance[live]), *above]
 
 
 def starting_network(
@@ -100,7 +116,7 @@ def starting_network(
     """
     if by_linear_programming(source):
         return one_against_rest(transform(inputs)[:, transform.live], codes, widths, levels, transform.unit)
-    layers = given_layers(source, inputs, codes, widths, transform.live, random_state)
+    layers = given_layers(fitted_source(source, inputs, codes, random_state), widths, transform.live)
     if layers is None:
         return None
     return Weights(layers, tuple(np.zeros(width, np.int64) for width in widths[1:]), transform.unit)

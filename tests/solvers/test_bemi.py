@@ -225,6 +225,7 @@ def test_members_of_the_vote():
         ({"levels": 0}, "levels must be"),
         ({"levels": 200}, "levels must be"),
         ({"hidden": (0,)}, "every width in hidden must be a whole number of at least 1, got 0"),
+        ({"search": "deep"}, "search must be one of"),
         ({"engine": "cplex"}, "engine must be one of"),
         ({"big_m": "huge"}, "big_m must be one of"),
         ({"eps": 0.0}, "eps must be"),

@@ -23,6 +23,7 @@ from mpnn.message_passing.classifier.inputs import (
 )
 from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Settings
+from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.hyper import Hyper, described
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
@@ -308,6 +309,17 @@ class MessagePassingClassifier(ProbabilisticClassifier):
     def defaults_by_regime(cls) -> dict[str, dict[str, Any]]:
         """Return what parameters at None and ``"auto"`` become, by the names of regimes and parameters."""
         return defaults_by_regime(Parameters.of(cls()))
+
+    @property
+    def weight_moments_(self) -> list[tuple[NDArray, NDArray]]:
+        """Mean and variance ``[in, out]`` of each layer's weights under the beliefs, without biases."""
+        check_is_fitted(self)
+        moments = [damped_moments(layer) for layer in self.state_.weighted]
+        inputs = [layer.shape[0] for layer in self.weights_]  # the state's further row is the bias
+        return [
+            (np.asarray(layer.mean)[:count], np.asarray(layer.variance)[:count])
+            for layer, count in zip(moments, inputs, strict=True)
+        ]
 
     @property
     def reads_tables(self) -> bool:

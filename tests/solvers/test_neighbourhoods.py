@@ -1,0 +1,135 @@
+"""Neighbourhood search against whole solves; restricted programs against the same with variables fixed."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from mpnn.solvers.bemi_models import Problem, margin_program, satisfiability_program
+from mpnn.solvers.bemi_starts import one_neuron_decides
+from mpnn.solvers.engines import Limits, solve
+from mpnn.solvers.engines.restriction import Restrictable
+from mpnn.solvers.formulation import Weights, forward
+from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
+from mpnn.solvers.neighbourhoods import Moments, mixture, search_neighbourhoods
+from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram
+
+
+@pytest.fixture(scope="module")
+def problem():
+    rng = np.random.default_rng(3)
+    inputs = rng.integers(0, 9, (6, 3))
+    signs = np.where(inputs[:, 0] + inputs[:, 1] > 2 * inputs[:, 2], 1, -1)
+    return Problem(inputs, signs, (3, 2, 2, 1), 1, 1.0, "implications", True, 3)
+
+
+@pytest.fixture(scope="module")
+def start(problem):
+    return copied_neuron(rounded_neuron(problem.inputs, problem.signs, 1), problem.widths, 1)
+
+
+def test_a_restricted_program_is_the_whole_one_with_variables_fixed(engine, problem, start):
+    program = margin_program(problem)
+    values = program.complete(start)
+    assert program.model.accepts(values)
+    rng = np.random.default_rng(0)
+    arrays = Restrictable(program.model)
+    for share in (0.3, 0.6):
+        free = rng.random(len(values)) < share
+        small = arrays.restrict(values, free)
+        fixed = copy.deepcopy(program.model)
+        fixed.fix(np.flatnonzero(~free), values[~free])
+        expected = solve(fixed, Limits(60), engine=engine)
+        found = solve(small.model, Limits(60), engine=engine)
+        whole = small.into(values, found.values)
+        assert program.model.accepts(whole)
+        assert program.model.value(whole) == expected.objective
+
+
+@pytest.mark.parametrize("beliefs", [True, False])
+def test_the_search_ends_at_the_optimum(any_engine, problem, start, beliefs):
+    doubts = [Moments(layer * 0.5, np.full(layer.shape, 0.2)) for layer in start.layers]
+    program = margin_program(problem)
+    optimum = solve(program.model, Limits(60), engine=any_engine)
+    found = search_neighbourhoods(
+        program.model,
+        program.network,
+        program.complete(start),
+        Limits(60),
+        beliefs=doubts if beliefs else None,
+        engine=any_engine,
+    )
+    assert found.status == "optimal"
+    assert found.objective == optimum.objective == found.bound
+    assert program.model.accepts(found.values)
+    objectives = [incumbent.objective for incumbent in found.incumbents]
+    assert objectives == sorted(set(objectives))
+
+
+@pytest.mark.usefixtures("any_engine")
+def test_another_program_with_biases():
+    inputs, codes = np.array([[4, 0], [5, 1], [0, 4], [1, 6], [6, 1]]), np.array([0, 0, 1, 1, 1])
+    program = LossProgram(Loss("sat_margin", 1, 0.0), inputs, codes, (2, 1, 2), 1)
+    best = solve(program.model, Limits(60))
+    nothing = Weights((np.zeros((2, 1), int), np.zeros((1, 2), int)), (np.zeros(1, int), np.zeros(2, int)), 1)
+    first = program.complete(nothing)
+    found = search_neighbourhoods(program.model, program.network, first, Limits(60))
+    assert program.model.value(first) > best.objective
+    assert (found.status, found.objective) == ("optimal", best.objective)
+
+
+@pytest.mark.usefixtures("any_engine")
+def test_what_no_bound_allows_to_improve_is_not_searched(problem, start):
+    program = satisfiability_program(problem)
+    found = search_neighbourhoods(program.model, program.network, program.complete(start), Limits(60))
+    assert found.status == "optimal"
+    assert found.objective == len(problem.signs)
+    assert len(found.incumbents) == 1
+
+
+def test_a_start_must_be_a_solution(problem):
+    program = margin_program(problem)
+    with pytest.raises(ValueError, match="start must be a solution"):
+        search_neighbourhoods(
+            program.model, program.network, np.zeros(program.model.num_variables) - 2.0, Limits(1)
+        )
+
+
+def test_restarts_that_disagree_leave_doubt():
+    rng = np.random.default_rng(0)
+    parts = [
+        Moments(np.full((1, 1), 0.9), np.full((1, 1), 0.1)),
+        Moments(np.full((1, 1), -0.9), np.full((1, 1), 0.3)),
+    ]
+    mixed = mixture(parts)
+    normal = [rng.normal(part.mean[0, 0], np.sqrt(part.variance[0, 0]), 200_000) for part in parts]
+    drawn = np.concatenate(normal)
+    assert mixed.mean[0, 0] == pytest.approx(drawn.mean(), abs=0.01)
+    assert mixed.variance[0, 0] == pytest.approx(drawn.var(), abs=0.01)
+    same = mixture(parts[:1] * 2)
+    assert (same.mean[0, 0], same.variance[0, 0]) == (0.9, 0.1)
+
+
+def test_one_neuron_decides(problem, start):
+    neurons = [net for net in one_neuron_decides(start, problem.widths, 1)]
+    assert len(neurons) == 1  # all neurons of the start are the same
+    alone = np.where(problem.inputs @ start.layers[0][:, 0] >= 0, 1, -1)
+    np.testing.assert_array_equal(np.sign(forward(problem.inputs, neurons[0])[-1][:, 0]), alone)
+    program = margin_program(problem)
+    assert program.model.accepts(program.complete(neurons[0]))
+
+
+@pytest.mark.usefixtures("any_engine")
+def test_beliefs_come_with_the_warm_start():
+    """The moments of live inputs; a classifier without beliefs leaves all weights as doubtful."""
+    from mpnn import MessagePassingClassifier
+    from mpnn.solvers.warm_starts import given_moments
+
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.integers(0, 9, (12, 5)), np.arange(12) % 2
+    source = MessagePassingClassifier((), bias=True, random_state=0).fit(inputs, labels)
+    live = np.array([True, False, True, True, True])
+    (moments,) = given_moments(source, live)
+    assert moments.mean.shape == moments.variance.shape == (4, 1)
+    np.testing.assert_array_equal(moments.mean, np.asarray(source.state_.layers[0].mean)[:5][live])
+    assert given_moments([np.ones((5, 1))], live) is None
