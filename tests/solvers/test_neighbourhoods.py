@@ -127,7 +127,8 @@ def test_beliefs_come_with_the_warm_start():
 
     rng = np.random.default_rng(0)
     inputs, labels = rng.integers(0, 9, (12, 5)), np.arange(12) % 2
-    source = MessagePassingClassifier((), bias=True, random_state=0).fit(inputs, labels)
+    source = MessagePassingClassifier((), bias=True, input_scaling="max_abs", random_state=0)
+    source.fit(inputs, labels)
     live = np.array([True, False, True, True, True])
     (moments,) = given_moments(source, live)
     assert moments.mean.shape == moments.variance.shape == (4, 1)
