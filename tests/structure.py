@@ -20,6 +20,7 @@ FLOORS = (
         "metrics",
         "numerics",
         "preprocessing",
+        "programs",
         "sharding",
         "validation",
     },

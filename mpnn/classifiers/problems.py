@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.programs import refuse_forked_child
+
 __all__ = [
     "BinaryProblems",
     "FitsMany",
@@ -134,6 +136,7 @@ def in_few_shapes(decide: Callable[[NDArray], Any], rows: NDArray) -> Any:
     array or tuple of arrays
         Of NumPy, of n rows.
     """
+    refuse_forked_child()
     num_rows = len(rows)
     margin = [(0, few_sizes(num_rows) - num_rows), *[(0, 0)] * (rows.ndim - 1)]
     found = decide(np.pad(rows, margin))

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.classifiers.base import ProbabilisticClassifier
+from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
@@ -156,9 +158,9 @@ class GradientClassifier(ProbabilisticClassifier):
     def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
         check_is_fitted(self)
         inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
-        how = self.method_, *self._checked_prediction()
+        how = self.method_, *self._checked_prediction(), self._model()
         parts = [
-            prediction.decide(*how, self._model(), inputs[start : start + ROWS_AT_ONCE])
+            in_few_shapes(partial(prediction.decide, *how), inputs[start : start + ROWS_AT_ONCE])
             for start in range(0, len(inputs), ROWS_AT_ONCE)
         ]
         scores, shares = (np.concatenate(part) for part in zip(*parts, strict=True))

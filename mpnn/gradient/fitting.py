@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mpnn.classifiers.problems import PaddedProblems
 from mpnn.gradient import training
 from mpnn.gradient.method import Method, Plan
+from mpnn.programs import refuse_forked_child
 
 __all__ = ["Fit", "fit", "fit_many"]
 
@@ -43,6 +44,7 @@ def fit(
     targets : array [n]
         -1 and +1, float32, for two classes; else class numbers, int32.
     """
+    refuse_forked_child()
     count = len(inputs)
     data = training.Data(jnp.asarray(inputs), jnp.arange(count), jnp.asarray(targets), jnp.ones(count))
     return Fit(*jax.device_get(training.fit(how, jax.random.key(seed), method, plan, data)))
@@ -72,6 +74,7 @@ def fit_many(
     problems_at_once : int or None
         Bounds the memory; None trains all side by side.
     """
+    refuse_forked_child()
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     data = training.Data(jnp.asarray(inputs), *(jnp.asarray(leaf) for leaf in problems))
     fits = jax.device_get(training.fit_many(how, keys, method, plan, data, problems_at_once))

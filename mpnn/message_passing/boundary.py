@@ -14,6 +14,7 @@ from jax.core import Tracer
 
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.programs import refuse_forked_child
 
 __all__ = ["as_key", "check_batch", "check_state"]
 
@@ -31,6 +32,7 @@ def as_key(key: Any) -> Array:
     TypeError
         For anything else.
     """
+    refuse_forked_child()
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         return jax.random.key(int(key))
     if isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
@@ -56,6 +58,7 @@ def check_batch(spec: NetworkSpec, batch: Batch) -> None:
         Where inputs have another shape than ``[n, *input_shape]`` or are not finite, labels are not one a
         sample (or one an output), or not of the kind that the output takes.
     """
+    refuse_forked_child()
     shape, wanted = batch.inputs.shape, spec.input_shape
     if shape[1:] != wanted:
         raise ValueError(
@@ -111,6 +114,7 @@ def check_state(spec: NetworkSpec, state: State) -> None:
     state : State
         The network's beliefs.
     """
+    refuse_forked_child()
     found = [tuple(layer.mean.shape[-2:]) for layer in state.weighted]
     wanted = list(zip(spec.fan_ins, spec.widths[1:], strict=True))
     if found != wanted:

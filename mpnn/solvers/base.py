@@ -51,8 +51,8 @@ class SolverClassifier(NetworkClassifier):
         """The outputs as real numbers, [n, K]."""
         return self._outputs(X).astype(float)
 
-    def _outputs(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Pre-activations of the last layer, [n, K]."""
+    def _outputs(self, X: ArrayLike) -> NDArray:
+        """Pre-activations of the last layer, whole numbers [n, K]."""
         check_is_fitted(self)
         transform = self.input_transform_
         inputs = transform.of_live(validate_data(self, X, reset=False))

@@ -12,6 +12,10 @@ INPUT_SCALINGS = ("raw", "unit")
 STEPS = 10_000
 # Sums of whole numbers up to this, over thousands of inputs, are exact in float64.
 LARGEST_WHOLE = 2**24
+# Sums of int8 weights times whole numbers up to this, over all inputs, are exact in int64.
+LARGEST_SUM = 2**56
+# Larger inputs are refused: sums of them are no longer finite numbers.
+LARGEST_INPUT = 1e300
 
 
 class IntegerInputs(NamedTuple):
@@ -33,11 +37,11 @@ class IntegerInputs(NamedTuple):
     live: NDArray
     unit: int = 1
 
-    def __call__(self, inputs: NDArray) -> NDArray[np.int64]:
-        """Transform [n, features]."""
-        return _rounded(inputs, self.offset, self.scale) * self.live
+    def __call__(self, inputs: NDArray) -> NDArray:
+        """Transform [n, features]: int64, or Python's whole numbers where sums exceed it."""
+        return _rounded(inputs, self.offset, self.scale, np.arange(inputs.shape[1])) * self.live
 
-    def of_live(self, inputs: NDArray) -> NDArray[np.int64]:
+    def of_live(self, inputs: NDArray) -> NDArray:
         """Transform inputs, and keep the live features alone.
 
         Parameters
@@ -47,19 +51,36 @@ class IntegerInputs(NamedTuple):
 
         Returns
         -------
-        int64 ndarray [n, live]
+        int64 ndarray [n, live], or of Python's whole numbers where sums exceed int64
         """
         offset, scale = (each[self.live] if each.ndim else each for each in (self.offset, self.scale))
-        return _rounded(inputs[:, self.live], offset, scale)
+        return _rounded(inputs[:, self.live], offset, scale, np.flatnonzero(self.live))
 
 
-def _rounded(inputs: NDArray, offset: NDArray, scale: NDArray) -> NDArray[np.int64]:
+def _rounded(inputs: NDArray, offset: NDArray, scale: NDArray, columns: NDArray) -> NDArray:
+    """``round((inputs - offset) * scale)``; ``columns`` are numbers for messages."""
     if inputs.dtype.kind in "iu" and not np.any(offset) and np.all(scale == 1):
-        return inputs.astype(np.int64)  # pixels: nothing to round
+        return _as_whole(inputs)  # pixels: nothing to round
     values = inputs.astype(float)  # a copy, so that one array serves every step
-    values -= offset
-    values *= scale
-    return np.round(values, out=values).astype(np.int64)
+    with np.errstate(over="ignore", invalid="ignore"):  # checked below
+        values -= offset
+        values *= scale
+    in_range = np.abs(values) <= LARGEST_INPUT
+    if not in_range.all():
+        row, place = np.argwhere(~in_range)[0]
+        raise ValueError(
+            f"column {columns[place]} of X holds {inputs[row, place]:g}, which is too large for the steps of "
+            f"the training inputs: the largest magnitude is about {LARGEST_INPUT / np.max(scale):.0e}"
+        )
+    return _as_whole(np.round(values, out=values))
+
+
+def _as_whole(values: NDArray) -> NDArray:
+    """Whole numbers as int64, or as Python's where their sums with int8 weights may exceed int64."""
+    largest = max(abs(int(values.min())), abs(int(values.max()))) if values.size else 0
+    if largest * values.shape[1] <= LARGEST_SUM:
+        return values.astype(np.int64)
+    return np.frompyfunc(int, 1, 1)(values)
 
 
 def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: bool = True) -> IntegerInputs:
@@ -81,12 +102,27 @@ def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: boo
     least, largest = values.min(axis=0), values.max(axis=0)
     offset, scale, unit = np.zeros(()), np.ones(()), 1
     if scaling == "unit":
-        spread = largest - least
+        with np.errstate(over="ignore"):  # checked next
+            spread = largest - least
+        _check_steps(spread)
         offset, scale, unit = least, STEPS / np.where(spread > 0.0, spread, 1.0), STEPS
     elif not (np.all(values == np.round(values)) and np.abs(values).max() <= LARGEST_WHOLE):
+        _check_steps(np.abs(values).max(axis=0), common=True)
         scale = np.asarray(STEPS / (np.abs(values).max() or 1.0))
         unit = max(1, round(float(scale)))
     transform = IntegerInputs(offset, scale, np.ones(inputs.shape[1], bool), unit)
     whole = transform(inputs)
     says_something = whole.any(axis=0) if constants_live else (whole != whole[0]).any(axis=0)
     return transform._replace(live=np.asarray(says_something))
+
+
+def _check_steps(sizes: NDArray, *, common: bool = False) -> None:
+    """Refuse columns whose spread, or common largest magnitude, has no steps in float64."""
+    least = STEPS / LARGEST_INPUT
+    odd = (sizes > LARGEST_INPUT) | ((sizes > 0.0) & (sizes < least) & (not common or sizes.max() < least))
+    if odd.any():
+        column = int(np.flatnonzero(odd)[0])
+        raise ValueError(
+            f"column {column} of X spans {sizes[column]:g}, which must be 0 or from {least:g} to "
+            f"{LARGEST_INPUT:g}: multiply the column by a constant"
+        )

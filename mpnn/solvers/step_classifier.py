@@ -44,7 +44,8 @@ class StepClassifier(SolverClassifier):
 
     def _transform(self, inputs: NDArray) -> NDArray:
         """Return whole inputs for whole weights, inputs in [0, 1] for real ones."""
-        return self.input_transform_(inputs) / (1 if self.integer_weights else self.input_transform_.unit)
+        unit = 1 if self.integer_weights else self.input_transform_.unit
+        return np.asarray(self.input_transform_(inputs) / unit, float)
 
     def _store(self, weights: StepWeights) -> None:
         """Store weights of the live inputs as the whole network's."""

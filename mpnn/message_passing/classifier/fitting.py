@@ -23,6 +23,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import Problems
+from mpnn.programs import refuse_forked_child
 
 __all__ = ["fit", "fit_many"]
 
@@ -45,6 +46,7 @@ def fit(
     columns : int array [features], optional
         Of a coded table, the number of every input's column.
     """
+    refuse_forked_child()
     key, data = jax.random.key(seed), Batch(jnp.asarray(inputs), jnp.asarray(targets))
     if settings.annealing is not None:
         return exact.fit(key, settings, data)
@@ -98,6 +100,7 @@ def _fit_pool(
     problems: BinaryProblems,
     problems_at_once: int | None,
 ) -> list[Fit]:
+    refuse_forked_child()
     pool = jnp.asarray(inputs)
     if settings.spec.num_layers == 1 and settings.batch_size >= problems.most_samples:
         return _fit_columns(jax.random.key(seeds[0]), settings, pool, problems)
