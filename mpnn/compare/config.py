@@ -116,21 +116,31 @@ class Robustness:
         the training draw (images: of the range of all pixels).
     flips : tuple of float, default=()
         Shares of features, each in [0, 1], that are mirrored in the middle of that range.
+    moves : tuple of int, default=()
+        Pixels, each at least 1, by which images are moved in one of eight directions; tables have none.
+    worst : tuple of float, default=()
+        Largest changes of every feature at once, in 255ths of its range (grey levels), for which the worst is
+        sought; accuracy under it is bounded from both sides, for sign networks and linear classifiers.
     """
 
     noise: tuple[float, ...] = ()
     flips: tuple[float, ...] = ()
+    moves: tuple[int, ...] = ()
+    worst: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("noise", "flips"):  # whole numbers are sizes, too
+        for name in ("noise", "flips", "worst"):  # whole numbers are sizes, too
             object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
-        example = "robustness = { noise = [0.1, 0.5], flips = [0.05] }"
-        _require(bool(self.noise or self.flips), "robustness must hold noise, flips or both", example)
-        for name, sizes, most in (("noise", self.noise, math.inf), ("flips", self.flips, 1.0)):
-            _require_unique(sizes, name)
-            for size in sizes:
+        example = "robustness = { noise = [0.1, 0.5], flips = [0.05], moves = [1], worst = [1, 8] }"
+        kinds = {"noise": math.inf, "flips": 1.0, "moves": math.inf, "worst": math.inf}
+        given = any(getattr(self, name) for name in kinds)
+        _require(given, f"robustness must hold at least one of {', '.join(kinds)}", example)
+        for name, most in kinds.items():
+            _require_unique(getattr(self, name), name)
+            for size in getattr(self, name):
                 limit = "at least 0" if most == math.inf else "in [0, 1]"
                 _require(0.0 <= size <= most, f"{name} must be {limit}, got {size}", example)
+        _require(0 not in self.moves, "moves must be at least 1, got 0", example)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def test_reads_a_file(tiny):
         ("draws = 2", "robustness = { noise = [-1] }", "noise must be at least 0, got -1.0"),
         ("draws = 2", "robustness = { flips = [1.5] }", r"flips must be in \[0, 1\], got 1.5"),
         ("draws = 2", "robustness = { noise = [true] }", r"noise\[0\] must be a number, got True"),
-        ("draws = 2", "robustness = {}", "robustness must hold noise, flips or both"),
+        ("draws = 2", "robustness = {}", "robustness must hold at least one of noise, flips"),
         ("draws = 2", "robustness = { flip = [0.1] }", "unknown key 'flip'; did you mean 'flips'"),
         ("params =", 'datasets = ["irish"]\nparams =', "unknown data set 'irish'; did you mean 'iris'"),
         ("[[methods]]", "[[methods]", "tiny.toml is not valid TOML"),

@@ -61,6 +61,9 @@ class Job:
         for name in ("classes", "robustness", "data"):
             if identity[name] is None:
                 del identity[name]
+        for name in ("moves", "worst"):  # rows without them are older than these
+            if not identity.get("robustness", {}).get(name, True):
+                del identity["robustness"][name]
         return row_key(identity)
 
     @property
