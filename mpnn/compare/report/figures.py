@@ -81,12 +81,17 @@ def links_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure | None
 
 
 def robustness_figure(names: Sequence[str], lines: Sequence[Series], kind: str) -> Figure | None:
-    """Draw test accuracy against the size of "noise" or of "flips"; None if none was measured."""
+    """Draw test accuracy against the size of one kind of disturbance; None if none was measured."""
     shots = max(count for series in lines for count in series.rows)
     measured = [series for series in lines if len(_sizes(series, shots, kind)) > 1]
     if not measured:
         return None
-    words = {"noise": "noise, share of each feature's range", "flips": "share of features mirrored"}
+    words = {
+        "noise": "noise, share of each feature's range",
+        "flips": "share of features mirrored",
+        "worst": "largest change of a feature, 255ths of its range",
+        "certified": "largest change of a feature, 255ths of its range",
+    }
     figure, axes = new_figure(words[kind])
 
     def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:

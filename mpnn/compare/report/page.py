@@ -203,6 +203,16 @@ def _figures(
         ("reliability", f"calibration {most}, draws together", plots.reliability_figure(names, bins)),
         ("noise", f"accuracy against input noise {most}", plots.robustness_figure(names, curves, "noise")),
         ("flips", f"accuracy against flips {most}", plots.robustness_figure(names, curves, "flips")),
+        (
+            "worst",
+            f"accuracy under the worst change found {most}",
+            plots.robustness_figure(names, curves, "worst"),
+        ),
+        (
+            "certified",
+            f"accuracy that no change can lower {most}",
+            plots.robustness_figure(names, curves, "certified"),
+        ),
     ]
     return tuple(
         _keep(folder, f"{dataset}_{kind}", f"{dataset}: {caption}", figure)
