@@ -208,11 +208,7 @@ def _figures(
             f"accuracy under the worst change found {most}",
             plots.robustness_figure(names, curves, "worst"),
         ),
-        (
-            "certified",
-            f"accuracy that no change can lower {most}",
-            plots.robustness_figure(names, curves, "certified"),
-        ),
+        ("certified", f"certified accuracy {most}", plots.robustness_figure(names, curves, "certified")),
     ]
     return tuple(
         _keep(folder, f"{dataset}_{kind}", f"{dataset}: {caption}", figure)
