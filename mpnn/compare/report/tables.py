@@ -145,9 +145,9 @@ def robustness_table(rows: Sequence[Row], dataset: str) -> Table | None:
         ("method", "as they are", *names),
         tuple((Cell(label), *cells(group)) for label, group in scores.items()),
         "noise a: every feature moves up or down at random by a times its range in training; flips s: a "
-        "share s of the features is mirrored in the middle of that range; moves p: every image by p pixels in "
-        "one of eight directions. The same for all methods. worst e: the worst change that was found of at most e "
-        "255ths of the range in every feature; certified e: no such change turns so many labels.",
+        "share s of the features is mirrored in the middle of that range; moves p: every image by p pixels "
+        "in one of eight directions. The same for all methods. worst e: the worst change that was found of "
+        "at most e 255ths of the range in every feature; certified e: no such change turns so many labels.",
     )
 
 
