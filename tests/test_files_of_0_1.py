@@ -1,5 +1,6 @@
 """What release 0.1 wrote loads for ever, and predicts what it predicted then."""
 
+import importlib
 import shutil
 from pathlib import Path
 
@@ -50,3 +51,19 @@ def test_weights_load():
     weights, metadata = load_weights(FOLDER / "weights.safetensors")
     assert (weights[0].tolist(), metadata) == (np.eye(3).tolist(), {"levels": [0, 1]})
     assert len(load_networks(FOLDER / "networks.safetensors")[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "home"),
+    [
+        ("mpnn.estimators", "load_model", "mpnn"),
+        ("mpnn.estimators", "PairwiseVoteClassifier", "mpnn"),
+        ("mpnn.checkpoints", "CheckpointError", "mpnn.message_passing.checkpoints"),
+    ],
+)
+def test_names_of_0_1_are_where_they_were_with_a_warning(module, name, home):
+    old = importlib.import_module(module)
+    with pytest.warns(DeprecationWarning, match=f"import {name} from {home}"):
+        assert getattr(old, name) is getattr(importlib.import_module(home), name)
+    with pytest.raises(AttributeError, match="no attribute 'no_such'"):
+        old.no_such  # noqa: B018

@@ -16,7 +16,7 @@ from mpnn.runs.toml import ConfigError
 __all__ = ["Examples", "Schema", "TrainingData", "read_examples", "read_training"]
 
 # Names of a last column that say it holds the labels.
-LABEL_NAMES = ("label", "labels", "class", "target", "y")
+LABEL_NAMES = ("label", "labels", "class", "target", "y", "kind", "species", "category", "outcome")
 _SHOWN = 10
 
 
