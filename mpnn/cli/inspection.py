@@ -5,13 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from mpnn.cli.sources import Schema
+from mpnn.cli.models import Saved
 
 __all__ = ["describe"]
 
+# Columns that are named, of more the first.
+_SHOWN = 30
 
-def describe(model: Any, schema: Schema | None, path: Path) -> list[tuple[str, str]]:
-    """Return lines about layers, weights, bytes, classes, columns and operations of a model."""
+
+def describe(saved: Saved, path: Path) -> list[tuple[str, str]]:
+    """Return lines about layers, weights, bytes, classes, columns, operations and origin of a model."""
+    model, schema, provenance = saved
     members = getattr(model, "estimators_", [model])
     first = members[0]
     weights = [layer for member in members for layer in member.weights_]
@@ -27,13 +31,15 @@ def describe(model: Any, schema: Schema | None, path: Path) -> list[tuple[str, s
         ("classes", ", ".join(str(name) for name in model.classes_.tolist())),
     ]
     if schema is not None:
-        lines.append(("columns", ", ".join(f"{name} ({kind})" for name, kind in schema.kinds.items())))
+        columns = [f"{name} ({kind})" for name, kind in schema.kinds.items()]
+        more = [f"{len(columns) - _SHOWN} more"] if len(columns) > _SHOWN else []
+        lines.append(("columns", ", ".join([*columns[:_SHOWN], *more])))
     encoder = getattr(first, "encoder_", None)
     if encoder is not None:
         bits = [code.num_bits for code in encoder.columns_]
         lines.append(("coded columns", f"{len(bits)}, {sum(bits)} bits"))
     lines.append(("bytes of this file", str(path.stat().st_size)))
-    return [*lines, *_exported(model)]
+    return [*lines, *_exported(model), *provenance.items()]
 
 
 def _exported(model: Any) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ from mpnn.weight_files import load_arrays, save_arrays
 
 __all__ = [
     "Decision",
+    "Saved",
     "build",
     "decide",
     "export",
@@ -65,24 +66,33 @@ def require_writable(path: Path, option: str) -> None:
         raise ConfigError(f"{option}: no permission to write {path}")
 
 
-def save(model: Any, schema: Schema | None, path: Path) -> None:
-    """Save weights and the columns of the training file at once: safetensors and JSON, nothing that runs."""
+def save(model: Any, schema: Schema | None, path: Path, provenance: Mapping[str, str]) -> None:
+    """Save weights, the columns of the training file and where the model comes from, at once."""
     from mpnn import save_model
 
     try:
         with TemporaryDirectory(dir=path.absolute().parent, prefix=".mpnn-") as folder:
             whole = Path(folder) / "model"
             save_model(model, whole)
+            arrays, metadata = load_arrays(whole)
             if schema is not None:
-                arrays, metadata = load_arrays(whole)
-                save_arrays(whole, arrays, metadata | {"table": dataclasses.asdict(schema)})
+                metadata["table"] = dataclasses.asdict(schema)
+            save_arrays(whole, arrays, metadata | {"provenance": dict(provenance)})
             os.replace(whole, path)
     except OSError as error:
         raise ConfigError(f"cannot write the model to {path}: {error.strerror or error}") from error
 
 
-def load(path: Path) -> tuple[Any, Schema | None]:
-    """Load what `save` wrote, and the columns of its training file if they have names."""
+class Saved(NamedTuple):
+    """What `save` wrote: the columns of the training file are None where these have no names."""
+
+    model: Any
+    schema: Schema | None
+    provenance: dict[str, str]
+
+
+def load(path: Path) -> Saved:
+    """Load what `save` wrote, or a model that was saved from Python."""
     from mpnn import load_model
 
     if not path.is_file():
@@ -91,12 +101,12 @@ def load(path: Path) -> tuple[Any, Schema | None]:
         raise ConfigError(f"{path} is a table, not a model; the model comes first, then the data")
     try:
         model = load_model(path)
-        table = load_arrays(path)[1].get("table")
+        metadata = load_arrays(path)[1]
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot load a model: {error}") from error
-    if table is None:
-        return model, None
-    return model, Schema(table["kinds"], tuple(table["complete"]), table["label"])
+    table = metadata.get("table")
+    schema = None if table is None else Schema(table["kinds"], tuple(table["complete"]), table["label"])
+    return Saved(model, schema, metadata.get("provenance", {}))
 
 
 class Decision(NamedTuple):

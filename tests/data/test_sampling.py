@@ -130,3 +130,10 @@ def test_validation_is_deterministic_and_may_take_all_the_rest():
         validation_draw(x, y, 5, 136)
     with pytest.raises(ValueError, match="num_validation must be"):
         validation_draw(x, y, 5, 0)
+
+
+def test_few_shot_takes_at_most_what_a_class_has_where_that_is_allowed():
+    labels = np.array([0, 0, 1, 1, 1, 1])
+    x, y = sample_few_shot(np.eye(6), labels, per_class=3, seed=1, at_most=True)
+    assert y.tolist() == [0, 0, 1, 1, 1]
+    np.testing.assert_array_equal(x[2:], sample_few_shot(np.eye(6)[2:], labels[2:], 3, seed=1)[0])

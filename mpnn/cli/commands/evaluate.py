@@ -24,7 +24,7 @@ _SHOWN = 10
 def run(command: Evaluate, arguments: list[str], console: Console) -> None:
     """Judge a model on labelled examples."""
     with activity("loading") as shown:
-        model, schema = load(command.model)
+        model, schema, _ = load(command.model)
         shown.text = f"reading {command.data}"
         examples = read_examples(command.data, command.layout, schema, labelled=True)
         shown.text = f"labelling {len(examples.x)} examples"
@@ -43,7 +43,7 @@ def _lines(judgement: Judgement, by_votes: bool) -> Iterator[str]:
         yield f"log loss {judgement.scores.negative_log_likelihood:.3f} nats"
         yield f"calibration error {judgement.scores.expected_calibration_error:.3f}"
     if by_votes:
-        yield "labels are decided by votes, log loss and calibration are those of the probabilities"
+        yield "(labels by votes; log loss and calibration by probabilities)"
     if len(judgement.unknown):
         names, counts = np.unique(judgement.unknown, return_counts=True)
         shown = ", ".join(f"{name} ({count})" for name, count in zip(names[:5], counts[:5], strict=True))

@@ -15,7 +15,7 @@ __all__ = ["run"]
 def run(command: Export, arguments: list[str], console: Console) -> None:
     """Write a model as a file for other machines, and say what it costs."""
     require_writable(command.output, "--output")
-    model, schema = load(command.model)
+    model, schema, _ = load(command.model)
     with activity("exporting"):
         check = None if command.check is None else read_examples(command.check, command.layout, schema)
         # written atomically, so that it may be cut off

@@ -12,6 +12,6 @@ __all__ = ["run"]
 
 def run(command: Inspect, arguments: list[str], console: Console) -> None:
     """Show what a model is, a line each."""
-    model, schema = load(command.model)
-    for name, value in describe(model, schema, command.model):
+    saved = load(command.model)
+    for name, value in describe(saved, command.model):
         print_line(console, f"{name}: {value}")

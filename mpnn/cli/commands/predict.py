@@ -23,7 +23,7 @@ def run(command: Predict, arguments: list[str], console: Console) -> None:
     if to_file:
         require_writable(command.output, "--output")
     with activity("loading") as shown:
-        model, schema = load(command.model)
+        model, schema, _ = load(command.model)
         shown.text = f"reading {command.data}"
         examples = read_examples(command.data, command.layout, schema)
         shown.text = f"labelling {len(examples.x)} examples"

@@ -1,6 +1,7 @@
 """`mpnn train`."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mpnn import __version__
 from mpnn.cli.activity import activity
 from mpnn.cli.console import print_line
 from mpnn.cli.interrupts import in_background
@@ -59,8 +61,16 @@ def run(command: Train, arguments: list[str], console: Console) -> None:
         lines += in_background(_scores, model, data, command.cv is None)
     for line in lines:
         print_line(console, line)
-    save(model, _schema(data.train), command.output)
+    save(model, _schema(data.train), command.output, _provenance(command, data.train, lines))
     print_line(console, f"trained in {seconds:.2f} s, saved to {command.output}")
+
+
+def _provenance(command: Train, examples: Examples, scores: Sequence[str]) -> dict[str, str]:
+    return {
+        "trained by": f"mpnn {__version__}, {datetime.now(UTC):%Y-%m-%d}, seed {command.seed}",
+        "trained on": f"{len(examples.x)} examples of {command.data}",
+        "scores": "; ".join(line.strip() for line in scores if "%" in line and "warning" not in line),
+    }
 
 
 def _schema(examples: Examples) -> Schema | None:
