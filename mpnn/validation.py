@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["above_zero", "at_least_zero", "below_one", "hidden_widths", "whole"]
+__all__ = ["above_zero", "at_least_zero", "below_one", "flag", "hidden_widths", "whole"]
 
 
 def whole(name: str, value: Any) -> int:
@@ -80,6 +80,21 @@ def below_one(name: str, value: Any) -> float:
     if not (_is_real(value) and 0.0 <= value < 1.0):
         raise ValueError(f"{name} must be in [0, 1), got {value!r}")
     return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """The truth value ``value``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : bool
+        What is checked.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def _is_real(value: Any) -> bool:

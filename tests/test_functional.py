@@ -155,7 +155,7 @@ ARGMAX = mp.NetworkSpec.dense((8, 3), output="argmax")
         ),
         (SPEC, mp.Batch(INPUTS, LABELS[:5]), r"labels must be one a sample, \[48\], got \[5\]"),
         (SPEC, mp.Batch(INPUTS.at[3, 2].set(jnp.nan), LABELS), "inputs must be finite"),
-        (SPEC, mp.Batch(INPUTS, LABELS, LABELS[:3]), r"sample_mask must be \[48\], got \[3\]"),
+        (SPEC, mp.Batch(INPUTS, LABELS, LABELS[:3]), r"sample_weight must be \[48\], got \[3\]"),
         (ARGMAX, mp.Batch(INPUTS, jnp.full(NUM_SAMPLES, 7)), "labels of 3 outputs are 0 to 2, got 7"),
         (ARGMAX, mp.Batch(INPUTS, LABELS), "labels of output 'argmax' are whole numbers, got float32"),
     ],

@@ -23,12 +23,21 @@ from sklearn.utils.validation import validate_data
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.validation import hidden_widths, whole
 
-__all__ = ["PREDICTIONS", "NetworkClassifier", "ProbabilisticClassifier", "read_table_and_labels"]
+__all__ = [
+    "PREDICTIONS",
+    "NetworkClassifier",
+    "ProbabilisticClassifier",
+    "check_several",
+    "known_class_numbers",
+    "read_table_and_labels",
+]
 
 PREDICTIONS = ("mode", "bayes", "sample")
 
 
-def read_table_and_labels(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
+def read_table_and_labels(
+    estimator: Any, X: ArrayLike, y: ArrayLike, *, reset: bool = True
+) -> tuple[Any, NDArray]:
     """Samples of an estimator that codes tables: inputs as they were given, labels ``[n]``.
 
     Sets the number and the names of features.
@@ -41,13 +50,15 @@ def read_table_and_labels(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[A
         Inputs; a table may hold text and missing values.
     y : array-like [n]
         Labels of any type.
+    reset : bool, default=True
+        Whether to set the number and the names of features; else they are checked.
 
     Raises
     ------
     ValueError
         Where there is no sample, inputs and labels are not as many, or a label is missing.
     """
-    validate_data(estimator, X, skip_check_array=True)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
@@ -55,6 +66,47 @@ def read_table_and_labels(estimator: Any, X: ArrayLike, y: ArrayLike) -> tuple[A
     if len(labels) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required")
     return X, labels
+
+
+def check_several(classes: NDArray) -> None:
+    """Refuse fewer than two classes for all portions to come.
+
+    Parameters
+    ----------
+    classes : ndarray [C]
+        All labels that there may be.
+
+    Raises
+    ------
+    ValueError
+        For one class.
+    """
+    if len(classes) < 2:
+        raise ValueError(f"classes must name at least two labels, got {classes.tolist()}")
+
+
+def known_class_numbers(labels: NDArray, classes: NDArray) -> NDArray:
+    """Class numbers of labels ``[n]``.
+
+    Parameters
+    ----------
+    labels : ndarray [n]
+        Labels.
+    classes : ndarray [C]
+        All labels that there may be, sorted.
+
+    Raises
+    ------
+    ValueError
+        For a label that is none of the classes.
+    """
+    unknown = np.setdiff1d(labels, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y holds the label {unknown.tolist()[0]!r}, which is none of the classes {classes.tolist()} of "
+            "the first call: name all of them there"
+        )
+    return np.searchsorted(classes, labels)
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
@@ -132,6 +184,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
                 f"{type_of_target(labels)}; put {name} into PairwiseVoteClassifier"
             )
         return codes
+
+    def _known_class_numbers(self, labels: NDArray) -> NDArray:
+        """Class numbers of labels, all of which must be among ``classes_``."""
+        check_classification_targets(labels)
+        return known_class_numbers(labels, self.classes_)
 
     def _targets(self, codes: NDArray) -> NDArray:
         """Targets of class numbers: -1 and +1, float32, for two classes; else the numbers, int32."""
@@ -230,15 +287,22 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     @staticmethod
     def _binary_problems(
-        members: Sequence[Any], num_features: int, problems: Sequence[tuple[NDArray, NDArray]]
+        members: Sequence[Any],
+        num_features: int,
+        problems: Sequence[tuple[NDArray, NDArray]],
+        sample_weights: Sequence[NDArray] | None = None,
     ) -> BinaryProblems:
-        """Targets of each member's problem (rows of the pool and their labels); sets its classes."""
+        """Targets of each member's problem (rows of the pool and their labels); sets its classes.
+
+        Members that have classes keep them: then a problem may lack one.
+        """
         rows_of, targets_of = [], []
         for member, (rows, labels) in zip(members, problems, strict=True):
             member.n_features_in_ = num_features
-            codes = member._class_numbers(labels)
+            has_classes = hasattr(member, "classes_")
+            codes = member._known_class_numbers(labels) if has_classes else member._class_numbers(labels)
             if len(member.classes_) != 2:
                 raise ValueError(f"fit_many needs two classes a problem, got {len(member.classes_)}")
             rows_of.append(rows)
             targets_of.append(member._targets(codes))
-        return BinaryProblems(rows_of, targets_of)
+        return BinaryProblems(rows_of, targets_of, sample_weights)

@@ -4,7 +4,7 @@ Axes: problems P, samples of the pool n, samples of the longest problem B, outpu
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,7 +32,8 @@ FEWEST_ROWS, LARGEST_POWER = 16, 1024
 class FitsMany(Protocol):
     """The optional capability of a classifier: many equally shaped problems as one program.
 
-    ``fit_many(members, X, problems, *, problems_at_once=None)`` fits a member a problem, in place;
+    ``fit_many(members, X, problems, *, problems_at_once=None)`` fits a member a problem, in place; members
+    whose ``fit`` takes ``sample_weight`` take ``sample_weights``, an array a problem, here;
     ``decide_many(members, X)`` returns whether each member chooses its second class, bool ``[n, P]``, and
     that class's probability ``[n, P]``.
     """
@@ -42,9 +43,9 @@ class FitsMany(Protocol):
 
 
 class PaddedProblems(NamedTuple):
-    """Problems of one length: rows of the pool, int32, targets and sample mask, float32; ``[P, B]`` each.
+    """Problems of one length: rows of the pool, int32, targets and weights, float32; ``[P, B]`` each.
 
-    The mask is 1 for samples and 0 for padding, whose rows and targets are 0.
+    Rows, targets and weights of padding are 0.
 
     Parameters
     ----------
@@ -52,13 +53,13 @@ class PaddedProblems(NamedTuple):
         Rows of the pool, padded.
     targets : ndarray [P, M]
         -1 and +1; of padding 0.
-    sample_mask : Array [B] or None
-        1 for real samples, 0 for padding; None: all are real.
+    sample_weight : ndarray [P, M]
+        How often each sample counts; 0 for padding.
     """
 
     rows: NDArray
     targets: NDArray
-    sample_mask: NDArray
+    sample_weight: NDArray
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,13 @@ class BinaryProblems:
         Each problem's samples in the pool.
     targets : sequence of float arrays
         Their labels, -1 and +1.
+    weights : sequence of float arrays or None, default=None
+        How often they count, above 0; None: once.
     """
 
     rows: Sequence[NDArray]
     targets: Sequence[NDArray]
+    weights: Sequence[NDArray] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,28 +88,68 @@ class BinaryProblems:
         """Samples of the longest problem."""
         return max(len(rows) for rows in self.rows)
 
-    def padded(self) -> PaddedProblems:
-        """Every problem's samples, the short ones padded: for networks that gather their own samples."""
-        shape = (len(self), self.most_samples)
+    def reweighted(self, weigh: Callable[[NDArray, NDArray | None], NDArray | None]) -> "BinaryProblems":
+        """The same problems with other weights of their samples.
+
+        Parameters
+        ----------
+        weigh : callable
+            From class numbers ``[n]`` and weights ``[n]`` of a problem, None for 1, to new weights, or None.
+        """
+        given = [None] * len(self) if self.weights is None else self.weights
+        weights = []
+        for targets, own in zip(self.targets, given, strict=True):
+            fresh = weigh((targets > 0).astype(int), own)
+            if fresh is None:
+                return replace(self, weights=None)
+            weights.append(fresh)
+        return replace(self, weights=weights)
+
+    def padded(self, length: int | None = None) -> PaddedProblems:
+        """Every problem's samples, the short ones padded: for networks that gather their own samples.
+
+        Parameters
+        ----------
+        length : int or None, default=None
+            To so many samples; None: to those of the longest problem.
+        """
+        shape = (len(self), self.most_samples if length is None else length)
         padded = PaddedProblems(np.zeros(shape, np.int32), *np.zeros((2, *shape), np.float32))
         for index, (rows, targets) in enumerate(zip(self.rows, self.targets, strict=True)):
             padded.rows[index, : len(rows)] = rows
             padded.targets[index, : len(rows)] = targets
-            padded.sample_mask[index, : len(rows)] = 1.0
+            padded.sample_weight[index, : len(rows)] = 1.0 if self.weights is None else self.weights[index]
         return padded
 
-    def as_columns(self, pool_size: int) -> NDArray:
-        """Targets of the whole pool ``[n, P]``, 0 where a sample is not of the problem: for one layer.
+    def as_columns(self, pool_size: int) -> tuple[NDArray, NDArray]:
+        """Targets and weights of the whole pool ``[n, P]``, 0 where a sample is not of the problem.
+
+        For one layer with an output a problem.
 
         Parameters
         ----------
         pool_size : int >= 1
             Samples of the pool, n.
         """
-        columns = np.zeros((pool_size, len(self)), np.float32)
-        for index, (rows, targets) in enumerate(zip(self.rows, self.targets, strict=True)):
-            columns[rows, index] = targets
-        return columns
+        targets, weights = np.zeros((2, pool_size, len(self)), np.float32)
+        for index, (rows, own) in enumerate(zip(self.rows, self.targets, strict=True)):
+            targets[rows, index] = own
+            weights[rows, index] = 1.0 if self.weights is None else self.weights[index]
+        return targets, weights
+
+    def pool_weight(self, pool_size: int) -> NDArray:
+        """How often each row of the pool counts, float32 ``[n]``: as in the problem where it counts most.
+
+        Parameters
+        ----------
+        pool_size : int >= 1
+            Samples of the pool, n.
+        """
+        weight = np.zeros(pool_size, np.float32)
+        for index, rows in enumerate(self.rows):
+            own = np.float32(1.0) if self.weights is None else self.weights[index]
+            weight[rows] = np.maximum(weight[rows], own)
+        return weight
 
 
 def few_sizes(num_rows: int) -> int:

@@ -16,7 +16,7 @@ CHUNK = 512
 
 
 class Distinct(NamedTuple):
-    """Distinct values of a numeric column, increasing, and how often each occurs; missing ones left out."""
+    """Distinct values of a numeric column, increasing, and how often each counts; missing ones left out."""
 
     values: NDArray
     counts: NDArray
@@ -97,13 +97,18 @@ def sparse_chunks(table: sparse.csc_matrix) -> Iterator[tuple[int, NDArray]]:
         yield start, table[:, start : start + CHUNK].toarray()
 
 
-def distinct_numbers(numbers: NDArray, num_implicit_zeros: int = 0) -> Distinct:
-    """Distinct values of float64 numbers ``[n]``, NaN for missing ones, and of zeros that are not stored."""
-    values, counts = np.unique(numbers[~np.isnan(numbers)] + 0.0, return_counts=True)
-    if not num_implicit_zeros:
+def distinct_numbers(numbers: NDArray, weights: NDArray, implicit_zeros: float = 0) -> Distinct:
+    """Distinct values of float64 numbers ``[n]``, NaN for missing ones, and of zeros that are not stored.
+
+    Each counts with the sum of its rows' weights ``[n]``; counts are whole numbers where weights are.
+    """
+    there = ~np.isnan(numbers)
+    values, places = np.unique(numbers[there] + 0.0, return_inverse=True)
+    counts = np.bincount(places, weights[there], len(values)).astype(weights.dtype)
+    if not implicit_zeros:
         return Distinct(values, counts)
     place = int(np.searchsorted(values, 0.0))
     if place < len(values) and values[place] == 0.0:
-        counts[place] += num_implicit_zeros
+        counts[place] += implicit_zeros
         return Distinct(values, counts)
-    return Distinct(np.insert(values, place, 0.0), np.insert(counts, place, num_implicit_zeros))
+    return Distinct(np.insert(values, place, 0.0), np.insert(counts, place, implicit_zeros))

@@ -19,14 +19,14 @@ def thresholds_of(values: NDArray, counts: NDArray, num_levels: int) -> tuple[fl
     values : ndarray
         Finite, strictly increasing, float64.
     counts : ndarray
-        Positive whole numbers.
+        Positive; whole numbers, or sums of weights.
     num_levels : int >= 1
         At most so many thresholds. With ``m - 1 <= num_levels`` there is one between any two neighbours; else
         those nearest to the quantiles ``k / (num_levels + 1)``.
     """
     places = np.arange(len(values) - 1)
     if len(places) > num_levels:
-        places = _quantile_places(np.asarray(counts, np.int64), num_levels)
+        places = _quantile_places(np.asarray(counts), num_levels)
     return tuple(midpoints(values)[places].tolist())
 
 

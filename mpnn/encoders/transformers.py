@@ -9,7 +9,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_is_fitted,
+    validate_data,
+)
 
 from mpnn.encoders.codes import (
     ColumnCode,
@@ -76,7 +81,9 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
         self.max_categories = max_categories
         self.dtype = dtype
 
-    def fit(self, X: ArrayLike, y: Any = None) -> "ThermometerEncoder":
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> "ThermometerEncoder":
         """Choose the bits of every column of ``X [n, F]``; y is ignored.
 
         Parameters
@@ -85,19 +92,23 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
             Array, list of rows, frame or sparse matrix.
         y : object, default=None
             Not used; scikit-learn passes it.
+        sample_weight : array-like [n] or None, default=None
+            How often each row counts, at least 0, in quantiles and frequencies; None: once.
         """
         self._check_parameters()
         table = self._read(X, reset=True)
-        names = self._names()
+        names, weights = self._names(), _weights_of_rows(sample_weight, X)
         if sparse.issparse(table):
+            total = weights.sum()
             self.columns_ = tuple(
-                self._code_of_numbers(names[index], _distinct_of_sparse(table, index, names[index]))
-                for index in range(table.shape[1])
+                self._code_of_numbers(name, _distinct_of_sparse(table, index, name, weights, total))
+                for index, name in enumerate(names)
             )
         else:
             categorical = self._declared() | categorical_columns(X)
+            present = weights > 0
             self.columns_ = tuple(
-                self._code_of_column(name, column, index in categorical)
+                self._code_of_column(name, column[present], weights[present], index in categorical)
                 for index, (name, column) in enumerate(zip(names, columns_of(table), strict=True))
             )
         return self
@@ -169,21 +180,23 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         return [f"x{i}" for i in range(self.n_features_in_)] if names is None else [str(n) for n in names]
 
-    def _code_of_column(self, name: str, column: NDArray, is_categorical: bool) -> ColumnCode:
+    def _code_of_column(
+        self, name: str, column: NDArray, weights: NDArray, is_categorical: bool
+    ) -> ColumnCode:
         """Numbers by thresholds, all else by categories."""
         if is_categorical or _holds_text(name, column):
-            return self._code_of_categories(name, column)
-        return self._code_of_numbers(name, distinct_numbers(column_of_numbers(name, column)))
+            return self._code_of_categories(name, column, weights)
+        return self._code_of_numbers(name, distinct_numbers(column_of_numbers(name, column), weights))
 
     def _code_of_numbers(self, name: str, distinct: Distinct) -> ColumnCode:
         return ColumnCode(name, "thermometer", thresholds_of(*distinct, self.num_levels))
 
-    def _code_of_categories(self, name: str, column: NDArray) -> ColumnCode:
+    def _code_of_categories(self, name: str, column: NDArray, weights: NDArray) -> ColumnCode:
         """One bit for each of the most frequent categories; none for a constant column."""
-        values = [_plain(value) for value in column[~missing_values(column)].tolist()]
-        counts: dict[Any, int] = {}
-        for value in values:
-            counts[value] = counts.get(value, 0) + 1
+        there = ~missing_values(column)
+        counts: dict[Any, float] = {}
+        for value, weight in zip(map(_plain, column[there].tolist()), weights[there].tolist(), strict=True):
+            counts[value] = counts.get(value, 0) + weight
         if len(counts) < 2:
             return ColumnCode(name, "categories", off=self._off())
         order = sorted(counts, key=lambda value: (-counts[value], str(value)))[: self.max_categories]
@@ -254,9 +267,26 @@ class TableEncoder(ThermometerEncoder):
         return OFF[self.indicators]
 
 
-def _distinct_of_sparse(table: sparse.csc_matrix, index: int, name: str) -> Distinct:
-    stored = table.data[table.indptr[index] : table.indptr[index + 1]]
-    return distinct_numbers(column_of_numbers(name, stored), table.shape[0] - len(stored))
+def _weights_of_rows(sample_weight: ArrayLike | None, X: Any) -> NDArray:
+    """How often rows count ``[n]``: whole numbers where they are, so that nothing is rounded."""
+    if sample_weight is None:
+        return np.ones(_num_samples(X), np.int64)
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not np.any(weights > 0):
+        raise ValueError("sample_weight is 0 for all samples: at least one must be above 0")
+    return weights.astype(np.int64) if np.all(weights == np.floor(weights)) else weights
+
+
+def _distinct_of_sparse(
+    table: sparse.csc_matrix, index: int, name: str, weights: NDArray, total: Any
+) -> Distinct:
+    """Of one column; ``total`` is the sum of all weights."""
+    stored = slice(table.indptr[index], table.indptr[index + 1])
+    own = weights[table.indices[stored]]
+    numbers = column_of_numbers(name, table.data[stored])
+    distinct = distinct_numbers(numbers, own, total - own.sum())
+    counted = distinct.counts > 0
+    return Distinct(distinct.values[counted], distinct.counts[counted])
 
 
 def _holds_text(name: str, column: NDArray) -> bool:

@@ -1,20 +1,29 @@
 """One small binary classifier per pair of classes, and a majority vote."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpnn.classifiers.base import read_table_and_labels
+from mpnn.classifiers.base import check_several, known_class_numbers, read_table_and_labels
 from mpnn.classifiers.problems import FitsMany
+from mpnn.classifiers.weights import only_present, read_weights
 from mpnn.ensemble import votes as voting
+from mpnn.ensemble.members import (
+    Problem,
+    fit_members,
+    pair_problems,
+    pair_weights,
+    partial_fit_members,
+    probability,
+)
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.validation import whole
 
@@ -22,6 +31,11 @@ __all__ = ["PairwiseVoteClassifier"]
 
 TIES = ("confidence", "head_to_head")
 VOTES = ("hard", "soft")
+
+
+def _members_have(name: str) -> Callable[["PairwiseVoteClassifier"], bool]:
+    """Whether the member has a method."""
+    return lambda vote: hasattr(vote._template(), name)
 
 
 class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -48,6 +62,12 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     unlabelled : label or None, default=None
         Label of samples that the head-to-head rule leaves unlabelled; must not be a class. None: -1 with
         numeric classes (or one less than the smallest, if that is negative), else ``"unlabelled"``.
+    class_weight : ``"balanced"``, dict or None, default=None
+        How often the samples of a class count, with members that take weights: a dict from labels to numbers
+        above 0, or ``"balanced"``: the two classes of each pair count as much as the rarer one.
+    warm_start : bool, default=False
+        Whether another ``fit`` goes on from the present members, which need this parameter, too; the classes
+        must be the same.
     random_state : int, RandomState or None, default=None
         Seeds the members that take a random state; None: NumPy's global state.
 
@@ -60,7 +80,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     estimators_ : list of classifier
         Fitted members; their classes are False (j) and True (i).
     training_errors_ : int ndarray [P]
-        Training samples of its pair that each member classifies wrongly.
+        Training samples of its pair (of the last call) that each member classifies wrongly.
 
     Examples
     --------
@@ -75,6 +95,9 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     True
     """
 
+    classes_: NDArray
+    estimators_: list[Any]
+
     def __init__(
         self,
         estimator: Any = None,
@@ -83,6 +106,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         vote: str = "hard",
         pairs_per_batch: int | None = None,
         unlabelled: Any = None,
+        class_weight: str | Mapping[Any, float] | None = None,
+        warm_start: bool = False,
         random_state: Any = None,
     ) -> None:
         self.estimator = estimator
@@ -90,9 +115,13 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.vote = vote
         self.pairs_per_batch = pairs_per_batch
         self.unlabelled = unlabelled
+        self.class_weight = class_weight
+        self.warm_start = warm_start
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "PairwiseVoteClassifier":
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "PairwiseVoteClassifier":
         """Train a member for every pair of the labels in ``y``; X is ``[n, features]``.
 
         Parameters
@@ -101,23 +130,67 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             Inputs; a table may hold text and missing values.
         y : array-like [n]
             Labels of any type.
+        sample_weight : array-like [n] or None, default=None
+            How often each sample counts, at least 0, with members that take weights; None: once.
         """
-        inputs, labels = self._training_inputs(X, y)
-        self._check_options()
+        goes_on = self.warm_start and hasattr(self, "estimators_")
+        inputs, labels, weights = self._training_inputs(X, y, sample_weight, reset=not goes_on)
         check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if goes_on:
+            codes = known_class_numbers(labels, self.classes_)
+        else:
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+        problems = self._begin(codes, goes_on)
+        counts = pair_weights(problems, self.class_weight, self.classes_, codes, weights)
+        fit_members(self.estimators_, inputs, problems, counts, self.pairs_per_batch)
+        return self._with_training_errors(inputs, problems)
+
+    @available_if(_members_have("partial_fit"))
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> "PairwiseVoteClassifier":
+        """Train on one portion of the samples, from what members have learned before; they need it, too.
+
+        Parameters
+        ----------
+        X : array-like [n, features] or table
+            Inputs of the portion.
+        y : array-like [n]
+            Their labels; classes may be missing.
+        classes : array-like [C], default=None
+            All labels that any portion will have; needed in the first call.
+        sample_weight : array-like [n] or None, default=None
+            As in :meth:`fit`.
+        """
+        goes_on = hasattr(self, "estimators_")
+        _check_partial_fit_first_call(self, classes)
+        check_several(self.classes_)
+        inputs, labels, weights = self._training_inputs(X, y, sample_weight, reset=not goes_on)
+        check_classification_targets(labels)
+        codes = known_class_numbers(labels, self.classes_)
+        problems = self._begin(codes, goes_on)
+        counts = pair_weights(problems, self.class_weight, self.classes_, codes, weights)
+        partial_fit_members(self.estimators_, inputs, problems, counts, self.pairs_per_batch)
+        return self._with_training_errors(inputs, problems)
+
+    def _begin(self, codes: NDArray, goes_on: bool) -> list[Problem]:
+        """Check the parameters, make pairs and members, or keep them; the problem of each pair."""
+        self._check_options()
         if len(self.classes_) < 2:
             raise ValueError(
                 f"PairwiseVoteClassifier needs at least two classes, got one class: {self.classes_.item(0)!r}"
             )
         self._unlabelled_label()
         self.pairs_ = voting.all_pairs(len(self.classes_))
-        problems = []
-        for first, second in self.pairs_:
-            rows = np.flatnonzero((codes == first) | (codes == second))
-            problems.append((rows, codes[rows] == first))
-        self.estimators_ = self._unfitted_members(len(problems))
-        _fit_members(self.estimators_, inputs, problems, self.pairs_per_batch)
+        if not goes_on:
+            self.estimators_ = self._unfitted_members(len(self.pairs_))
+        return pair_problems(codes, self.pairs_)
+
+    def _with_training_errors(self, inputs: NDArray, problems: list[Problem]) -> "PairwiseVoteClassifier":
         first_wins = self._wins(inputs)
         self.training_errors_ = np.array(
             [np.sum(first_wins[rows, p] != is_first) for p, (rows, is_first) in enumerate(problems)]
@@ -221,11 +294,20 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
                 live_zeros, live_links = live_zeros + int(np.sum(live == 0)), live_links + live.size
         return {"all": zeros / links, "live": live_zeros / live_links}
 
+    def _template(self) -> Any:
+        return MessagePassingClassifier() if self.estimator is None else self.estimator
+
     def _unfitted_members(self, count: int) -> list[Any]:
-        template = MessagePassingClassifier() if self.estimator is None else self.estimator
+        template = self._template()
         blank = clone(template)
         members = [blank, *(copy.deepcopy(blank) for _ in range(count - 1))]  # cloning reads signatures anew
-        takes_seed = "random_state" in template.get_params(deep=False)
+        parameters = template.get_params(deep=False)
+        takes_seed = "random_state" in parameters
+        if self.warm_start:
+            if "warm_start" not in parameters:
+                raise ValueError(f"warm_start=True needs members with it, got {type(template).__name__}")
+            for member in members:
+                member.warm_start = True
         given = self.random_state
         if given is None and takes_seed:
             given = template.random_state
@@ -257,7 +339,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             return members[0].decide_many(members, inputs)
         first_wins = self._wins(inputs)
         pairs = zip(members, first_wins.T, strict=True)
-        return first_wins, np.stack([_probability(member, inputs, wins) for member, wins in pairs], axis=1)
+        return first_wins, np.stack([probability(member, inputs, wins) for member, wins in pairs], axis=1)
 
     def _count(self, first_wins: NDArray) -> NDArray:
         return voting.count_votes(first_wins, self.pairs_, len(self.classes_))
@@ -277,17 +359,20 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             return X  # the members' code of tables checks it
         return validate_data(self, X, reset=False)
 
-    def _training_inputs(self, X: ArrayLike, y: ArrayLike) -> tuple[Any, NDArray]:
-        """Samples as arrays; where members read tables, inputs as they are."""
-        if not self._reads_tables:
-            return validate_data(self, X, y)
-        return read_table_and_labels(self, X, y)
+    def _training_inputs(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
+    ) -> tuple[Any, NDArray, NDArray | None]:
+        """Samples of weight above 0 as arrays; where members read tables, inputs as they are."""
+        if self._reads_tables:
+            inputs, labels = read_table_and_labels(self, X, y, reset=reset)
+        else:
+            inputs, labels = validate_data(self, X, y, reset=reset)
+        return only_present(inputs, labels, read_weights(sample_weight, labels))
 
     @property
     def _reads_tables(self) -> bool:
         """Whether the member reads tables itself: text, categories, missing values, sparse matrices."""
-        template = MessagePassingClassifier() if self.estimator is None else self.estimator
-        return bool(getattr(template, "reads_tables", False))
+        return bool(getattr(self._template(), "reads_tables", False))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -319,25 +404,3 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             return self.classes_[winners]
         with_extra = np.append(self.classes_, self._unlabelled_label())
         return with_extra[winners]
-
-
-def _fit_members(
-    members: list[Any],
-    inputs: NDArray,
-    problems: Sequence[tuple[NDArray, NDArray]],
-    pairs_per_batch: int | None,
-) -> None:
-    if isinstance(members[0], FitsMany):
-        members[0].fit_many(members, inputs, problems, problems_at_once=pairs_per_batch)
-        return
-    for member, (rows, is_first) in zip(members, problems, strict=True):
-        member.fit(inputs[rows], is_first)
-
-
-def _probability(member: Any, inputs: NDArray, wins: NDArray) -> NDArray:
-    """Probability of the first class by one member: its own, else its squashed scores, else its decision."""
-    if hasattr(member, "predict_proba"):
-        return np.asarray(member.predict_proba(inputs))[:, 1]
-    if hasattr(member, "decision_function"):
-        return expit(np.asarray(member.decision_function(inputs)))
-    return wins.astype(float)

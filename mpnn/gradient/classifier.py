@@ -120,7 +120,7 @@ class GradientClassifier(ProbabilisticClassifier):
         own = cls._binary_problems(members, inputs.shape[1], problems)
         first, padded = members[0], own.padded()
         transform = first._transform_of(inputs)
-        plan = first._plan(own.most_samples, uneven=not padded.sample_mask.all())
+        plan = first._plan(own.most_samples, uneven=not padded.sample_weight.all())
         method = first._method(first._widths(inputs.shape[1]), plan)
         seeds = [member._seed() for member in members]
         how = first._fit_problem, seeds, method, plan

@@ -69,14 +69,36 @@ def check_batch(spec: NetworkSpec, batch: Batch) -> None:
         allowed.append((shape[0], spec.num_outputs))
     if batch.labels.shape not in allowed:
         raise ValueError(f"labels must be one a sample, [{shape[0]}], got {list(batch.labels.shape)}")
-    if batch.sample_mask is not None and batch.sample_mask.shape != (shape[0],):
-        raise ValueError(f"sample_mask must be [{shape[0]}], got {list(batch.sample_mask.shape)}")
+    if batch.sample_weight is not None:
+        _check_weights(batch.sample_weight, spec, shape[0])
     if not isinstance(batch.inputs, Tracer) and not np.all(np.isfinite(np.asarray(batch.inputs))):
         raise ValueError("inputs must be finite, got NaN or infinity: replace what is missing")
+    labels = _counted_labels(batch)
     if spec.output_channel.joint:
-        _check_classes(batch.labels, spec.num_outputs)
+        _check_classes(labels, spec.num_outputs)
     else:
-        _check_signs(batch.labels)
+        _check_signs(labels)
+
+
+def _check_weights(weights: Array, spec: NetworkSpec, num_samples: int) -> None:
+    """How often samples count: one number a sample, or one an output of a single layer."""
+    allowed: list[tuple[int, ...]] = [(num_samples,)]
+    if spec.num_layers == 1 and not spec.output_channel.joint:
+        allowed.append((num_samples, spec.num_outputs))
+    if weights.shape not in allowed:
+        raise ValueError(f"sample_weight must be [{num_samples}], got {list(weights.shape)}")
+    if not isinstance(weights, Tracer) and not np.all(np.asarray(weights) >= 0):
+        raise ValueError("sample_weight must be at least 0: it says how often a sample counts")
+
+
+def _counted_labels(batch: Batch) -> Array:
+    """Labels of samples that are not absent."""
+    weight = batch.sample_weight
+    if weight is None or weight.ndim > batch.labels.ndim or isinstance(batch.labels, Tracer):
+        return batch.labels
+    if isinstance(weight, Tracer):
+        return batch.labels
+    return jnp.asarray(np.asarray(batch.labels)[np.asarray(weight) > 0])
 
 
 def _check_classes(labels: Array, num_classes: int) -> None:

@@ -110,7 +110,7 @@ def bethe_free_energy(
     progress, _ = jax.lax.scan(relax, progress, length=spec.sweeps_per_batch)
     log_evidence = _units_log_evidence(spec, fixed, batch, progress, hyper)
     return divergence - jnp.sum(
-        log_evidence if batch.sample_mask is None else log_evidence * batch.sample_mask
+        log_evidence if batch.sample_weight is None else log_evidence * batch.sample_weight
     )
 
 
@@ -204,7 +204,7 @@ def local_energy(
             for own, layer in zip(keys, weights, strict=True)
         ]
         wrong = winner(discrete_outputs(spec, flipped, batch.inputs)) != classes
-        return jnp.average(wrong.astype(batch.inputs.dtype), weights=batch.sample_mask)
+        return jnp.average(wrong.astype(batch.inputs.dtype), weights=batch.sample_weight)
 
     base = error(key, jnp.zeros(()))
     keys = jax.random.split(key, num_draws)

@@ -33,6 +33,7 @@ def harden(
     weights: Sequence[NDArray],
     levels: Sequence[int],
     *,
+    sample_weight: ArrayLike | None = None,
     penalty: float = 0.3,
     num_passes: int = 2,
     seed: int = 0,
@@ -51,6 +52,8 @@ def harden(
         chooses the second class where it is at least 0.
     levels : sequence of int
         Whole numbers that a weight may have.
+    sample_weight : array-like [n] or None, default=None
+        How often each sample counts; None: once.
     penalty : float >= 0, default=0.3
         Penalty of the squared weights in units of the logits: the prior's precision of a logistic regression.
     num_passes : int >= 0, default=2
@@ -61,12 +64,13 @@ def harden(
     Returns
     -------
     weights : list of int8 ndarray
-        Of the given shapes. With ``s`` the best scale, the loss that falls is
-        ``sum_n CE(probabilities_n, softmax(s outputs_n)) + penalty / 2 s^2 sum w^2`` over the output weights
-        w.
+        Of the given shapes. With ``s`` the best scale and ``c`` how often samples count, the loss that falls
+        is ``sum_n c_n CE(probabilities_n, softmax(s outputs_n)) + penalty / 2 s^2 sum w^2`` over the output
+        weights w.
     """
     x, targets = np.asarray(inputs, np.float64), np.asarray(probabilities, np.float64)
     layers = [np.array(layer, np.float64) for layer in weights]
+    counts = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     allowed = np.asarray(sorted(levels), np.float64)
     if len(layers) not in (1, 2):
         raise ValueError(f"weights must be of one or two layers, got {len(layers)}")
@@ -74,13 +78,13 @@ def harden(
         raise ValueError(f"weights must be from among the levels {tuple(levels)}")
     rng = np.random.default_rng(seed)
     if len(layers) == 1:
-        _descend_outputs(x, targets, layers[0], allowed, penalty, rng)
+        _descend_outputs(x, targets, counts, layers[0], allowed, penalty, rng)
     else:
         first, last = layers
-        _descend_outputs(_units(x, first, last), targets, last, allowed, penalty, rng)
+        _descend_outputs(_units(x, first, last), targets, counts, last, allowed, penalty, rng)
         for _ in range(num_passes):
-            _descend_hidden(x, targets, first, last, allowed, penalty, rng)
-            _descend_outputs(_units(x, first, last), targets, last, allowed, penalty, rng)
+            _descend_hidden(x, targets, counts, first, last, allowed, penalty, rng)
+            _descend_outputs(_units(x, first, last), targets, counts, last, allowed, penalty, rng)
     return [layer.astype(np.int8) for layer in layers]
 
 
@@ -98,7 +102,13 @@ def cross_entropy(logits: NDArray, targets: NDArray) -> NDArray:
 
 
 def resample_columns(
-    inputs: NDArray, columns: NDArray, num_rows: int, *, share: float = 0.3, seed: int = 0
+    inputs: NDArray,
+    columns: NDArray,
+    num_rows: int,
+    *,
+    sample_weight: NDArray | None = None,
+    share: float = 0.3,
+    seed: int = 0,
 ) -> NDArray:
     """New rows for a teacher: each is a row whose columns come, with a probability, from another row.
 
@@ -110,13 +120,18 @@ def resample_columns(
         Of every input, the number of its column in the table; they move together.
     num_rows : int >= 0
         Rows to make.
+    sample_weight : ndarray [n] or None, default=None
+        How often rows are taken, relative to each other; None: all alike.
     share : float in [0, 1], default=0.3
         Probability that a column comes from the other row.
     seed : int, default=0
         Seeds the choice.
     """
     rng = np.random.default_rng(seed)
-    own, other = rng.integers(len(inputs), size=(2, num_rows))
+    if sample_weight is None:
+        own, other = rng.integers(len(inputs), size=(2, num_rows))
+    else:
+        own, other = rng.choice(len(inputs), size=(2, num_rows), p=sample_weight / sample_weight.sum())
     taken = rng.random((num_rows, int(np.max(columns, initial=0)) + 1)) < share
     return np.where(taken[:, columns], inputs[other], inputs[own])
 
@@ -132,12 +147,14 @@ def _logits(outputs: NDArray) -> NDArray:
     return outputs if outputs.shape[1] > 1 else np.append(np.zeros_like(outputs), outputs, axis=1)
 
 
-def _best_scale(outputs: NDArray, targets: NDArray, squares: float, penalty: float) -> tuple[float, float]:
+def _best_scale(
+    outputs: NDArray, targets: NDArray, counts: NDArray, squares: float, penalty: float
+) -> tuple[float, float]:
     """The scale of the least loss, and that loss."""
 
     def loss(log_scale: float) -> float:
         scale = np.exp(log_scale)
-        entropy = cross_entropy(scale * _logits(outputs), targets).sum()
+        entropy = counts @ cross_entropy(scale * _logits(outputs), targets)
         return float(entropy + 0.5 * penalty * scale**2 * squares)
 
     found = minimize_scalar(loss, bounds=LOG_SCALES, method="bounded")
@@ -147,6 +164,7 @@ def _best_scale(outputs: NDArray, targets: NDArray, squares: float, penalty: flo
 def _descend_outputs(
     units: NDArray,
     targets: NDArray,
+    counts: NDArray,
     weights: NDArray,
     levels: NDArray,
     penalty: float,
@@ -157,9 +175,9 @@ def _descend_outputs(
     outputs, last_loss = units @ weights, np.inf
     num_outputs = weights.shape[1]
     for _ in range(most_passes):
-        scale, loss = _best_scale(outputs, targets, np.sum(weights**2), penalty)
+        scale, loss = _best_scale(outputs, targets, counts, np.sum(weights**2), penalty)
         if not weights.any():  # any scale is as good, but one step should not saturate
-            scale = 1.0 / np.sqrt(max(1.0, np.mean(np.sum(units**2, axis=1))))
+            scale = 1.0 / np.sqrt(max(1.0, np.average(np.sum(units**2, axis=1), weights=counts)))
         if last_loss - loss < LEAST_GAIN * abs(loss):
             break
         last_loss = loss
@@ -167,8 +185,9 @@ def _descend_outputs(
             shares = np.exp(log_softmax(scale * _logits(outputs), axis=1))[:, -num_outputs:]
             steps = scale * (levels[:, None] - weights[row])  # [levels, outputs]
             moved = steps[:, None] * units[:, row, None]  # [levels, n, outputs]
-            change = np.log(np.maximum(1.0 + shares * np.expm1(moved), TINY)).sum(axis=1)
-            change -= steps * (units[:, row] @ targets[:, -num_outputs:])
+            change = np.log(np.maximum(1.0 + shares * np.expm1(moved), TINY))
+            change = np.einsum("n,lnk->lk", counts, change)
+            change -= steps * ((counts * units[:, row]) @ targets[:, -num_outputs:])
             change += 0.5 * penalty * scale**2 * (levels[:, None] ** 2 - weights[row] ** 2)
             level, output = np.unravel_index(change.argmin(), change.shape)
             if change[level, output] < -TINY:
@@ -179,6 +198,7 @@ def _descend_outputs(
 def _descend_hidden(
     x: NDArray,
     targets: NDArray,
+    counts: NDArray,
     first: NDArray,
     last: NDArray,
     levels: NDArray,
@@ -188,14 +208,15 @@ def _descend_hidden(
     """Lower the loss by changes of single weights below sign units, in place, once over all units."""
     units = _units(x, first, last)
     outputs = units @ last
-    scale, _ = _best_scale(outputs, targets, np.sum(last**2), penalty)
+    scale, _ = _best_scale(outputs, targets, counts, np.sum(last**2), penalty)
     for unit in rng.permutation(first.shape[1]):
         below = x @ first[:, unit]
         for _ in range(MOST_CHANGES):
             turned = outputs - 2.0 * units[:, unit, None] * last[unit]
             gain = cross_entropy(scale * _logits(turned), targets)
             gain -= cross_entropy(scale * _logits(outputs), targets)
-            best, row, level = _best_change(x, below, units[:, unit], gain, first[:, unit], levels)
+            own = x, below, units[:, unit], counts * gain
+            best, row, level = _best_change(*own, first[:, unit], levels)
             if best >= -TINY:
                 break
             below = below + x[:, row] * (level - first[row, unit])

@@ -14,7 +14,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.chain import init_chain
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["Batch", "State", "anchor_at_posterior", "init"]
+__all__ = ["Batch", "State", "anchor_at_posterior", "continued", "init"]
 
 
 class State(NamedTuple):
@@ -39,7 +39,7 @@ def _is_layer_state(node: Any) -> bool:
 
 
 class Batch(NamedTuple):
-    """Inputs ``[B, *input_shape]``, labels ``[B]``, and which samples are real ``[B]`` (None: all).
+    """Inputs ``[B, *input_shape]``, labels ``[B]``, and how often samples count ``[B]`` (None: once).
 
     Labels are class numbers for the argmax output; -1, +1 or 0 (no label) for binary ones, and ``[B, K]``
     where there are several.
@@ -51,13 +51,14 @@ class Batch(NamedTuple):
     labels : Array [B] or [B, K]
         Class numbers for the argmax output; -1, +1 or 0 (no label) for binary ones, ``[B, K]`` where there
         are several.
-    sample_mask : Array [B] or None, default=None
-        1 for real samples, 0 for padding; None: all are real.
+    sample_weight : Array [B] or [B, K] or None, default=None
+        How often each sample counts, at least 0: one of weight 2 is the same sample twice, one of weight 0 is
+        absent or pads the batch. ``[B, K]``: of each output of a single layer. None: every sample once.
     """
 
     inputs: Array
     labels: Array
-    sample_mask: Array | None = None
+    sample_weight: Array | None = None
 
     def astype(self, dtype: Any) -> "Batch":
         """Real arrays of one type; class numbers stay whole.
@@ -69,8 +70,8 @@ class Batch(NamedTuple):
         """
         is_real = jnp.issubdtype(self.labels.dtype, jnp.floating)
         labels = self.labels.astype(dtype) if is_real else self.labels
-        mask = None if self.sample_mask is None else self.sample_mask.astype(dtype)
-        return Batch(self.inputs.astype(dtype), labels, mask)
+        weight = None if self.sample_weight is None else self.sample_weight.astype(dtype)
+        return Batch(self.inputs.astype(dtype), labels, weight)
 
 
 def init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array | float = 1.0) -> State:
@@ -118,3 +119,25 @@ def anchor_at_posterior(state: State) -> State:
         return layer._replace(anchor=jax.tree.map(jnp.copy, layer.posterior))
 
     return State(jax.tree.map(anchored, state.layers, is_leaf=_is_layer_state))
+
+
+def continued(state: State, spec: NetworkSpec) -> State:
+    """Beliefs as the start of another training, whose prior they are.
+
+    Anchors are at these beliefs, or none, and focusing begins anew, as the specification has it.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
+    spec : NetworkSpec
+        Of the training to come, with layers of the same shapes.
+    """
+
+    def begun(layer: LayerState) -> LayerState:
+        posterior = jax.tree.map(jnp.asarray, layer.posterior.plus(layer.focus, -1.0))
+        focus = posterior.scaled(jnp.zeros(())) if spec.focusing else None
+        anchor = jax.tree.map(jnp.copy, posterior) if spec.anchored else None
+        return layer._replace(posterior=posterior, focus=focus, anchor=anchor)
+
+    return State(jax.tree.map(begun, state.layers, is_leaf=_is_layer_state))

@@ -42,7 +42,9 @@ def can_round(levels: tuple[int, ...]) -> bool:
     return 0 in levels or levels == (-1, 1)
 
 
-def round_first_layer(spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs: Array) -> Array:
+def round_first_layer(
+    spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs: Array, sample_weight: Array | None = None
+) -> Array:
     """A network's first layer rounded with feedback on its known inputs ``[B, N]``; int8 ``[N, K]``.
 
     Parameters
@@ -55,11 +57,16 @@ def round_first_layer(spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs
         The numbers of the sweep, leaves ``[L]``.
     inputs : Array [B, N]
         Known inputs.
+    sample_weight : Array [B] or None, default=None
+        How often each row counts, 0 for padding; None: once.
     """
-    inputs = inputs[:: -(-len(inputs) // SAMPLES_LOOKED_AT)]
+    every = slice(None, None, -(-len(inputs) // SAMPLES_LOOKED_AT))
     first = spec.weighted[0]
-    rows = first.discrete_rows(inputs)
-    weights = round_with_feedback(layer.mean, rows, hyper.sparsity[0], first.family.levels or ())
+    rows = first.discrete_rows(inputs[every])
+    if sample_weight is not None:
+        sample_weight = jnp.repeat(sample_weight[every], len(rows) // len(inputs[every]))
+    levels = first.family.levels or ()
+    weights = round_with_feedback(layer.mean, rows, hyper.sparsity[0], levels, sample_weight)
     return weights if layer.mask is None else weights * layer.mask.astype(weights.dtype)
 
 
@@ -110,7 +117,13 @@ def _round_at_density(
     return weights
 
 
-def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tuple[int, ...]) -> Array:
+def round_with_feedback(
+    mean: Array,
+    inputs: Array,
+    sparsity: Array,
+    levels: tuple[int, ...],
+    sample_weight: Array | None = None,
+) -> Array:
     """Round each unit's magnetizations to the levels ``-largest..largest``, int8 ``[N, K]``.
 
     Parameters
@@ -125,6 +138,8 @@ def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tup
         half the prior probability of a non-zero weight. No effect on signs.
     levels : tuple of int
         Of the family: all whole numbers from -P to P, or -1 and +1.
+    sample_weight : Array [B] or None, default=None
+        How often each row counts; None: once.
 
     Notes
     -----
@@ -136,6 +151,8 @@ def round_with_feedback(mean: Array, inputs: Array, sparsity: Array, levels: tup
     sparsest rounding; of theirs, a unit keeps the best.
     """
     rows = inputs / jnp.maximum(jnp.linalg.norm(inputs, axis=1, keepdims=True), jnp.finfo(inputs.dtype).tiny)
+    if sample_weight is not None:  # all below is quadratic in the rows
+        rows = rows * jnp.sqrt(sample_weight)[:, None]
     power = jnp.sum(jnp.square(rows), axis=0)
     wanted = jnp.matmul(rows, mean)
     if 0 in levels:

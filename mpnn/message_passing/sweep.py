@@ -122,7 +122,7 @@ def sweep(
     outputs, caches = forward_chain(*network, data_inputs(batch.inputs), progress.memories, numbers)
     labels = Labels(batch.labels, spec.output_channel)
     layers, memories, _ = backward_chain(
-        *network, caches, labels, progress.memories, numbers, batch.sample_mask
+        *network, caches, labels, progress.memories, numbers, batch.sample_weight
     )
     moved = State(layers)
     observed = observe(moved)
@@ -145,11 +145,12 @@ def _inform(
     spec: NetworkSpec, before: tuple[Array, ...], after: tuple[Array, ...], batch: Batch, omega: Array
 ) -> Info:
     wrong, counted = spec.output_channel.errors(batch.labels, omega)
-    if batch.sample_mask is not None:
-        counted = counted * batch.sample_mask.reshape(-1, *(1,) * (counted.ndim - 1))
-    pairs = zip(before, after, strict=True)
+    if batch.sample_weight is not None:
+        weight = batch.sample_weight
+        counted = counted * (weight if weight.ndim == counted.ndim else weight[:, None])
+    total, pairs = jnp.sum(counted), zip(before, after, strict=True)
     return Info(
         change=jnp.stack([jnp.mean(jnp.abs(new - old)) for old, new in pairs]),
         polarization=jnp.stack([jnp.mean(jnp.square(new)) for new in after]),
-        error=jnp.sum(jnp.where(wrong, counted, 0.0)) / jnp.maximum(jnp.sum(counted), 1.0),
+        error=jnp.sum(jnp.where(wrong, counted, 0.0)) / jnp.maximum(total, jnp.finfo(total.dtype).tiny),
     )

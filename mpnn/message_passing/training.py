@@ -72,21 +72,21 @@ class Problems(NamedTuple):
         Each problem's samples in the pool.
     labels : Array [P, B]
         Their labels.
-    sample_mask : Array [P, B] or None, default=None
-        1 for real samples, 0 for padding; None: all are real.
+    sample_weight : Array [P, B] or None, default=None
+        How often each sample counts, 0 for padding; None: once.
     """
 
     inputs: Array
     rows: Array
     labels: Array
-    sample_mask: Array | None = None
+    sample_weight: Array | None = None
 
 
 def _take(data: Batch | Problems, rows: Array) -> Batch:
     """Samples of a data set, or of one problem (its leaves without the axis P)."""
     if isinstance(data, Problems):
-        mask = None if data.sample_mask is None else data.sample_mask[rows]
-        return Batch(data.inputs[data.rows[rows]], data.labels[rows], mask)
+        weight = None if data.sample_weight is None else data.sample_weight[rows]
+        return Batch(data.inputs[data.rows[rows]], data.labels[rows], weight)
     return jax.tree.map(lambda leaf: leaf[rows], data)
 
 
@@ -98,6 +98,7 @@ def run_epoch(
     order: Array,
     hyper: Hyper,
     augment: Augment | None = None,
+    num_batches: Array | int | None = None,
 ) -> tuple[State, Info]:
     """One pass over the data in mini-batches.
 
@@ -119,6 +120,8 @@ def run_epoch(
         Numbers of each sweep, leaves ``[num_batches, S, L]``.
     augment : callable or None, default=None
         Changes the inputs of every batch at random; None: they stay as they are.
+    num_batches : int Array [] or None, default=None
+        Only the first so many mini-batches of ``order``, traced; the Info of the others is 0. None: all.
     """
 
     def body(carry: Any, step: tuple[Array, Array, Hyper]) -> tuple[Any, Info]:
@@ -131,8 +134,30 @@ def run_epoch(
         return (meshes.spread_weights(state), observed), info
 
     steps = (jax.random.split(key, len(order)), order, hyper)
-    (state, _), infos = jax.lax.scan(body, (state, observe(state)), steps)
+    carry = state, observe(state)
+    if num_batches is None:
+        (state, _), infos = jax.lax.scan(body, carry, steps)
+    else:
+        (state, _), infos = _scan_first(body, carry, steps, num_batches)
     return state, infos
+
+
+def _scan_first(body: Callable[..., Any], carry: Any, steps: Any, count: Array | int) -> tuple[Any, Any]:
+    """A scan over the first ``count`` steps, traced; what the others would return is 0."""
+
+    def at(index: Array | int) -> Any:
+        return jax.tree.map(lambda leaf: leaf[index], steps)
+
+    length = len(jax.tree.leaves(steps)[0])
+    _, one = jax.eval_shape(body, carry, at(0))
+    blank = jax.tree.map(lambda leaf: jnp.zeros((length, *leaf.shape), leaf.dtype), one)
+
+    def step(index: Array, loop: tuple[Any, Any]) -> tuple[Any, Any]:
+        carry, outputs = loop
+        carry, own = body(carry, at(index))
+        return carry, jax.tree.map(lambda all, one: all.at[index].set(one), outputs, own)
+
+    return jax.lax.fori_loop(0, count, step, (carry, blank))
 
 
 def shuffled_epoch(
@@ -143,6 +168,7 @@ def shuffled_epoch(
     hyper: Hyper,
     batch_size: int,
     augment: Augment | None,
+    num_samples: Array | int | None = None,
 ) -> tuple[State, Info]:
     """One pass in a fresh random order, less the last incomplete mini-batch.
 
@@ -162,16 +188,31 @@ def shuffled_epoch(
         Samples of a mini-batch.
     augment : callable or None
         Changes the inputs of every batch at random; None: they stay as they are.
+    num_samples : int Array [] or None, default=None
+        Only the first so many rows are samples, the others never read; traced. None: all.
     """
-    num_samples = data.labels.shape[0]
-    num_batches = num_samples // batch_size
-    order = jax.random.permutation(key, num_samples)[: num_batches * batch_size]
+    num_rows = data.labels.shape[0]
+    most_batches, num_batches = num_rows // batch_size, None
+    if num_samples is None:
+        order = jax.random.permutation(key, num_rows)
+    else:
+        order, num_batches = _shuffled_first(key, num_rows, num_samples), num_samples // batch_size
     hyper = jax.tree.map(
-        lambda leaf: leaf.reshape(num_batches, spec.sweeps_per_batch, *leaf.shape[1:]), hyper
+        lambda leaf: leaf.reshape(most_batches, spec.sweeps_per_batch, *leaf.shape[1:]), hyper
     )
-    order = order.reshape(num_batches, batch_size)
+    order = order[: most_batches * batch_size].reshape(most_batches, batch_size)
     # a key of its own, so that the same samples make up the same batches with and without augmentation
-    return run_epoch(jax.random.fold_in(key, 1), spec, state, data, order, hyper, augment)
+    return run_epoch(jax.random.fold_in(key, 1), spec, state, data, order, hyper, augment, num_batches)
+
+
+def _shuffled_first(key: Array, num_rows: int, num_samples: Array | int) -> Array:
+    """A permutation of the rows with the first ``num_samples`` in random order before all others.
+
+    The order of the samples does not depend on how many rows follow.
+    """
+    rank = jax.random.bits(key, (num_rows,))
+    last = jnp.full_like(rank, jnp.iinfo(rank.dtype).max)
+    return jnp.argsort(jnp.where(jnp.arange(num_rows) < num_samples, rank, last), stable=True)
 
 
 @partial(jax.jit, static_argnames=("spec", "batch_size", "augment"), donate_argnames="state")
@@ -183,8 +224,9 @@ def _epoch(
     hyper: Hyper,
     batch_size: int,
     augment: Augment | None,
+    num_samples: int | None,
 ) -> tuple[State, Info]:
-    return shuffled_epoch(key, spec, state, data, hyper, batch_size, augment)
+    return shuffled_epoch(key, spec, state, data, hyper, batch_size, augment, num_samples)
 
 
 @partial(jax.jit, static_argnames=("spec", "batch_size", "at_once", "augment"), donate_argnames="state")
@@ -197,18 +239,20 @@ def _epoch_of_many(
     batch_size: int,
     at_once: int,
     augment: Augment | None,
+    num_samples: int | None,
 ) -> tuple[State, Info]:
-    def train_share(shared: tuple[Array, Hyper], own: Any) -> tuple[State, Info]:
-        inputs, hyper = shared
+    def train_share(shared: tuple[Array, Hyper, Array | None], own: Any) -> tuple[State, Info]:
+        inputs, hyper, num_samples = shared
 
         def one(problem: Any) -> tuple[State, Info]:
             own_key, own_state, samples = problem
             own_data = Problems(inputs, *samples)
-            return shuffled_epoch(own_key, spec, own_state, own_data, hyper, batch_size, augment)
+            how = batch_size, augment, num_samples
+            return shuffled_epoch(own_key, spec, own_state, own_data, hyper, *how)
 
         return jax.lax.map(one, own, batch_size=min(at_once, own[0].shape[0]))
 
-    return meshes.over_networks(train_share)((data.inputs, hyper), (key, state, data[1:]))
+    return meshes.over_networks(train_share)((data.inputs, hyper, num_samples), (key, state, data[1:]))
 
 
 OnEpoch = Callable[[int, State, Info], bool | None]
@@ -220,16 +264,19 @@ def _run_epochs(
     spec: NetworkSpec,
     state: State,
     schedules: Schedules,
-    num_batches: int,
+    num_batches: tuple[int, int],
     epochs: range,
     on_epoch: OnEpoch | None,
 ) -> tuple[State, list[Info]]:
-    """The host loop: numbers of the epoch, the compiled epoch, the caller."""
-    sweeps = num_batches * spec.sweeps_per_batch
+    """The host loop: numbers of the epoch, the compiled epoch, the caller.
+
+    ``num_batches``: of an epoch, and those that its program has room for.
+    """
+    sweeps, room = (count * spec.sweeps_per_batch for count in num_batches)
     history = []
     fold = jax.random.fold_in if key.ndim == 0 else jax.vmap(jax.random.fold_in, in_axes=(0, None))
     for epoch in epochs:
-        hyper = schedules.at(epoch * sweeps + jnp.arange(sweeps), spec.num_layers)
+        hyper = schedules.at(epoch * sweeps + jnp.arange(room), spec.num_layers)
         state, info = compiled(fold(key, epoch), spec, state, hyper)
         history.append(info)
         if on_epoch is not None and on_epoch(epoch, state, info):
@@ -237,7 +284,11 @@ def _run_epochs(
     return state, history
 
 
-def _check_batch_size(batch_size: int, num_samples: int) -> None:
+def _count_batches(batch_size: int, num_rows: int, num_samples: int | None) -> tuple[int, int]:
+    """Mini-batches of an epoch, and those that fit into the rows; refuses other sizes."""
+    num_samples = num_rows if num_samples is None else num_samples
+    if not 1 <= num_samples <= num_rows:
+        raise ValueError(f"num_samples must be from 1 to the {num_rows} rows given, got {num_samples}")
     if not 1 <= batch_size <= num_samples:
         raise ValueError(f"batch_size must be from 1 to the {num_samples} samples given, got {batch_size}")
     devices = meshes.axis_size(meshes.DATA)
@@ -245,6 +296,7 @@ def _check_batch_size(batch_size: int, num_samples: int) -> None:
         raise ValueError(
             f"batch_size must be a multiple of the {devices} devices along 'data', got {batch_size}"
         )
+    return num_samples // batch_size, num_rows // batch_size
 
 
 def _check_shares(num_problems: int) -> None:
@@ -271,6 +323,7 @@ def train(
     num_epochs: int,
     batch_size: int,
     augment: Augment | None = None,
+    num_samples: int | None = None,
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
@@ -296,6 +349,9 @@ def train(
     augment : callable or None, default=None
         Changes the inputs of every batch, see :mod:`mpnn.preprocessing.augmentation`; None: they
         stay as they are.
+    num_samples : int or None, default=None
+        Only the first so many rows of the data are samples, the others pad them and are never read: one
+        program serves any number. The Info of mini-batches without samples is 0. None: all are samples.
     first_epoch : int >= 0, default=0
         Epochs done before, of a run that is resumed.
     on_epoch : callable or None, default=None
@@ -323,18 +379,17 @@ def train(
     >>> int((student == teacher).sum())
     51
     """
-    key, num_samples = as_key(key), data.inputs.shape[0]
+    key, num_rows = as_key(key), data.inputs.shape[0]
     check_batch(spec, data)
     check_state(spec, state)
-    _check_batch_size(batch_size, num_samples)
+    num_batches = _count_batches(batch_size, num_rows, num_samples)
     state, data = meshes.place_weights(_own_copy(state)), meshes.place(data)
 
     def compiled(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
         key, hyper = meshes.place((key, hyper))
-        return _epoch(key, spec, state, data, hyper, batch_size, augment)
+        return _epoch(key, spec, state, data, hyper, batch_size, augment, num_samples)
 
     epochs = range(first_epoch, num_epochs)
-    num_batches = num_samples // batch_size
     return _run_epochs(compiled, key, spec, state, schedules, num_batches, epochs, on_epoch)
 
 
@@ -349,6 +404,7 @@ def train_many(
     batch_size: int,
     problems_at_once: int | None = None,
     augment: Augment | None = None,
+    num_samples: int | None = None,
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
@@ -376,14 +432,16 @@ def train_many(
         Problems that each device trains side by side, which bounds the memory; None: all of its own.
     augment : callable or None, default=None
         Changes the inputs of every batch at random; None: they stay as they are.
+    num_samples : int or None, default=None
+        As of :func:`train`, of every problem.
     first_epoch : int >= 0, default=0
         Epochs done before, of a run that is resumed.
     on_epoch : callable or None, default=None
         Called on the host as ``on_epoch(epoch, state, info)`` after each epoch; returning True stops the
         training.
     """
-    num_problems, num_samples = data.rows.shape
-    _check_batch_size(batch_size, num_samples)
+    num_problems, num_rows = data.rows.shape
+    num_batches = _count_batches(batch_size, num_rows, num_samples)
     at_once = num_problems if problems_at_once is None else min(problems_at_once, num_problems)
     if at_once < 1:
         raise ValueError(f"problems_at_once must be at least 1, got {problems_at_once}")
@@ -395,8 +453,7 @@ def train_many(
 
     def compiled(keys: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> tuple[State, Info]:
         keys, hyper = spread(keys), meshes.place(hyper)
-        return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once, augment)
+        return _epoch_of_many(keys, spec, state, data, hyper, batch_size, at_once, augment, num_samples)
 
     epochs = range(first_epoch, num_epochs)
-    num_batches = num_samples // batch_size
     return _run_epochs(compiled, keys, spec, state, schedules, num_batches, epochs, on_epoch)

@@ -61,7 +61,9 @@ class InputTransform(NamedTuple):
         )
 
 
-def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
+def fit_transform_of(
+    inputs: NDArray, kind: str | None, sample_weight: NDArray | None = None
+) -> InputTransform:
     """Learn a transform from training inputs ``[n, features]``, float32.
 
     ``"max_abs"``: divide by the largest magnitude. ``"root"``: then take the signed power 0.3 and subtract
@@ -76,6 +78,8 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
         Training inputs, float32.
     kind : str or None
         One of :data:`INPUT_SCALINGS`.
+    sample_weight : ndarray [n] or None, default=None
+        How often each row counts in means and deviations, above 0; None: once.
     """
     if kind not in INPUT_SCALINGS:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")
@@ -87,18 +91,34 @@ def fit_transform_of(inputs: NDArray, kind: str | None) -> InputTransform:
     if kind is None:
         return InputTransform(one, 1.0, zero, everything)
     if kind in ("standard", "centred"):
-        scale = np.asarray(1.0 / (inputs.std() + DEVIATION_FLOOR), np.float32)
-        mean = inputs.mean(axis=0 if kind == "centred" else None)
+        scale = np.asarray(1.0 / (_deviation(inputs, sample_weight, None) + DEVIATION_FLOOR), np.float32)
+        mean = _mean(inputs, sample_weight, 0 if kind == "centred" else None)
         return InputTransform(scale, 1.0, np.asarray(mean * scale), everything)
     if kind == "features":
         # the deviation of a constant feature is not quite 0 where its mean is rounded
         varies = np.ptp(inputs, axis=0) > 0.0
-        deviation = inputs.std(axis=0)
+        deviation = _deviation(inputs, sample_weight, 0)
         scale = np.asarray(1.0 / np.where(varies & (deviation > 0.0), deviation, one), np.float32)
-        return InputTransform(scale, 1.0, inputs.mean(axis=0) * scale, varies)
+        return InputTransform(scale, 1.0, _mean(inputs, sample_weight, 0) * scale, varies)
     live = np.any(inputs != 0.0, axis=0)
     scale = np.asarray(1.0 / (np.abs(inputs).max() or 1.0), np.float32)
     if kind == "max_abs":
         return InputTransform(scale, 1.0, zero, live)
     rooted = InputTransform(scale, POWERS[kind], zero, live)
-    return rooted._replace(offset=np.float32(ROOT_CENTRING) * rooted(inputs).mean(axis=0))
+    return rooted._replace(offset=np.float32(ROOT_CENTRING) * _mean(rooted(inputs), sample_weight, 0))
+
+
+def _mean(inputs: NDArray, sample_weight: NDArray | None, axis: int | None) -> NDArray:
+    """Mean of ``[n, features]`` over rows, or over all; with weights of rows, summed in float64."""
+    if sample_weight is None:
+        return inputs.mean(axis=axis)
+    by_column = np.average(inputs, axis=0, weights=sample_weight.astype(np.float64))
+    return np.asarray(by_column if axis == 0 else by_column.mean(), np.float32)
+
+
+def _deviation(inputs: NDArray, sample_weight: NDArray | None, axis: int | None) -> NDArray:
+    """Standard deviation, as :func:`_mean`."""
+    if sample_weight is None:
+        return inputs.std(axis=axis)
+    centred = inputs - _mean(inputs, sample_weight, axis)
+    return np.sqrt(_mean(np.square(centred), sample_weight, axis))

@@ -24,17 +24,19 @@ def test_short_problems_are_padded():
     padded = PROBLEMS.padded()
     np.testing.assert_array_equal(padded.rows, [[4, 0, 2], [1, 0, 0]])
     np.testing.assert_array_equal(padded.targets, [[1, -1, 1], [-1, 0, 0]])
-    np.testing.assert_array_equal(padded.sample_mask, [[1, 1, 1], [1, 0, 0]])
+    np.testing.assert_array_equal(padded.sample_weight, [[1, 1, 1], [1, 0, 0]])
     assert [leaf.dtype for leaf in padded] == [np.int32, np.float32, np.float32]
     assert (len(PROBLEMS), PROBLEMS.most_samples) == (2, 3)
 
 
 def test_columns_have_targets_for_their_own_samples_only():
-    columns = PROBLEMS.as_columns(6)
+    columns, weights = PROBLEMS.as_columns(6)
     np.testing.assert_array_equal(columns.T, [[-1, 0, 1, 0, 1, 0], [0, -1, 0, 0, 0, 0]])
-    padded = PROBLEMS.padded()
+    np.testing.assert_array_equal(weights, columns != 0)
+    np.testing.assert_array_equal(PROBLEMS.pool_weight(6), [1, 1, 1, 0, 1, 0])
+    padded = PROBLEMS.padded(4)
     for problem, column in enumerate(columns.T):
-        real = padded.sample_mask[problem] == 1
+        real = padded.sample_weight[problem] == 1
         np.testing.assert_array_equal(column[padded.rows[problem][real]], padded.targets[problem][real])
 
 

@@ -76,7 +76,14 @@ def init_many(keys: Array, settings: Settings) -> State:
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
-def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
+def decode(
+    spec: NetworkSpec,
+    rounding: str,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    sample_weight: Array | None = None,
+) -> list[Array]:
     """The discrete weights; ``inputs [B, N]`` are for rounding with feedback.
 
     Parameters
@@ -91,15 +98,24 @@ def decode(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs:
         The numbers of the sweep, leaves ``[L]``.
     inputs : Array [B, N]
         Inputs.
+    sample_weight : Array [B] or None, default=None
+        How often each row counts, 0 for padding; None: once.
     """
     weights = prediction.decode(spec, state, hyper)
     if rounding != "mode":  # hardening begins where feedback ends
-        weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs)
+        weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs, sample_weight)
     return weights
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))
-def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, inputs: Array) -> list[Array]:
+def decode_many(
+    spec: NetworkSpec,
+    rounding: str,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    sample_weight: Array | None = None,
+) -> list[Array]:
     """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P.
 
     Parameters
@@ -114,8 +130,10 @@ def decode_many(spec: NetworkSpec, rounding: str, state: State, hyper: Hyper, in
         The numbers of the sweep, leaves ``[L]``.
     inputs : Array [B, N]
         Inputs.
+    sample_weight : Array [B] or None, default=None
+        How often each row counts, 0 for padding; None: once.
     """
-    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs))(state)
+    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs, sample_weight))(state)
 
 
 def _decide(

@@ -67,6 +67,13 @@ FALLING_STEP = Defaults(num_epochs=20, num_sweeps=1, initial_field=1.0, numbers=
 POSTERIOR_AS_PRIOR = dataclasses.replace(
     FALLING_STEP, numbers=Schedules(damping=0.8), input_scaling="standard"
 )
+# Samples in portions, with the posterior of the portions before as prior: less reinforcement than where all
+# samples are there. Chosen on bundled data (docs/howto/continual_learning.md).
+IN_PORTIONS = dataclasses.replace(
+    FULL_BATCH,
+    num_sweeps=50,
+    numbers=dataclasses.replace(FULL_BATCH.numbers, reinforcement=0.9),
+)
 # Few hidden units that exchange exact messages. Chosen on the same draws (docs/experiments/bemi_networks.md).
 EXACT = Defaults(
     num_epochs=1,
@@ -215,7 +222,9 @@ def _falls(given: Parameters, full_batch: bool) -> bool:
         raise ValueError("rate says how much of the prior is kept, and so does rho: set one of the two")
     if given.rate is not None and given.rule == "max_sum":
         raise ValueError("rate needs a rule that passes means, got rule='max_sum': set rho instead")
-    possible = given.rule != "max_sum" and given.weights != "gaussian"
+    if given.rate is not None and given.in_portions:
+        raise ValueError(f"rate belongs to fit, which knows the length of its training, got {given.rate!r}")
+    possible = given.rule != "max_sum" and given.weights != "gaussian" and not given.in_portions
     falls = given.rate is not None or (not full_batch and given.rho is None and possible)
     if given.counts is not None and not falls:
         raise ValueError("counts belongs to training that forgets: set rate, too")
@@ -226,6 +235,8 @@ def _defaults(given: Parameters, regime: _Regime, num_layers: int, binary: bool)
     """What the regime, layers, weights and rule leave as best known."""
     if regime.falling_step:
         defaults = FALLING_STEP
+    elif given.in_portions:
+        defaults = IN_PORTIONS
     else:
         defaults = FULL_BATCH if regime.full_batch else POSTERIOR_AS_PRIOR
     initial_field, numbers = defaults.initial_field, defaults.numbers
@@ -261,9 +272,10 @@ def _best_rounding(given: Parameters, full_batch: bool, num_layers: int) -> str:
     levels = weight_family(given.weights).levels or ()
     if given.rule == "max_sum" or not can_round(levels):
         return "mode"
-    if given.coded and full_batch and num_layers <= 2 and given.activation == "sign":
+    once = full_batch and not given.in_portions  # hardening takes longer than learning from one portion
+    if given.coded and once and num_layers <= 2 and given.activation == "sign":
         return "harden"
-    return "feedback" if full_batch or 0 not in levels else "mode"
+    return "feedback" if full_batch or given.in_portions or 0 not in levels else "mode"
 
 
 def _spec(given: Parameters, widths: tuple[int, ...], num_sweeps: int, regime: _Regime) -> NetworkSpec:

@@ -1,39 +1,29 @@
 """A network with few-bit weights as a scikit-learn classifier, trained by message passing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from mpnn.classifiers.base import ProbabilisticClassifier, read_table_and_labels
 from mpnn.classifiers.problems import in_few_shapes
-from mpnn.message_passing.classifier import compiled, fitting
-from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
-from mpnn.message_passing.classifier.inputs import (
-    choose_encoder,
-    coded,
-    coded_blocks,
-    columns_of_bits,
-    read_blocks,
-)
+from mpnn.message_passing.classifier import compiled
+from mpnn.message_passing.classifier.inputs import coded_blocks, read_blocks
+from mpnn.message_passing.classifier.learner import Learner
 from mpnn.message_passing.classifier.regimes import defaults_by_regime
-from mpnn.message_passing.classifier.settings import Fit, Parameters, Settings
+from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.fields import damped_moments
-from mpnn.message_passing.hyper import Hyper, described
-from mpnn.message_passing.network import State
-from mpnn.message_passing.spec import NetworkSpec
-from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.message_passing.hyper import described
 
 __all__ = ["MessagePassingClassifier"]
 
 
 @described(Parameters.__dataclass_fields__, default="None")
-class MessagePassingClassifier(ProbabilisticClassifier):
+class MessagePassingClassifier(Learner):
     """A sign network with discrete weights, trained by messages of the belief-propagation family.
 
     What is left at None is set to the best value known for the regime: full batch for up to 2000 samples,
@@ -92,6 +82,12 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
     num_samples : int >= 1, default=32
         Networks drawn by ``prediction="sample"``.
+    class_weight : ``"balanced"``, dict or None, default=None
+        How often the samples of a class count, besides their own weights: a dict from labels to numbers above
+        0, or ``"balanced"``: all classes count as much as the rarest one.
+    warm_start : bool, default=False
+        Whether another ``fit`` goes on from the present beliefs, as its prior, with the present code or
+        scaling of the inputs; the classes must be the same.
     random_state : int, RandomState or None, default=None
         Seeds initial fields, order of samples and drawn networks.
 
@@ -158,6 +154,8 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         input_scaling: str | None = "auto",
         rounding: str | None = None,
         num_samples: int = 32,
+        class_weight: str | Mapping[Any, float] | None = None,
+        warm_start: bool = False,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -187,83 +185,13 @@ class MessagePassingClassifier(ProbabilisticClassifier):
         self.input_scaling = input_scaling
         self.rounding = rounding
         self.num_samples = num_samples
+        self.class_weight = class_weight
+        self.warm_start = warm_start
         self.random_state = random_state
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> "MessagePassingClassifier":
-        """Train on labelled samples.
-
-        Parameters
-        ----------
-        X : array [n, features]
-            The inputs.
-        y : array [n]
-            Labels of any type, of at least two classes.
-        """
-        self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
-        inputs, codes = self._training_inputs(X, y)
-        self._checked_prediction()
-        transform = self._transform_of(inputs, len(inputs))
-        transformed = transform(inputs)
-        settings = self._settings(transformed, len(inputs))
-        seed = self._seed()
-        fit = fitting.fit(seed, settings, transformed, self._targets(codes), self._columns())
-        self._publish_fit(settings, transform, fit, seed)
-        return self
-
-    def _training_inputs(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray, NDArray]:
-        """Inputs ``[n, N]`` of the transform, and class numbers ``[n]``; fits the code of a table."""
-        if self.encoder_ is None:
-            return self._encode(X, y, dtype=np.float32)
-        table, labels = read_table_and_labels(self, X, y)
-        return coded(self.encoder_.fit(table), table), self._class_numbers(labels)
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
         return super()._blocks(X) if self.encoder_ is None else coded_blocks(self.encoder_, X)
-
-    def _columns(self) -> NDArray | None:
-        return None if self.encoder_ is None else columns_of_bits(self.encoder_)
-
-    @classmethod
-    def fit_many(
-        cls,
-        members: Sequence["MessagePassingClassifier"],
-        X: NDArray,
-        problems: Sequence[tuple[NDArray, NDArray]],
-        *,
-        problems_at_once: int | None = None,
-    ) -> None:
-        """Fit equally configured binary members, one a problem, in place and as one compiled program.
-
-        Parameters
-        ----------
-        members : sequence of classifiers of this class
-            Unfitted, equal but for their random states.
-        X : array [n, features]
-            Pool of finite inputs; all problems share its input transform.
-        problems : sequence of (int array, array)
-            For each member, rows of ``X`` and their labels of two classes.
-        problems_at_once : int or None, default=None
-            Bounds the memory of networks with hidden layers; None trains all side by side.
-        """
-        first = members[0]
-        encoder = choose_encoder(first.encoding, first.input_scaling, X)
-        if encoder is None:
-            inputs = check_array(X, dtype=np.float32, input_name="X")
-        else:
-            inputs = coded(encoder.fit(X), X)
-        num_features = inputs.shape[1] if encoder is None else encoder.n_features_in_
-        own = cls._binary_problems(members, num_features, problems)
-        for member in members:
-            member.encoder_ = encoder
-        first._checked_prediction()
-        transform = first._transform_of(inputs, own.most_samples)
-        transformed = transform(inputs)
-        settings = first._settings(transformed, own.most_samples)
-        seeds = [member._seed() for member in members]
-        fits = fitting.fit_many(seeds, settings, transformed, own, problems_at_once, first._columns())
-        for member, seed, fit in zip(members, seeds, fits, strict=True):
-            member._publish_fit(settings, transform, fit, seed)
 
     @classmethod
     def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:
@@ -335,31 +263,3 @@ class MessagePassingClassifier(ProbabilisticClassifier):
     def _model(self) -> compiled.Model:
         """The published weights (bias rows last, as the network multiplies them) and the beliefs."""
         return compiled.Model(self._joined_weights(), self.state_, self.hyper_, np.int32(self.sampling_seed_))
-
-    def _transform_of(self, inputs: NDArray, num_samples: int) -> InputTransform:
-        """The transform learned from ``[n, features]``; a problem has ``num_samples`` of them."""
-        scaling = choose_input_scaling(self._parameters(), num_samples)
-        return fit_transform_of(inputs, scaling)
-
-    def _parameters(self) -> Parameters:
-        return Parameters.of(self, coded=self.encoder_ is not None)
-
-    def _settings(self, inputs: NDArray, num_samples: int) -> Settings:
-        """Settings of a run with ``num_samples`` of the transformed inputs ``[n, features]``."""
-        norm = float(np.sqrt(np.mean(np.sum(np.square(inputs), axis=1)))) or 1.0
-        given = self._parameters()
-        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        widths = (inputs.shape[1], *choose_hidden(given, num_outputs), num_outputs)
-        return resolve(given, widths, num_samples, norm)
-
-    def _publish_fit(self, settings: Settings, transform: InputTransform, fit: Fit, seed: int) -> None:
-        """Store the network, what its inputs go through, and what happened on the way."""
-        self.input_transform_ = transform
-        self._publish(settings.spec, fit.state, fit.hyper, fit.weights)
-        self.history_, self.n_iter_ = fit.history, len(fit.history["error"])
-        self.sampling_seed_ = seed
-
-    def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: Sequence[NDArray]) -> None:
-        """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
-        self.spec_, self.state_, self.hyper_ = spec, state, hyper
-        self._publish_weights(weights, bool(spec.weighted[0].bias))

@@ -56,6 +56,8 @@ def chosen(given: Parameters, spec: NetworkSpec, full_batch: bool) -> bool:
 def _unmet_requirement(given: Parameters, full_batch: bool) -> str | None:
     if not full_batch:
         return "all samples in one batch: set batch_size=None"
+    if given.in_portions or given.warm_start:
+        return "one fit of all samples: beliefs that exact messages annealed cannot go on"
     if given.cavity != "second_order":
         return f"cavity='second_order', got {given.cavity!r}"
     values = {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}

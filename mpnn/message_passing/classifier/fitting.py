@@ -1,10 +1,11 @@
 """Training behind the estimator, of one network or of many: settings and arrays in, fits out.
 
-Axes: samples of the pool n, problems P.
+The number of rows is padded to few sizes, so that few programs are compiled: rows that pad have weight 0, or
+are never read. Axes: samples of the pool n, problems P.
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,11 +15,11 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mpnn import sharding as meshes
-from mpnn.classifiers.problems import BinaryProblems
+from mpnn.classifiers.problems import BinaryProblems, few_sizes
 from mpnn.message_passing import training
 from mpnn.message_passing.classifier import compiled, exact
 from mpnn.message_passing.classifier.hardened import affordable, hardened
-from mpnn.message_passing.classifier.settings import Fit, Settings
+from mpnn.message_passing.classifier.settings import Fit, Samples, Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.sweep import Info
@@ -27,9 +28,16 @@ from mpnn.programs import refuse_forked_child
 
 __all__ = ["fit", "fit_many"]
 
+# More rows take longer to train than to compile for, and a copy of them costs memory.
+MOST_PADDED_ROWS = 1 << 15
+
 
 def fit(
-    seed: int, settings: Settings, inputs: NDArray, targets: NDArray, columns: NDArray | None = None
+    seed: int,
+    settings: Settings,
+    samples: Samples,
+    columns: NDArray | None = None,
+    prior: State | None = None,
 ) -> Fit:
     """Train one network.
 
@@ -39,29 +47,26 @@ def fit(
         Of the initial beliefs and the order of samples.
     settings : Settings
         Of the run.
-    inputs : float32 array [n, features]
-        Transformed.
-    targets : array [n]
-        -1 and +1, float32, for two classes; else class numbers, int32.
+    samples : Samples
+        Inputs, targets and weights.
     columns : int array [features], optional
         Of a coded table, the number of every input's column.
+    prior : State or None, default=None
+        Beliefs to begin with; None: random ones.
     """
     refuse_forked_child()
-    key, data = jax.random.key(seed), Batch(jnp.asarray(inputs), jnp.asarray(targets))
+    key, run = jax.random.key(seed), _Run(settings, len(samples.inputs))
+    counts = np.ones(len(samples.inputs), np.float32) if samples.weight is None else samples.weight
+    data = Batch(*map(run.padded, (samples.inputs, samples.targets, counts)))
     if settings.annealing is not None:
         return exact.fit(key, settings, data)
-    state, history = _train(key, settings, data)
-    hyper = _last_numbers(settings, history)
-    weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs)
+    state, history = _train(key, run, data, prior)
+    hyper = run.last_numbers(len(history))
+    weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs, data.sample_weight)
     state, hyper, weights = meshes.to_host((state, hyper, weights))
-    return _hardened(settings, [Fit(state, hyper, weights, _joined(history))], [inputs], columns)[0]
-
-
-def _hardened(settings: Settings, fits: list[Fit], rows: list[NDArray], columns: NDArray | None) -> list[Fit]:
-    if settings.rounding != "harden" or not affordable(settings, max(map(len, rows)), len(rows)):
-        return fits
-    columns = np.arange(rows[0].shape[1]) if columns is None else columns
-    return hardened(settings, fits, rows, columns)
+    fitted = Fit(state, hyper, weights, run.joined(meshes.to_host(history)))
+    given = None if samples.weight is None else [samples.weight]
+    return _hardened(settings, [fitted], [samples.inputs], columns, given)[0]
 
 
 def fit_many(
@@ -71,6 +76,7 @@ def fit_many(
     problems: BinaryProblems,
     problems_at_once: int | None,
     columns: NDArray | None = None,
+    priors: Sequence[State] | None = None,
 ) -> list[Fit]:
     """Train P networks with one output as one program.
 
@@ -88,9 +94,57 @@ def fit_many(
         Bounds the memory of networks with hidden layers; None trains all side by side.
     columns : int array [features], optional
         Of a coded table, the number of every input's column.
+    priors : sequence of State or None, default=None
+        Beliefs to begin with, one a network; None: random ones.
     """
-    fits = _fit_pool(seeds, settings, inputs, problems, problems_at_once)
-    return _hardened(settings, fits, [inputs[rows] for rows in problems.rows], columns)
+    fits = _fit_pool(seeds, settings, inputs, problems, problems_at_once, priors)
+    return _hardened(settings, fits, [inputs[rows] for rows in problems.rows], columns, problems.weights)
+
+
+def _hardened(
+    settings: Settings,
+    fits: list[Fit],
+    rows: list[NDArray],
+    columns: NDArray | None,
+    counts: Sequence[NDArray] | None,
+) -> list[Fit]:
+    if settings.rounding != "harden" or not affordable(settings, max(map(len, rows)), len(rows)):
+        return fits
+    columns = np.arange(rows[0].shape[1]) if columns is None else columns
+    return hardened(settings, fits, rows, columns, counts)
+
+
+class _Run:
+    """A training on a number of samples, in arrays of one of few lengths.
+
+    A full batch counts the rows that pad it with weight 0; mini-batches are drawn from the first rows.
+    """
+
+    def __init__(self, settings: Settings, num_samples: int) -> None:
+        pads, full_batch = num_samples <= MOST_PADDED_ROWS, settings.batch_size >= num_samples
+        self.length = few_sizes(num_samples) if pads else num_samples
+        self.settings = settings.with_batches_of(self.length) if full_batch else settings
+        self.num_batches = 1 if full_batch else num_samples // settings.batch_size
+        self.num_samples = num_samples if pads and not full_batch else None
+
+    def padded(self, leaf: NDArray) -> Array:
+        """An array ``[n, ...]`` with rows of 0 up to the length."""
+        missing = self.length - len(leaf)
+        return jnp.asarray(np.pad(leaf, [(0, missing), *[(0, 0)] * (leaf.ndim - 1)]) if missing else leaf)
+
+    def last_numbers(self, num_epochs: int) -> Hyper:
+        """The numbers of the last sweep."""
+        settings = self.settings
+        sweeps = num_epochs * self.num_batches * settings.spec.sweeps_per_batch
+        return settings.schedules.at_sweep(sweeps - 1, settings.spec.num_layers)
+
+    def joined(self, history: list[Info]) -> dict[str, Any]:
+        """Arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
+        joined: dict[str, Any] = {}
+        for name, *leaves in zip(Info._fields, *history, strict=True):
+            own = [leaf[: self.num_batches] for leaf in leaves]
+            joined[name] = np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in own])
+        return joined
 
 
 def _fit_pool(
@@ -99,30 +153,42 @@ def _fit_pool(
     inputs: NDArray,
     problems: BinaryProblems,
     problems_at_once: int | None,
+    priors: Sequence[State] | None,
 ) -> list[Fit]:
     refuse_forked_child()
-    pool = jnp.asarray(inputs)
     if settings.spec.num_layers == 1 and settings.batch_size >= problems.most_samples:
-        return _fit_columns(jax.random.key(seeds[0]), settings, pool, problems)
+        together = settings.as_columns(len(problems)).with_batches_of(len(inputs))
+        return _fit_columns(jax.random.key(seeds[0]), together, inputs, problems, priors)
     keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
-    data = Problems(pool, *(jnp.asarray(leaf) for leaf in problems.padded()))
+    pool, run = _Run(settings, len(inputs)), _Run(settings, problems.most_samples)
+    data = Problems(pool.padded(inputs), *(jnp.asarray(leaf) for leaf in problems.padded(run.length)))
     with meshes.every_device():
         if settings.annealing is not None:
             return exact.fit_many(keys, settings, data, problems_at_once)
-        return _fit_side_by_side(keys, settings, data, problems_at_once)
+        counts = pool.padded(problems.pool_weight(len(inputs)))
+        return _fit_side_by_side(keys, run, data, counts, problems_at_once, priors)
 
 
-def _fit_columns(key: Array, settings: Settings, pool: Array, problems: BinaryProblems) -> list[Fit]:
+def _fit_columns(
+    key: Array,
+    settings: Settings,
+    inputs: NDArray,
+    problems: BinaryProblems,
+    priors: Sequence[State] | None,
+) -> list[Fit]:
     """Single layers: P networks are one layer of P outputs, each with labels for its own samples only.
 
     The messages of an output never meet those of another, and the inputs are there once instead of P times.
     """
-    together = settings.as_columns(len(problems), len(pool))
-    state, history = _train(key, together, Batch(pool, jnp.asarray(problems.as_columns(len(pool)))))
-    hyper = _last_numbers(together, history)
-    weights = compiled.decode(together.spec, settings.rounding, state, hyper, pool)
-    state, hyper, weights = meshes.to_host((state, hyper, weights))
-    joined = _joined(history)
+    run = _Run(settings, len(inputs))
+    data = Batch(*map(run.padded, (inputs, *problems.as_columns(len(inputs)))))
+    prior = None if priors is None else _stacked(priors, jnp.concatenate, axis=1)
+    state, history = _train(key, run, data, prior)
+    hyper = run.last_numbers(len(history))
+    counts = run.padded(problems.pool_weight(len(inputs)))
+    weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs, counts)
+    state, hyper, weights, history = meshes.to_host((state, hyper, weights, history))
+    joined = run.joined(history)
 
     def column(index: int) -> Fit:
         own = operator.itemgetter((slice(None), slice(index, index + 1)))
@@ -132,67 +198,70 @@ def _fit_columns(key: Array, settings: Settings, pool: Array, problems: BinaryPr
 
 
 def _fit_side_by_side(
-    keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
+    keys: Array,
+    run: _Run,
+    data: Problems,
+    counts: Array,
+    problems_at_once: int | None,
+    priors: Sequence[State] | None,
 ) -> list[Fit]:
-    """Hidden layers or mini-batches: every problem gathers its own samples; zero messages pad the short."""
-    num_problems = len(data.rows)
-    state, history = _train_many(keys, settings, data, problems_at_once)
+    """Hidden layers or mini-batches: every problem gathers its own samples.
+
+    ``counts``: how often the rows of the pool count in rounding.
+    """
+    num_problems, settings = len(data.rows), run.settings
+    prior = None if priors is None else _stacked(priors, jnp.stack)
+    state, history = _train_many(keys, run, data, problems_at_once, prior)
     state, history = jax.tree.map(lambda leaf: leaf[:num_problems], (state, history))
-    hyper = _last_numbers(settings, history)
-    weights = compiled.decode_many(settings.spec, settings.rounding, state, hyper, data.inputs)
+    hyper = run.last_numbers(len(history))
+    weights = compiled.decode_many(settings.spec, settings.rounding, state, hyper, data.inputs, counts)
     state, hyper, weights, history = meshes.to_host((state, hyper, weights, history))
 
     def problem(index: int) -> Fit:
         own_state, own_weights, own_history = jax.tree.map(
             operator.itemgetter(index), (state, weights, history)
         )
-        return Fit(own_state, hyper, own_weights, _joined(own_history))
+        return Fit(own_state, hyper, own_weights, run.joined(own_history))
 
     return [problem(index) for index in range(num_problems)]
 
 
-def _train(key: Array, settings: Settings, data: Batch) -> tuple[State, list[Info]]:
+def _stacked(priors: Sequence[State], join: Callable[..., Array], **options: int) -> State:
+    return jax.tree.map(lambda *leaves: join(leaves, **options), *priors)
+
+
+def _train(key: Array, run: _Run, data: Batch, prior: State | None) -> tuple[State, list[Info]]:
+    settings = run.settings
     return training.train(
         jax.random.fold_in(key, 1),
         settings.spec,
-        compiled.init(key, settings),
+        compiled.init(key, settings) if prior is None else prior,
         data,
         settings.schedules,
         num_epochs=settings.num_epochs,
         batch_size=settings.batch_size,
+        num_samples=run.num_samples,
     )
 
 
 def _train_many(
-    keys: Array, settings: Settings, data: Problems, problems_at_once: int | None
+    keys: Array, run: _Run, data: Problems, problems_at_once: int | None, prior: State | None
 ) -> tuple[State, list[Info]]:
     """Networks are trained twice where it takes that for every device to have as many."""
-    num_problems = len(data.rows)
+    num_problems, settings = len(data.rows), run.settings
+    state = compiled.init_many(keys, settings) if prior is None else prior
     filled = np.resize(np.arange(num_problems), meshes.round_up(num_problems, meshes.NETWORKS))
     if len(filled) > num_problems:
-        keys, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, *data[1:]])
+        keys, state, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, state, *data[1:]])
         data = Problems(data.inputs, *samples)
     return training.train_many(
         jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
         settings.spec,
-        compiled.init_many(keys, settings),
+        state,
         data,
         settings.schedules,
         num_epochs=settings.num_epochs,
         batch_size=settings.batch_size,
         problems_at_once=problems_at_once,
+        num_samples=run.num_samples,
     )
-
-
-def _last_numbers(settings: Settings, history: list[Info]) -> Hyper:
-    """The run's numbers at its last sweep."""
-    batches, sweeps = history[-1].error.shape[-2:]
-    return settings.schedules.at_sweep(len(history) * batches * sweeps - 1, settings.spec.num_layers)
-
-
-def _joined(history: list[Info]) -> dict[str, Any]:
-    """NumPy arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
-    joined = {}
-    for name, *leaves in zip(Info._fields, *meshes.to_host(history), strict=True):
-        joined[name] = np.concatenate([leaf.reshape(-1, *leaf.shape[2:]) for leaf in leaves])
-    return joined

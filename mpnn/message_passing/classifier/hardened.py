@@ -1,9 +1,12 @@
 """Hardening behind the estimator: discrete weights of coded tables, fitted to the beliefs' predictions."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.classifiers.problems import few_sizes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.settings import Fit, Settings
 from mpnn.message_passing.hardening import harden, resample_columns
@@ -26,7 +29,13 @@ def affordable(settings: Settings, num_samples: int, num_networks: int) -> bool:
     return num_networks * work * levels <= MOST_WORK
 
 
-def hardened(settings: Settings, fits: list[Fit], rows: list[NDArray], columns: NDArray) -> list[Fit]:
+def hardened(
+    settings: Settings,
+    fits: list[Fit],
+    rows: list[NDArray],
+    columns: NDArray,
+    sample_weights: Sequence[NDArray] | None = None,
+) -> list[Fit]:
     """The same fits with weights that come closest to their Bayesian predictions.
 
     Parameters
@@ -39,18 +48,40 @@ def hardened(settings: Settings, fits: list[Fit], rows: list[NDArray], columns: 
         Training inputs of each.
     columns : int array [N]
         Of every input, the number of its table's column.
+    sample_weights : sequence of array [B] or None, default=None
+        How often each training row counts; None: once.
     """
-    longest = max(map(len, rows)) + NUM_RESAMPLED
+    longest = few_sizes(max(map(len, rows)) + NUM_RESAMPLED)
     levels = settings.spec.weighted[0].family.levels or ()
+    counts: Sequence[NDArray | None] = [None] * len(rows) if sample_weights is None else sample_weights
     moved = []
-    for index, (fit, own) in enumerate(zip(fits, rows, strict=True)):
-        inputs = np.concatenate([own, resample_columns(own, columns, NUM_RESAMPLED, seed=index)])
+    for index, (fit, own, count) in enumerate(zip(fits, rows, counts, strict=True)):
+        inputs, weight = _with_resampled(*_merged(own, count), columns, seed=index)
         padded = np.zeros((longest, inputs.shape[1]), np.float32)  # one shape, one program
         padded[: len(inputs)] = inputs
         model = compiled.Model(fit.weights, fit.state, fit.hyper, np.int32(0))
         _, probabilities = jax.device_get(compiled.decide(settings.spec, "bayes", 1, model, padded))
         if settings.spec.weighted[0].bias:
             inputs = np.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
-        weights = harden(inputs, probabilities[: len(inputs)], fit.weights, levels, num_passes=1)
+        teacher = probabilities[: len(inputs)]
+        weights = harden(inputs, teacher, fit.weights, levels, sample_weight=weight, num_passes=1)
         moved.append(fit._replace(weights=weights))
     return moved
+
+
+def _merged(rows: NDArray, counts: NDArray | None) -> tuple[NDArray, NDArray | None]:
+    """Equal rows once, with the sum of their counts; rows that are all different and count once stay."""
+    merged, places = np.unique(rows, axis=0, return_inverse=True)
+    if counts is None and len(merged) == len(rows):
+        return rows, None
+    counts = np.ones(len(rows)) if counts is None else counts.astype(np.float64)
+    return merged, np.bincount(places.ravel(), counts, len(merged))
+
+
+def _with_resampled(
+    rows: NDArray, counts: NDArray | None, columns: NDArray, seed: int
+) -> tuple[NDArray, NDArray | None]:
+    """Rows and resampled ones, and how often they count."""
+    fresh = resample_columns(rows, columns, NUM_RESAMPLED, sample_weight=counts, seed=seed)
+    weight = None if counts is None else np.append(counts, np.ones(len(fresh)))
+    return np.concatenate([rows, fresh]), weight

@@ -10,15 +10,16 @@ from mpnn.message_passing.hyper import NUMBERS, Hyper, Schedule, Schedules
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["Fit", "Parameters", "Settings"]
+__all__ = ["Fit", "Parameters", "Samples", "Settings"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
     """Parameters of the estimator as given, unchecked; None and ``"auto"`` are not yet resolved.
 
-    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names; and
-    whether the inputs are a table in code, bits of -1 and +1.
+    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names;
+    whether the inputs are a table in code, bits of -1 and +1; and whether samples come in portions, each with
+    the posterior of the earlier ones as its prior.
     """
 
     hidden: Any
@@ -45,13 +46,16 @@ class Parameters:
     small_fan_in: str
     input_scaling: str | None
     rounding: str | None
+    warm_start: bool
     coded: bool = False
+    in_portions: bool = False
 
     @classmethod
-    def of(cls, estimator: Any, coded: bool = False) -> "Parameters":
+    def of(cls, estimator: Any, coded: bool = False, in_portions: bool = False) -> "Parameters":
         """The parameters of an estimator; ``coded``: whether its inputs are a table in code."""
-        names = {field.name for field in dataclasses.fields(cls)} - {"coded"}
-        return cls(**{name: getattr(estimator, name) for name in names}, coded=coded)
+        names = {field.name for field in dataclasses.fields(cls)} - {"coded", "in_portions"}
+        given = {name: getattr(estimator, name) for name in names}
+        return cls(**given, coded=coded, in_portions=in_portions)
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:
@@ -90,19 +94,44 @@ class Settings:
     rounding: str
     annealing: Annealing | None = None
 
-    def as_columns(self, num_problems: int, pool_size: int) -> "Settings":
+    def as_columns(self, num_problems: int) -> "Settings":
         """The same for P single layers with one output as one layer with P outputs on the whole pool.
 
         Parameters
         ----------
         num_problems : int >= 1
             P.
-        pool_size : int >= 1
-            Samples of the pool, n.
         """
         layer = dataclasses.replace(self.spec.weighted[0], units=num_problems)  # type: ignore[call-arg]
-        spec = dataclasses.replace(self.spec, layers=(layer,))
-        return dataclasses.replace(self, spec=spec, batch_size=pool_size)
+        return dataclasses.replace(self, spec=dataclasses.replace(self.spec, layers=(layer,)))
+
+    def with_batches_of(self, batch_size: int) -> "Settings":
+        """The same with mini-batches of another size.
+
+        Parameters
+        ----------
+        batch_size : int >= 1
+            Samples of a mini-batch.
+        """
+        return dataclasses.replace(self, batch_size=batch_size)
+
+
+class Samples(NamedTuple):
+    """Training samples of one network.
+
+    Parameters
+    ----------
+    inputs : float32 ndarray [n, N]
+        Transformed.
+    targets : ndarray [n]
+        -1 and +1, float32, for two classes; else class numbers, int32.
+    weight : float32 ndarray [n] or None, default=None
+        How often each sample counts; None: once.
+    """
+
+    inputs: NDArray
+    targets: NDArray
+    weight: NDArray | None = None
 
 
 class Fit(NamedTuple):

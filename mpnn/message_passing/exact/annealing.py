@@ -73,7 +73,7 @@ def _run(key: Array, spec: NetworkSpec, numbers: Annealing, batch: Batch) -> Fit
     carry = Carry(beliefs, memory, incumbent, beliefs)
     carry, errors = jax.lax.scan(partial(sweep, spec, numbers, data), carry, done)
     weights = [layer.astype(jnp.int8) for layer in carry.incumbent.weights]
-    error = errors / jnp.sum(data.real)
+    error = errors / jnp.sum(data.weight)
     return Fit(weights, _as_state(carry.published, data.live), carry.incumbent.errors, error)
 
 
@@ -82,8 +82,8 @@ def _run_many(keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems
     def run_share(shared: tuple[Array, Annealing], own: tuple[Array, ...]) -> Fit:
         inputs, numbers = shared
 
-        def one(key: Array, rows: Array, labels: Array, sample_mask: Array) -> Fit:
-            return _run(key, spec, numbers, Batch(inputs[rows], labels, sample_mask))
+        def one(key: Array, rows: Array, labels: Array, sample_weight: Array) -> Fit:
+            return _run(key, spec, numbers, Batch(inputs[rows], labels, sample_weight))
 
         return jax.vmap(one)(*own)
 
@@ -165,6 +165,6 @@ def fit_one(key: Array, spec: NetworkSpec, numbers: Annealing, data: Batch) -> F
         The problem.
     """
     num_samples = data.inputs.shape[0]
-    mask = jnp.ones(num_samples) if data.sample_mask is None else data.sample_mask
-    problems = Problems(data.inputs, jnp.arange(num_samples)[None], data.labels[None], mask[None])
+    weight = jnp.ones(num_samples) if data.sample_weight is None else data.sample_weight
+    problems = Problems(data.inputs, jnp.arange(num_samples)[None], data.labels[None], weight[None])
     return jax.tree.map(lambda leaf: leaf[0], fit_many(key[None], spec, numbers, problems))

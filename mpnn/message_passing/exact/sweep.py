@@ -140,7 +140,7 @@ class Carry(NamedTuple):
 class Data(NamedTuple):
     """A problem as the sweeps read it.
 
-    Inputs and their squares ``[B, N]``, ``P(label = -1, +1)`` ``[2, 1, B]``, which samples are real ``[B]``,
+    Inputs and their squares ``[B, N]``, ``P(label = -1, +1)`` ``[2, 1, B]``, how often samples count ``[B]``,
     and which inputs were ever non-zero ``[N, 1]``.
 
     Parameters
@@ -151,8 +151,8 @@ class Data(NamedTuple):
         Their squares.
     labels : Array [2, 1, B]
         ``P(label = -1, +1)``.
-    real : Array [B]
-        Which samples are real.
+    weight : Array [B]
+        How often each sample counts; 0 for padding.
     live : Array [N, 1]
         Which inputs were ever non-zero.
     """
@@ -160,7 +160,7 @@ class Data(NamedTuple):
     inputs: Array
     squares: Array
     labels: Array
-    real: Array
+    weight: Array
     live: Array
 
 
@@ -172,11 +172,12 @@ def prepare(batch: Batch) -> Data:
     batch : Batch
         Inputs, and labels -1 and +1.
     """
-    real = jnp.ones_like(batch.labels) if batch.sample_mask is None else batch.sample_mask
-    inputs = batch.inputs * real[:, None]
-    labels = 0.5 * (1.0 + jnp.stack([-batch.labels, batch.labels]) * real)[:, None]
+    weight = jnp.ones_like(batch.labels) if batch.sample_weight is None else batch.sample_weight
+    present = (weight > 0).astype(batch.inputs.dtype)
+    inputs = batch.inputs * present[:, None]
+    labels = 0.5 * (1.0 + jnp.stack([-batch.labels, batch.labels]) * present)[:, None]
     live = jnp.any(inputs != 0.0, axis=0)[:, None].astype(inputs.dtype)
-    return Data(inputs, jnp.square(inputs), labels, real, live)
+    return Data(inputs, jnp.square(inputs), labels, weight, live)
 
 
 def init(key: Array, spec: NetworkSpec, numbers: Annealing, data: Data) -> tuple[Beliefs, Memory]:
@@ -259,11 +260,9 @@ def _downward(
     return to_weights, down
 
 
-def _damped(
-    old: tuple[Array, ...], new: list[Array], damping: Array | float, real: Array
-) -> tuple[Array, ...]:
-    """Mixtures of old and new messages ``[..., B]``; zero for padding."""
-    return tuple(damping * was + (1.0 - damping) * now * real for was, now in zip(old, new, strict=True))
+def _damped(old: tuple[Array, ...], new: list[Array], damping: Array | float) -> tuple[Array, ...]:
+    """Mixtures of old and new messages ``[..., B]``."""
+    return tuple(damping * was + (1.0 - damping) * now for was, now in zip(old, new, strict=True))
 
 
 def _score(data: Data, weights: list[Array], mean: Array, variance: Array) -> Incumbent:
@@ -275,9 +274,9 @@ def _score(data: Data, weights: list[Array], mean: Array, variance: Array) -> In
         decided = jnp.where(jnp.matmul(layer.T, decided) >= 0, 1.0, -1.0)
         levels = jax.nn.one_hot(layer.astype(int) + 1, 3, axis=0)[..., None]
         up = small_fan_in.forward(up[:, :, None], levels)[0]
-    wrong = jnp.where(decided[0] >= 0, data.labels[0, 0], data.labels[1, 0]) * data.real
+    wrong = jnp.where(decided[0] >= 0, data.labels[0, 0], data.labels[1, 0]) * data.weight
     right = jnp.sum(up[:, 0] * data.labels[:, 0], axis=0)
-    likelihood = jnp.sum(jnp.log(right + LIKELIHOOD_FLOOR) * data.real) / jnp.sum(data.real)
+    likelihood = jnp.sum(jnp.log(right + LIKELIHOOD_FLOOR) * data.weight) / jnp.sum(data.weight)
     return Incumbent(jnp.sum(wrong), likelihood, tuple(weights))
 
 
@@ -296,8 +295,9 @@ def _update_first(
     deviation = jnp.sqrt(preactivation.variance)
     gradient = numerics.sign_gradient(above, preactivation.omega / deviation) / deviation
     curvature = gradient * (preactivation.omega / preactivation.variance + gradient)
-    message = jnp.matmul(gradient, data.inputs).T + preactivation.mean * jnp.matmul(curvature, data.squares).T
-    field = first.field + numbers.step / jnp.sum(data.real) * message
+    message = jnp.matmul(gradient * data.weight, data.inputs).T
+    message = message + preactivation.mean * jnp.matmul(curvature * data.weight, data.squares).T
+    field = first.field + numbers.step / jnp.sum(data.weight) * message
     mean, variance = _moments(spec, field, data.live)
     keep = 1.0 - numbers.damping
     mean = numbers.damping * first.mean + keep * mean
@@ -355,12 +355,12 @@ def sweep(
     scored = _score(data, [rounded, *map(_round_levels, beliefs.upper)], *discrete)
     incumbent = _better_of(incumbent, scored, done > numbers.start)
     memory = Memory(
-        _damped(memory.to_weights, to_weights, numbers.damping, data.real),
-        _damped(memory.down, down, numbers.damping, data.real),
+        _damped(memory.to_weights, to_weights, numbers.damping),
+        _damped(memory.down, down, numbers.damping),
     )
     first = _update_first(spec, numbers, data, beliefs.first, preactivation, jnp.sum(memory.down[0], axis=1))
     messages = zip(beliefs.upper, memory.to_weights, strict=True)
-    upper = tuple(levels + jnp.sum(message, axis=-1) for levels, message in messages)
+    upper = tuple(levels + jnp.sum(message * data.weight, axis=-1) for levels, message in messages)
     return Carry(Beliefs(first, upper), memory, incumbent, published), scored.errors
 
 

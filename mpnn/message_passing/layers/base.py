@@ -171,7 +171,7 @@ class Layer(Protocol):
         above: Natural | Labels,
         memory: Any,
         numbers: Numbers,
-        sample_mask: Array | None,
+        sample_weight: Array | None,
     ) -> tuple[Any, Any, Natural | None]:
         """New state, new memory, and the message down (None to data).
 
@@ -189,8 +189,8 @@ class Layer(Protocol):
             What the layer keeps between the sweeps over a batch.
         numbers : sequence of Hyper
             Scalars, one Hyper for each weight layer.
-        sample_mask : Array [B] or None
-            0 for samples that only pad the batch; None: all are real.
+        sample_weight : Array [B] or [B, K] or None
+            How often the messages of each sample to the weights count; None: once.
         """
 
     def moments(

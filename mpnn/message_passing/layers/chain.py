@@ -101,7 +101,7 @@ def backward_chain(
     above: Natural | Labels,
     memories: Sequence[Any],
     numbers: Numbers,
-    sample_mask: Array | None,
+    sample_weight: Array | None,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...], Natural | None]:
     """The loop down: new states and memories, and the message to what is below the first layer.
 
@@ -112,7 +112,7 @@ def backward_chain(
     own = list(zip(layers, places, shares(layers, numbers), strict=True))
     for index, (layer, place, number) in reversed(list(enumerate(own))):
         moved[index], kept[index], down = layer.backward(
-            place, states[index], caches[index], down, memories[index], number, sample_mask
+            place, states[index], caches[index], down, memories[index], number, sample_weight
         )
     return tuple(moved), tuple(kept), down
 

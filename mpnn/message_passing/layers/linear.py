@@ -286,13 +286,18 @@ class Linear:
         above: Natural | Labels,
         memory: LinearMemory,
         numbers: Numbers,
-        sample_mask: Array | None,
+        sample_weight: Array | None,
     ) -> tuple[LayerState, LinearMemory, Natural | None]:
         """Messages to the weights, which are updated, and down."""
         entry, own = self._entry(place), numbers[0]
-        signal = self.signal(place, above, own, sample_mask)
+        rows = cache.rows._replace(sample_weight=self._weight_of_rows(place, sample_weight))
         messages, rule_memory = entry.backward(
-            cache.view, cache.rows, cache.preactivation, signal, memory.rule, self._required(place)
+            cache.view,
+            rows,
+            cache.preactivation,
+            self.signal(place, above, own),
+            memory.rule,
+            self._required(place),
         )
         if entry.messages.zero_temperature:  # the rule damps its messages
             own = own._replace(damping=jnp.zeros_like(own.damping))
@@ -310,16 +315,19 @@ class Linear:
         down = None if place.known_inputs else self._fold(place, messages)
         return state, LinearMemory(evidence, rule_memory, kept), down
 
-    def signal(self, place: Place, above: Natural | Labels, own: Hyper, sample_mask: Array | None) -> Any:
+    def _weight_of_rows(self, place: Place, sample_weight: Array | None) -> Array | None:
+        """Weights of the samples, one row for every sample and position: ``[rows, 1]`` or ``[rows, K]``."""
+        if sample_weight is None:
+            return None
+        columns = sample_weight if sample_weight.ndim == 2 else sample_weight[:, None]
+        return jnp.repeat(columns, self._num_positions(place), axis=0)
+
+    def signal(self, place: Place, above: Natural | Labels, own: Hyper) -> Any:
         """The message from above in the form that the rule takes."""
         messages = self._entry(place).messages
         if isinstance(above, Labels):
-            signal = messages.from_labels(above.channel, above.values, own)
-        else:
-            signal = messages.from_above(self.channel, self._as_rows(place, above))
-        if sample_mask is None:
-            return signal
-        return messages.mask_padding(signal, jnp.repeat(sample_mask, self._num_positions(place))[:, None])
+            return messages.from_labels(above.channel, above.values, own)
+        return messages.from_above(self.channel, self._as_rows(place, above))
 
     def _required(self, place: Place) -> RequiredMessages:
         down = not place.known_inputs

@@ -69,7 +69,7 @@ class Flatten(Weightless):
         above: Natural | Labels,
         memory: Any,
         numbers: Numbers,
-        sample_mask: Array | None,
+        sample_weight: Array | None,
     ) -> tuple[None, Any, Natural | None]:
         """The message, reshaped."""
         if place.known_inputs or isinstance(above, Labels):
@@ -207,7 +207,7 @@ class MaxPool2D(Pool2D):
         above: Natural | Labels,
         memory: Natural | None,
         numbers: Numbers,
-        sample_mask: Array | None,
+        sample_weight: Array | None,
     ) -> tuple[None, Natural, Natural | None]:
         """Messages to the units of each window."""
         if isinstance(above, Labels):
@@ -299,7 +299,7 @@ class MeanPool2D(Pool2D):
         above: Natural | Labels,
         memory: Natural | None,
         numbers: Numbers,
-        sample_mask: Array | None,
+        sample_weight: Array | None,
     ) -> tuple[None, Natural | None, Natural | None]:
         """Messages to the inputs of each window."""
         if place.known_inputs or isinstance(above, Labels):

@@ -142,12 +142,12 @@ class Residual:
         above: Natural | Labels,
         memory: tuple[Any, ...],
         numbers: Numbers,
-        sample_mask: Array | None,
+        sample_weight: Array | None,
     ) -> tuple[tuple[Any, ...], tuple[Any, ...], Natural | None]:
         """Messages through the branch, and past it."""
         *places, last_place = self._places(place)
         last_state, last_memory, down = self.last.backward(
-            last_place, state[-1], cache.last, above, memory[-1], numbers[-1:], sample_mask
+            last_place, state[-1], cache.last, above, memory[-1], numbers[-1:], sample_weight
         )
         if len(self.layers) > 1:
             if down is None:
@@ -160,12 +160,12 @@ class Residual:
                 down,
                 memory[:-1],
                 numbers[:-1],
-                sample_mask,
+                sample_weight,
             )
         else:
             states, memories = (), ()
         if down is not None:
-            derive = self.last.signal(last_place, above, numbers[-1], sample_mask)
+            derive = self.last.signal(last_place, above, numbers[-1])
             down = down.plus(self._message_past(place, cache, derive))
         return (*states, last_state), (*memories, last_memory), down
 

@@ -18,6 +18,7 @@ from mpnn.message_passing.rules.base import (
     Messages,
     Preactivation,
     RequiredMessages,
+    counted,
     gaussian_preactivation,
     precision_messages,
 )
@@ -101,8 +102,8 @@ def first_order(
     down : bool
         Whether the message to the units below is required; static.
     """
-    field = products.pull_weights(inputs.mean, gradient)
-    field = field + layer.mean * products.pull_weights(jnp.square(inputs.mean), curvature)
+    field = products.pull_weights(inputs.mean, counted(inputs, gradient))
+    field = field + layer.mean * products.pull_weights(jnp.square(inputs.mean), counted(inputs, curvature))
     if not down:
         return field, None
     down_field = products.pull_inputs(layer.mean, gradient)
@@ -142,8 +143,8 @@ def backward(
         return Messages(field, precision, down, down_precision), None
     square, cross = gradient * memory.gradient, memory.gradient * curvature
     if inputs.variance is not None:
-        field = field - memory.weights * products.pull_weights(inputs.variance, square)
-        mixed = products.pull_weights(inputs.variance * inputs.mean, cross)
+        field = field - memory.weights * products.pull_weights(inputs.variance, counted(inputs, square))
+        mixed = products.pull_weights(inputs.variance * inputs.mean, counted(inputs, cross))
         field = field - layer.mean * memory.weights * mixed
     if down is not None:
         down = down - memory.inputs * products.pull_inputs(layer.variance, square)

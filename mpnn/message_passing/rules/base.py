@@ -31,6 +31,7 @@ __all__ = [
     "Preactivation",
     "Rule",
     "RequiredMessages",
+    "counted",
     "gaussian_preactivation",
     "precision_messages",
 ]
@@ -52,6 +53,8 @@ class Inputs(NamedTuple):
     field : Array [B, N] or None, default=None
         Field of each input without any message from above, of zero-temperature rules and of inputs of pools;
         None for data.
+    sample_weight : Array [B, 1] or [B, K] or None, default=None
+        How often each row's messages to the weights count, all or those of each output; None: once.
     """
 
     mean: Array
@@ -59,6 +62,7 @@ class Inputs(NamedTuple):
     second_moment: Array | None
     respond: Callable[[Array], Moments] | None = None
     field: Array | None = None
+    sample_weight: Array | None = None
 
 
 class Layer(NamedTuple):
@@ -225,23 +229,6 @@ class GaussianMessages:
         """
         return lambda omega, variance: channel.derivatives(*above, omega, variance)
 
-    @staticmethod
-    def mask_padding(derive: Derive, real: Array) -> Derive:
-        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them.
-
-        Parameters
-        ----------
-        derive : callable
-            The derivatives of the channel's free energy, as a function of the pre-activation.
-        real : Array [B, 1]
-            0 for samples that only pad the batch, else 1.
-        """
-
-        def masked(omega: Array, variance: Array) -> Derivatives:
-            return Derivatives(*(leaf * real for leaf in derive(omega, variance)))
-
-        return masked
-
 
 class Rule(Protocol):
     """The three functions of a rule; modules in this package provide them."""
@@ -321,6 +308,22 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
     return Preactivation(mean, variance + VARIANCE_FLOOR)
 
 
+def counted(inputs: Inputs, outputs: Array) -> Array:
+    """Values ``[B, K]`` of every sample, each as often as the sample counts.
+
+    Only sums over samples take them, which are the messages to the weights. What a unit of one sample
+    receives, and the cavity of one sample, do not depend on how often that sample was seen.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The layer's inputs, with the weights of the samples.
+    outputs : Array [B, K]
+        Derivatives, or messages of single samples.
+    """
+    return outputs if inputs.sample_weight is None else outputs * inputs.sample_weight
+
+
 def precision_messages(
     layer: Layer, inputs: Inputs, derivatives: Derivatives, required: RequiredMessages
 ) -> tuple[Array | None, Array | None]:
@@ -343,12 +346,13 @@ def precision_messages(
     square = jnp.square(gradient)
     precision = down = None
     if required.precision:
+        evidence = counted(inputs, curvature)
         if inputs.second_moment is None:
-            precision = jnp.broadcast_to(jnp.sum(curvature, axis=0), layer.mean.shape)
+            precision = jnp.broadcast_to(jnp.sum(evidence, axis=0), layer.mean.shape)
         else:
-            precision = products.pull_weights(inputs.second_moment, curvature)
+            precision = products.pull_weights(inputs.second_moment, evidence)
         if inputs.variance is not None:
-            precision = precision - products.pull_weights(inputs.variance, square)
+            precision = precision - products.pull_weights(inputs.variance, counted(inputs, square))
     if required.down_precision:
         second = jnp.square(layer.mean) + layer.variance
         down = products.pull_inputs(second, curvature) - products.pull_inputs(layer.variance, square)

@@ -18,6 +18,7 @@ from mpnn.message_passing.rules.base import (
     Messages,
     Preactivation,
     RequiredMessages,
+    counted,
     gaussian_preactivation,
     precision_messages,
 )
@@ -127,7 +128,6 @@ def backward(
     down = jnp.sum(to_input, axis=2)
     derivatives = derive(omega, variance)
     precision, down_precision = precision_messages(layer, inputs, derivatives, required)
-    messages = Messages(
-        jnp.sum(to_weight, axis=1), precision, down.T if required.down else None, down_precision
-    )
+    field = jnp.sum(counted(inputs, to_weight), axis=1)
+    messages = Messages(field, precision, down.T if required.down else None, down_precision)
     return messages, Memory(memory.cavity_mean, to_weight, down[:, :, None] - to_input)

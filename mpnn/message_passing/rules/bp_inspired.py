@@ -27,6 +27,7 @@ from mpnn.message_passing.rules.base import (
     Messages,
     Preactivation,
     RequiredMessages,
+    counted,
     precision_messages,
 )
 from mpnn.message_passing.rules.mean_field import forward, init
@@ -79,7 +80,7 @@ def backward(
     def messages_of_input(mean: Array, values: Array) -> tuple[Array, Array]:
         """One input's messages: weights' means ``[K]`` and values ``[B]`` to ``[K]`` and ``[B]``."""
         cavity = derive(omega - values[:, None] * mean, variance).gradient
-        return values @ cavity, cavity @ mean
+        return values @ counted(inputs, cavity), cavity @ mean
 
     num_inputs, num_outputs = layer.mean.shape
     chunk = max(1, CHUNK_ELEMENTS // (omega.shape[0] * num_outputs))
@@ -122,7 +123,7 @@ def backward_second_order(
     field, down = first_order(layer, inputs, derivatives.gradient, derivatives.curvature, required.down)
     half = 0.5 * derivatives.second
     square, values = jnp.square(layer.mean), jnp.square(inputs.mean)
-    field = field + square * products.pull_weights(values * inputs.mean, half)
+    field = field + square * products.pull_weights(values * inputs.mean, counted(inputs, half))
     if down is not None:
         down = down + values * products.pull_inputs(square * layer.mean, half)
     precision, down_precision = precision_messages(layer, inputs, derivatives, required)
@@ -168,13 +169,14 @@ def backward_interpolated(
     reach = jnp.maximum(largest, SMALLEST_REACH)
     values = jax.vmap(lambda node: derive(omega - node * reach, variance).gradient)(jnp.asarray(nodes))
     coefficients = jnp.tensordot(jnp.asarray(to_coefficients), values.astype(omega.dtype), 1)
+    evidence = counted(inputs, coefficients)
     scaled = inputs.mean / reach
 
     # Horner's scheme in m for the weights, and in x / R for the units below
     field, down = jnp.zeros_like(layer.mean), jnp.zeros_like(inputs.mean)
     for degree in reversed(range(len(nodes))):
         weighted = inputs.mean * scaled**degree
-        field = field * layer.mean + products.pull_weights(weighted, coefficients[degree])
+        field = field * layer.mean + products.pull_weights(weighted, evidence[degree])
         if required.down:
             down = down * scaled + products.pull_inputs(layer.mean ** (degree + 1), coefficients[degree])
     derivatives = derive(omega, variance)

@@ -30,7 +30,14 @@ from jax import Array
 from mpnn.message_passing.channels.hidden import HiddenChannel
 from mpnn.message_passing.channels.outputs import OutputChannel
 from mpnn.message_passing.fields import Natural
-from mpnn.message_passing.rules.base import Clamp, Inputs, Layer, Messages, Preactivation, RequiredMessages
+from mpnn.message_passing.rules.base import (
+    Clamp,
+    Inputs,
+    Layer,
+    Messages,
+    Preactivation,
+    RequiredMessages,
+)
 
 __all__ = ["FORCED_FIELD", "FieldMessages", "Memory", "backward", "forward", "init", "node_messages"]
 
@@ -80,7 +87,8 @@ class FieldMessages:
             The layer's numbers, for margin and confidence.
         """
         label = labels[:, None] if labels.ndim == 1 else labels
-        return Clamp(label * numbers.confidence, numbers.margin * jnp.ones_like(label))
+        field = jnp.where(label == 0, 0.0, jnp.where(label == 0, 1.0, label) * numbers.confidence)
+        return Clamp(field, numbers.margin * jnp.abs(label))
 
     @staticmethod
     def from_above(channel: HiddenChannel, above: Natural) -> Clamp:
@@ -94,19 +102,6 @@ class FieldMessages:
             The message from above.
         """
         return Clamp(above.field, jnp.zeros_like(above.field))
-
-    @staticmethod
-    def mask_padding(clamp: Clamp, real: Array) -> Clamp:
-        """Zero the messages of samples that only pad the batch; ``real [B, 1]`` is 0 for them.
-
-        Parameters
-        ----------
-        clamp : Clamp
-            Field and margin of the outputs.
-        real : Array [B, 1]
-            0 for samples that only pad the batch, else 1.
-        """
-        return Clamp(jnp.where(real > 0, clamp.field, 0.0), clamp.margin * real)
 
 
 class Memory(NamedTuple):
@@ -308,8 +303,8 @@ def backward(
         moved = jnp.asarray((1.0 - layer.damping) * fresh)
         return moved if old is None else moved + layer.damping * old
 
-    def unit(down: Array | None, own: tuple[Array, Array, Array, Memory | None]) -> Any:
-        weight_field, output_field, margin, old = own
+    def unit(down: Array | None, own: tuple[Array, Array, Array, Memory | None, Array | None]) -> Any:
+        weight_field, output_field, margin, old, weight = own
         weights, units = _cavities(weight_field, field, old)
         messages = _nodes(_weaker(weights, units), sizes, output_field, margin).to_signs
         to_weight = damped(_weaker(messages, units), None if old is None else old.to_weight)
@@ -317,9 +312,13 @@ def backward(
         if down is not None:
             to_input = damped(_weaker(messages, weights), None if old is None else old.to_input)
             down = down + to_input
-        return down, (jnp.sum(to_weight, axis=0), None if old is None else Memory(to_weight, to_input))
+        evidence = to_weight if weight is None else to_weight * weight[:, None]
+        return down, (jnp.sum(evidence, axis=0), None if old is None else Memory(to_weight, to_input))
 
     start = jnp.zeros_like(field) if required.down else None
-    outputs = (layer.field.T, clamp.field.T, margins.T, memory)
+    sample_weight = None
+    if inputs.sample_weight is not None:
+        sample_weight = jnp.broadcast_to(inputs.sample_weight, clamp.field.shape).T
+    outputs = (layer.field.T, clamp.field.T, margins.T, memory, sample_weight)
     down, (to_weights, kept) = jax.lax.scan(unit, start, outputs)
     return Messages(to_weights.T, None, down, None), kept

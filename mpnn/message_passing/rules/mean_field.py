@@ -14,6 +14,7 @@ from mpnn.message_passing.rules.base import (
     Messages,
     Preactivation,
     RequiredMessages,
+    counted,
     gaussian_preactivation,
     precision_messages,
 )
@@ -76,6 +77,6 @@ def backward(
     """
     derivatives = derive(*preactivation)
     precision, down_precision = precision_messages(layer, inputs, derivatives, required)
-    field = products.pull_weights(inputs.mean, derivatives.gradient)
+    field = products.pull_weights(inputs.mean, counted(inputs, derivatives.gradient))
     down = products.pull_inputs(layer.mean, derivatives.gradient) if required.down else None
     return Messages(field, precision, down, down_precision), None

@@ -144,6 +144,10 @@ OUT_OF_RANGE = [
     ("bias", "yes", "bias must be True, False or 'auto', got 'yes'"),
     ("input_scaling", "log", "input_scaling must be one of"),
     ("rounding", "up", "rounding must be one of ('mode', 'feedback', 'harden'), got 'up'"),
+    ("class_weight", "heavy", "class_weight must be 'balanced', a dict or None, got 'heavy'"),
+    ("class_weight", {"cat": 2.0}, "class_weight names 'cat', which is none of the classes"),
+    ("class_weight", {1: 0.0}, "class_weight must be above 0 and finite, got {1: 0.0}"),
+    ("warm_start", "yes", "warm_start must be True or False, got 'yes'"),
     ("random_state", "seed", "'seed' cannot be used to seed"),
 ]
 

@@ -95,6 +95,6 @@ def test_scaling_of_inputs_follows_the_regime(parameters, num_samples, expected)
 
 def test_single_layers_side_by_side_are_one_layer():
     settings = settings_of()
-    together = settings.as_columns(num_problems=45, pool_size=100)
+    together = settings.as_columns(num_problems=45)
     assert together.spec.widths == (64, 45)
-    assert together == dataclasses.replace(settings, spec=together.spec, batch_size=100)
+    assert together == dataclasses.replace(settings, spec=together.spec)

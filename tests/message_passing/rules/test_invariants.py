@@ -66,19 +66,26 @@ def test_hidden_units_may_be_exchanged(spec):
     assert_states_close(run(spec, permute_hidden(state, order), batch), expected, TOLERANCE)
 
 
-@each_spec
-def test_padding_changes_nothing(spec):
-    """A batch padded with large inputs and any label, silenced by its sample mask."""
-    batch, state = random_batch(spec, 3, 7), start(spec, **NUMBERS)
-    padded = Batch(
-        jnp.concatenate([batch.inputs, 5.0 * jnp.ones((3, 8))]),
-        jnp.concatenate([batch.labels, jnp.ones(3, batch.labels.dtype)]),
-        jnp.asarray([1.0] * 7 + [0.0] * 3),
-    )
-    assert_states_close(run(spec, state, padded), run(spec, state, batch), TOLERANCE)
+WEIGHTS = (2, 0, 1, 3, 1, 0, 2)
+WEIGHTED = {
+    **SPECS,
+    "interpolated": NetworkSpec.dense((8, 5, 1), rule="bp_inspired_interpolated", weights="ternary"),
+    "max_sum": NetworkSpec.dense((8, 5, 1), rule="max_sum", bias=True, sweeps_per_batch=2),
+}
+
+
+@pytest.mark.parametrize("spec", WEIGHTED.values(), ids=WEIGHTED.keys())
+def test_a_weight_is_so_many_copies_of_the_sample(spec, x64):
+    """And a sample of weight 0, with large inputs and any label, is absent."""
+    state = start(spec, **NUMBERS)
+    batch = random_batch(spec, 3, 7)
+    batch = batch._replace(inputs=batch.inputs.at[1].set(5.0))
+    repeated = jax.tree.map(lambda leaf: np.repeat(leaf, WEIGHTS, axis=0), batch)
+    weighted = batch._replace(sample_weight=jnp.asarray(WEIGHTS))
     numbers = numbers_for(spec, **NUMBERS)
-    padded_info, info = (compiled_batch(spec, state, each, numbers)[1] for each in (padded, batch))
-    np.testing.assert_allclose(padded_info.error, info.error, rtol=1e-6)
+    found, expected = (compiled_batch(spec, state, each, numbers) for each in (weighted, repeated))
+    assert_states_close(found[0], expected[0], 1e-11)
+    np.testing.assert_allclose(found[1].error, expected[1].error, rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.weighted[0].density < 1])

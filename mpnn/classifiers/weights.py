@@ -1,0 +1,103 @@
+"""How often training samples count: weights of samples and of classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = ["class_weights", "only_present", "read_weights"]
+
+
+def read_weights(sample_weight: ArrayLike | None, labels: NDArray) -> NDArray | None:
+    """Weights of samples as given to an estimator, float64 ``[n]``; None where every sample counts once.
+
+    Parameters
+    ----------
+    sample_weight : array-like [n], number or None
+        At least 0 and finite, one above 0.
+    labels : ndarray [n]
+        Labels of the samples.
+
+    Raises
+    ------
+    ValueError
+        For other weights.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, labels, dtype=np.float64, ensure_non_negative=True)
+    if not np.any(weights > 0):
+        raise ValueError("sample_weight is 0 for all samples: at least one must be above 0")
+    return None if np.all(weights == 1.0) else weights
+
+
+def only_present(X: Any, labels: NDArray, weights: NDArray | None) -> tuple[Any, NDArray, NDArray | None]:
+    """Samples whose weight is above 0; a weight of 0 is absence.
+
+    Parameters
+    ----------
+    X : array-like, data frame or sparse matrix [n, features]
+        Inputs.
+    labels : ndarray [n]
+        Labels.
+    weights : ndarray [n] or None
+        Weights; None: all 1.
+    """
+    if weights is None or np.all(weights > 0):
+        return X, labels, weights
+    present = np.flatnonzero(weights)
+    return _safe_indexing(X, present), labels[present], weights[present]
+
+
+def class_weights(
+    class_weight: str | Mapping[Any, float] | None,
+    classes: NDArray,
+    codes: NDArray,
+    weights: NDArray | None,
+) -> NDArray | None:
+    """Weights of samples times those of their classes, float32 ``[n]``; None where every sample counts once.
+
+    Parameters
+    ----------
+    class_weight : "balanced", dict from labels to numbers, or None
+        ``"balanced"``: all classes count as much as the rarest, a sample ``n_rarest / n_c``: never more than
+        once, which would make the beliefs about a few samples too certain. Of a dict, labels that it does not
+        name have weight 1.
+    classes : ndarray [C]
+        Labels, sorted.
+    codes : int ndarray [n]
+        Class numbers of the samples.
+    weights : ndarray [n] or None
+        Weights of the samples; None: all 1.
+
+    Raises
+    ------
+    ValueError
+        For another class_weight, weights that are not above 0, and labels that are none of the classes.
+    """
+    if class_weight is None:
+        return None if weights is None else weights.astype(np.float32)
+    weights = np.ones(len(codes)) if weights is None else weights
+    if isinstance(class_weight, Mapping):
+        own = _named(class_weight, classes)
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        totals = np.bincount(codes, weights, len(classes))
+        own = totals[totals > 0].min() / np.where(totals > 0, totals, 1.0)
+    else:
+        raise ValueError(f"class_weight must be 'balanced', a dict or None, got {class_weight!r}")
+    return (weights * own[codes]).astype(np.float32)
+
+
+def _named(class_weight: Mapping[Any, float], classes: NDArray) -> NDArray:
+    """Weights ``[C]`` of a dict."""
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in labels]
+    if unknown:
+        raise ValueError(f"class_weight names {unknown[0]!r}, which is none of the classes {labels}")
+    own = np.array([class_weight.get(label, 1.0) for label in labels], np.float64)
+    if not np.all((own > 0) & np.isfinite(own)):
+        raise ValueError(f"class_weight must be above 0 and finite, got {dict(class_weight)}")
+    return own

@@ -1,0 +1,278 @@
+"""Training of the estimator: from samples as they are given to a published network."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils.validation import check_array, validate_data
+
+from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
+from mpnn.classifiers.problems import BinaryProblems
+from mpnn.classifiers.weights import class_weights, only_present, read_weights
+from mpnn.encoders import TableEncoder
+from mpnn.message_passing.classifier import fitting
+from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
+from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits
+from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
+from mpnn.message_passing.hyper import Hyper
+from mpnn.message_passing.network import State, continued
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.validation import flag
+
+__all__ = ["Learner"]
+
+
+class _Read(NamedTuple):
+    """Checked samples: inputs ``[n, features]``, numbers or a table in code; class numbers ``[n]``.
+
+    ``counts``: how often rows count in statistics of the inputs; ``weight``: in training, with their classes.
+    """
+
+    inputs: NDArray
+    codes: NDArray
+    counts: NDArray | None
+    weight: NDArray | None
+
+
+class Learner(ProbabilisticClassifier):
+    """The training half of :class:`mpnn.MessagePassingClassifier`, which holds the parameters."""
+
+    encoding: str | None
+    input_scaling: str | None
+    class_weight: Any
+    warm_start: bool
+    encoder_: TableEncoder | None
+    input_transform_: InputTransform
+    spec_: NetworkSpec
+    state_: State
+    hyper_: Hyper
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+        y : array [n]
+            Labels of any type, of at least two classes.
+        sample_weight : array-like [n] or None, default=None
+            How often each sample counts, at least 0: one of weight 2 is the same sample twice, one of
+            weight 0 is absent. None: once.
+        """
+        goes_on = self.warm_start and hasattr(self, "state_")
+        return self._learn(self._read(X, y, sample_weight, goes_on, goes_on), goes_on, in_portions=False)
+
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Any:
+        """Train on one portion of the samples: the beliefs after the portions before are its prior.
+
+        The first call fixes the code or scaling of the inputs, from its own samples: some hundreds are
+        enough. After :meth:`fit`, training goes on from there.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs of the portion.
+        y : array [n]
+            Their labels; classes may be missing.
+        classes : array-like [C], default=None
+            All labels that any portion will have; needed in the first call.
+        sample_weight : array-like [n] or None, default=None
+            As in :meth:`fit`.
+        """
+        goes_on = hasattr(self, "state_")
+        _check_partial_fit_first_call(self, classes)
+        check_several(self.classes_)
+        return self._learn(self._read(X, y, sample_weight, goes_on, True), goes_on, in_portions=True)
+
+    def _read(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, known_inputs: bool, known_classes: bool
+    ) -> _Read:
+        """Check samples; what is not known yet, the code of a table and the classes, is fitted."""
+        if not known_inputs:
+            self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
+        if self.encoder_ is None:
+            table, labels = validate_data(self, X, y, dtype=np.float32, reset=not known_inputs)
+        else:
+            table, labels = read_table_and_labels(self, X, y, reset=not known_inputs)
+        table, labels, counts = only_present(table, labels, read_weights(sample_weight, labels))
+        codes = self._known_class_numbers(labels) if known_classes else self._class_numbers(labels)
+        if self.encoder_ is not None:
+            if not known_inputs:
+                self.encoder_.fit(table, sample_weight=counts)
+            table = coded(self.encoder_, table)
+        return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
+
+    def _learn(self, read: _Read, goes_on: bool, in_portions: bool) -> Any:
+        """Train, from the present beliefs where training goes on, and publish the network."""
+        self._checked_prediction()
+        given, count = self._parameters(in_portions), len(read.inputs)
+        transform = self._transform_of(given, read.inputs, count, read.counts, goes_on)
+        samples = Samples(transform(read.inputs), self._targets(read.codes), read.weight)
+        settings = self._settings(given, samples.inputs, count, read.counts)
+        prior = self._prior(settings) if goes_on else None
+        seed = self._seed()
+        fit = fitting.fit(seed, settings, samples, self._columns(), prior)
+        self._publish_fit(settings, transform, fit, seed)
+        return self
+
+    def _prior(self, settings: Settings) -> State:
+        """The present beliefs as the start of a training."""
+        old, new = _architecture(self.spec_), _architecture(settings.spec)
+        if old != new:
+            raise ValueError(f"training cannot go on with another network: it has {old}, not {new}")
+        return continued(self.state_, settings.spec)
+
+    def _columns(self) -> NDArray | None:
+        return None if self.encoder_ is None else columns_of_bits(self.encoder_)
+
+    @classmethod
+    def fit_many(
+        cls,
+        members: Sequence[Any],
+        X: NDArray,
+        problems: Sequence[tuple[NDArray, NDArray]],
+        *,
+        problems_at_once: int | None = None,
+        sample_weights: Sequence[NDArray] | None = None,
+    ) -> None:
+        """Fit equally configured binary members, one a problem, in place and as one compiled program.
+
+        Parameters
+        ----------
+        members : sequence of classifiers of this class
+            Equal but for their random states; unfitted, or all with ``warm_start``.
+        X : array [n, features]
+            Pool of finite inputs; all problems share its input transform.
+        problems : sequence of (int array, array)
+            For each member, rows of ``X`` and their labels of two classes.
+        problems_at_once : int or None, default=None
+            Bounds the memory of networks with hidden layers; None trains all side by side.
+        sample_weights : sequence of arrays or None, default=None
+            For each member, how often its rows count, above 0; None: once.
+        """
+        cls._learn_many(members, X, problems, problems_at_once, sample_weights, in_portions=False)
+
+    @classmethod
+    def partial_fit_many(
+        cls,
+        members: Sequence[Any],
+        X: NDArray,
+        problems: Sequence[tuple[NDArray, NDArray]],
+        *,
+        problems_at_once: int | None = None,
+        sample_weights: Sequence[NDArray] | None = None,
+    ) -> None:
+        """As :meth:`fit_many` for one portion of the samples, with the present beliefs as prior.
+
+        Parameters
+        ----------
+        members : sequence of classifiers of this class
+            With ``classes_``, and fitted from the second portion on.
+        X : array [n, features]
+            Pool of finite inputs; the first portion fixes the input transform.
+        problems : sequence of (int array, array)
+            For each member, rows of ``X`` and their labels.
+        problems_at_once : int or None, default=None
+            As of :meth:`fit_many`.
+        sample_weights : sequence of arrays or None, default=None
+            As of :meth:`fit_many`.
+        """
+        cls._learn_many(members, X, problems, problems_at_once, sample_weights, in_portions=True)
+
+    @classmethod
+    def _learn_many(
+        cls,
+        members: Sequence[Any],
+        X: NDArray,
+        problems: Sequence[tuple[NDArray, NDArray]],
+        problems_at_once: int | None,
+        sample_weights: Sequence[NDArray] | None,
+        in_portions: bool,
+    ) -> None:
+        first = members[0]
+        goes_on = hasattr(first, "state_") and (in_portions or first.warm_start)
+        counts = None
+        if sample_weights is not None:
+            rows_of = [rows for rows, _ in problems]
+            counts = BinaryProblems(rows_of, [], sample_weights).pool_weight(X.shape[0])
+        inputs = first._pool(X, counts, goes_on)
+        num_features = inputs.shape[1] if first.encoder_ is None else first.encoder_.n_features_in_
+        own = cls._binary_problems(members, num_features, problems, sample_weights)
+        own = own.reweighted(partial(class_weights, first.class_weight, first.classes_))
+        first._checked_prediction()
+        given = first._parameters(in_portions)
+        transform = first._transform_of(given, inputs, own.most_samples, counts, goes_on)
+        transformed = transform(inputs)
+        settings = first._settings(given, transformed, own.most_samples, counts)
+        priors = [member._prior(settings) for member in members] if goes_on else None
+        seeds = [member._seed() for member in members]
+        how = problems_at_once, first._columns(), priors
+        fits = fitting.fit_many(seeds, settings, transformed, own, *how)
+        for member, seed, fit in zip(members, seeds, fits, strict=True):
+            member.encoder_ = first.encoder_
+            member._publish_fit(settings, transform, fit, seed)
+
+    def _pool(self, X: Any, counts: NDArray | None, known_inputs: bool) -> NDArray:
+        """Inputs of many problems ``[n, features]``, numbers or a table in code."""
+        if not known_inputs:
+            self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
+        if self.encoder_ is None:
+            return check_array(X, dtype=np.float32, input_name="X")
+        if not known_inputs:
+            self.encoder_.fit(X, sample_weight=counts)
+        return coded(self.encoder_, X)
+
+    def _transform_of(
+        self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
+    ) -> InputTransform:
+        """The transform learned from ``[n, features]``, or earlier; a problem has ``num_samples`` of them."""
+        if goes_on:
+            return self.input_transform_
+        return fit_transform_of(inputs, choose_input_scaling(given, num_samples), counts)
+
+    def _parameters(self, in_portions: bool) -> Parameters:
+        flag("warm_start", self.warm_start)
+        return Parameters.of(self, coded=self.encoder_ is not None, in_portions=in_portions)
+
+    def _settings(
+        self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None
+    ) -> Settings:
+        """Settings of a run with ``num_samples`` of the transformed inputs ``[n, features]``."""
+        norm = float(np.sqrt(np.average(np.sum(np.square(inputs), axis=1), weights=counts))) or 1.0
+        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
+        widths = (inputs.shape[1], *choose_hidden(given, num_outputs), num_outputs)
+        return resolve(given, widths, num_samples, norm)
+
+    def _publish_fit(self, settings: Settings, transform: InputTransform, fit: Fit, seed: int) -> None:
+        """Store the network, what its inputs go through, and what happened on the way."""
+        self.input_transform_ = transform
+        self._publish(settings.spec, fit.state, fit.hyper, fit.weights)
+        self.history_, self.n_iter_ = fit.history, len(fit.history["error"])
+        self.sampling_seed_ = seed
+
+    def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: Sequence[NDArray]) -> None:
+        """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
+        self.spec_, self.state_, self.hyper_ = spec, state, hyper
+        self._publish_weights(weights, bool(spec.weighted[0].bias))
+
+
+def _architecture(spec: NetworkSpec) -> dict[str, Any]:
+    """What beliefs of one network share with those of another that may take them over."""
+    layers = spec.weighted
+    return {
+        "widths": spec.widths,
+        "weights": [layer.family.levels for layer in layers],
+        "activations": [layer.activation for layer in layers],
+        "bias": [layer.bias for layer in layers],
+    }
