@@ -150,8 +150,9 @@ def _describe_inputs(inputs: PixelTable | RealInputs, encoded: bool) -> str:
         scaled = f"(x - {inputs.offset[0]!r}) * {inputs.multiplier[0]!r}"
     else:
         scaled = "(x[i] - offset[i]) * multiplier[i], the numbers of the packed file"
+    zone = "" if inputs.dead_zone == 0.0 else f", moved towards 0 by at most {inputs.dead_zone!r}"
     power = "" if inputs.power == 1.0 else f", then the signed power {inputs.power!r}"
-    return f"codes: {scaled}{power}, rounded to the nearest, -{inputs.clip}..{inputs.clip}"
+    return f"codes: {scaled}{zone}{power}, rounded to the nearest, -{inputs.clip}..{inputs.clip}"
 
 
 def _header(network: IntegerNetwork, name: str) -> str:

@@ -139,8 +139,10 @@ def _codes(graph: _Graph, network: IntegerNetwork, kind: np.dtype) -> str:
     own = [each if len(each) == 1 else each[columns] for each in (inputs.offset, inputs.multiplier)]
     values = graph("Sub", values, graph.constant(own[0]))
     values = graph("Mul", values, graph.constant(own[1]))
-    if inputs.power != 1.0:
-        power = graph("Pow", graph("Abs", values), graph.constant(np.float64(inputs.power)))
+    if inputs.power != 1.0 or inputs.dead_zone > 0.0:
+        beyond = graph("Sub", graph("Abs", values), graph.constant(np.float64(inputs.dead_zone)))
+        beyond = graph("Max", beyond, graph.constant(np.float64(0.0)))
+        power = graph("Pow", beyond, graph.constant(np.float64(inputs.power)))
         values = graph("Mul", graph("Sign", values), power)
     clip = [graph.constant(np.float64(sign * inputs.clip)) for sign in (-1, 1)]
     return graph.cast(graph("Clip", graph("Round", values), *clip), kind)

@@ -187,7 +187,8 @@ def _write_inputs(
     writer.numbers(inputs.offset)
     writer.numbers(inputs.multiplier)
     sizes = {"offsets": len(inputs.offset), "multipliers": len(inputs.multiplier)}
-    return {"kind": "real", "inputs": len(used), "power": inputs.power, "clip": inputs.clip} | sizes
+    numbers = {"power": inputs.power, "dead_zone": inputs.dead_zone, "clip": inputs.clip}
+    return {"kind": "real", "inputs": len(used)} | numbers | sizes
 
 
 def _read_inputs(reader: _Reader, header: Any) -> tuple[PixelTable | RealInputs, NDArray[np.int64]]:
@@ -207,7 +208,8 @@ def _read_inputs(reader: _Reader, header: Any) -> tuple[PixelTable | RealInputs,
     offset = reader.numbers(whole(header["offsets"], 1, count), "f")
     multiplier = reader.numbers(whole(header["multipliers"], 1, count), "f")
     clip = whole(header["clip"], 1, 2**31)
-    return RealInputs(offset, multiplier, float(header["power"]), clip, count), columns
+    dead_zone = float(header.get("dead_zone", 0.0))  # older files have none
+    return RealInputs(offset, multiplier, float(header["power"]), clip, count, dead_zone), columns
 
 
 def _write_layer(writer: _Writer, layer: Layer) -> list[int]:

@@ -64,6 +64,7 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
             "classes": _classes_as_json(model.classes_),
             "spec": spec_to_json(first.spec_),
             "power": transform.power,
+            "dead_zone": transform.dead_zone,
             "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
             "num_features": int(first.n_features_in_),
             "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
@@ -103,7 +104,9 @@ def _rebuild(
 ) -> MessagePassingClassifier | PairwiseVoteClassifier:
     spec = spec_from_json(metadata["spec"])
     scale, offset, live = (arrays[f"beliefs/inputs/{name}"] for name in ("scale", "offset", "live"))
-    transform = InputTransform(scale, metadata["power"], offset, live.astype(bool))
+    transform = InputTransform(
+        scale, metadata["power"], offset, live.astype(bool), metadata.get("dead_zone", 0.0)
+    )
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
     encoder = _encoder_of(metadata)

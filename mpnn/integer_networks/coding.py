@@ -49,8 +49,7 @@ def _fractional(member: ReadNetwork) -> bool:
 
 def _step(transform: Transform) -> float:
     """What a whole input becomes under a linear transform of one scale; else 1."""
-    linear = transform.power == 1.0 and transform.scale.ndim == 0 and not transform.rounded
-    if not linear:
+    if not transform.is_one_factor:
         return 1.0
     steps = 1.0 / float(transform.scale)
     return 1.0 / round(steps) if abs(steps - round(steps)) < 1e-6 * steps else 1.0 / steps
@@ -79,7 +78,7 @@ def code_inputs(
     if kind == "auto":
         kind = _kind_of_inputs(transform, rows)
     weights = np.concatenate([np.abs(m.weights[0][columns].astype(np.int64)) for m in members], axis=1)
-    whole = transform.power == 1.0 and transform.scale.ndim == 0
+    whole = transform.is_one_factor
     if kind == "uint8":
         return _pixel_codes(transform, columns, weights, bits, fractions, members)
     if kind == "whole" and not whole and not transform.rounded:
@@ -92,7 +91,7 @@ def _kind_of_inputs(transform: Transform, rows: NDArray | None) -> str:
         if rows.dtype.kind in "biuf" and np.array_equal(rows, np.round(rows)):
             if rows.min(initial=0) >= 0 and rows.max(initial=0) <= 255:
                 return "uint8"
-            return "whole" if transform.power == 1.0 and transform.scale.ndim == 0 else "real"
+            return "whole" if transform.is_one_factor or transform.rounded else "real"
         return "real"
     if transform.rounded or transform.scale.ndim:
         return "real"
@@ -105,7 +104,7 @@ def _values(transform: Transform, inputs: NDArray) -> NDArray[np.float64]:
     values = (inputs - transform.centre) * transform.scale
     if transform.rounded:
         return np.round(values)
-    return values if transform.power == 1.0 else np.sign(values) * np.abs(values) ** transform.power
+    return np.sign(values) * np.maximum(np.abs(values) - transform.dead_zone, 0.0) ** transform.power
 
 
 def _pixel_codes(
@@ -125,7 +124,7 @@ def _pixel_codes(
         raise ValueError(f"{one_by_one}; use inputs='real', or train with input_scaling='max_abs'")
     if not len(tables):
         tables, kinds = np.zeros((1, 256)), np.zeros(0, int)
-    linear = transform.power == 1.0 and transform.scale.ndim == 0 and not transform.rounded
+    linear = transform.is_one_factor
     sums = float((weights * np.abs(tables).max(axis=1)[kinds.ravel(), None]).sum(axis=0).max(initial=0.0))
     cuts = max(float(np.abs(member.cuts[0]).max(initial=0.0)) for member in members)
     limit = min((2.0**bits - 1) / max(np.abs(tables).max(), 1e-9), PIXEL_SUMS / max(sums + cuts + 1.0, 1e-9))
@@ -166,5 +165,6 @@ def _real_codes(
 
 def _inputs_of(transform: Transform, unit: float, clip: int) -> RealInputs:
     offset, scale = np.atleast_1d(transform.centre), np.atleast_1d(transform.scale)
-    scale = scale * unit ** (1.0 / transform.power)
-    return RealInputs(offset, scale, transform.power, clip, len(transform.live))
+    factor = unit ** (1.0 / transform.power)
+    num_inputs, dead_zone = len(transform.live), transform.dead_zone * factor
+    return RealInputs(offset, scale * factor, transform.power, clip, num_inputs, dead_zone)

@@ -71,7 +71,9 @@ def as_pixels(X: NDArray) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, eq=False)
 class RealInputs:
-    """Codes of real or whole inputs: ``clip(round(sign(u) |u|^power))`` with ``u = (x - offset) multiplier``.
+    """Codes of real or whole inputs: ``clip(round(sign(u) max(|u| - dead_zone, 0)^power))``.
+
+    Of an input x, ``u = (x - offset) multiplier``.
 
     Parameters
     ----------
@@ -79,6 +81,7 @@ class RealInputs:
     power : exponent of the magnitude, > 0.
     largest : codes are clipped to ``-largest .. largest``.
     num_inputs : F.
+    dead_zone : magnitudes up to it have the code 0, >= 0.
     """
 
     offset: NDArray[np.float64]
@@ -86,6 +89,7 @@ class RealInputs:
     power: float
     clip: int
     num_inputs: int
+    dead_zone: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("offset", "multiplier"):
@@ -93,6 +97,8 @@ class RealInputs:
                 raise ValueError(f"{name} must have shape [1] or [{self.num_inputs}], got {shape}")
         if not 0.0 < self.power < 100.0:
             raise ValueError(f"power must be above 0 and below 100, got {self.power}")
+        if not 0.0 <= self.dead_zone < np.inf:
+            raise ValueError(f"dead_zone must be at least 0 and finite, got {self.dead_zone}")
 
     @property
     def largest(self) -> NDArray[np.int64]:
@@ -102,7 +108,8 @@ class RealInputs:
     @property
     def is_identity(self) -> bool:
         """Whether the code of a whole number is that number."""
-        return self.power == 1.0 and not self.offset.any() and bool(np.all(self.multiplier == 1.0))
+        plain = self.power == 1.0 and self.dead_zone == 0.0 and not self.offset.any()
+        return plain and bool(np.all(self.multiplier == 1.0))
 
     def encode(self, X: NDArray, columns: NDArray[np.int64]) -> NDArray[np.float64]:
         """Codes ``[n, used]`` of the used columns of ``X [n, F]``, as float64 without fractions."""
@@ -110,8 +117,8 @@ class RealInputs:
         if not np.all(np.isfinite(values)):
             raise ValueError("inputs must be finite: NaN or infinity found")
         values = (values - _own(self.offset, columns)) * _own(self.multiplier, columns)
-        if self.power != 1.0:
-            values = np.sign(values) * np.abs(values) ** self.power
+        if self.power != 1.0 or self.dead_zone > 0.0:
+            values = np.sign(values) * np.maximum(np.abs(values) - self.dead_zone, 0.0) ** self.power
         return np.clip(np.round(values), -self.clip, self.clip)
 
 

@@ -5,7 +5,7 @@ else -1, in units of the transformed inputs ``T``. Biases, centring, batch norm 
 in the cuts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,10 @@ STEP_TOLERANCE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Transform:
-    """``T(x) = sign(u) |u|^power`` with ``u = (x - centre) scale``, rounded to whole numbers if ``rounded``.
+    """``T(x) = sign(u) max(|u| - dead_zone, 0)^power`` with ``u = (x - centre) scale``.
 
-    centre, scale : float64 ``[]`` or ``[F]``; offset ``[F]`` is subtracted from T by the cuts; inputs
-    that are not ``live`` have no weights.
+    Rounded to whole numbers where ``rounded``. centre, scale: float64 ``[]`` or ``[F]``; offset ``[F]`` is
+    subtracted from T by the cuts; inputs that are not ``live`` have no weights.
     """
 
     centre: NDArray
@@ -32,14 +32,18 @@ class Transform:
     offset: NDArray
     live: NDArray
     rounded: bool = False
+    dead_zone: float = 0.0
+
+    @property
+    def is_one_factor(self) -> bool:
+        """Whether all inputs are multiplied by one number, and that is all."""
+        return self.power == 1.0 and self.dead_zone == 0.0 and self.scale.ndim == 0 and not self.rounded
 
     def equals(self, other: "Transform") -> bool:
         """Whether two transforms are the same."""
-        same = self.power == other.power and self.rounded == other.rounded
-        pairs = (
-            (getattr(self, name), getattr(other, name)) for name in ("centre", "scale", "offset", "live")
+        return all(
+            np.array_equal(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)
         )
-        return same and all(np.array_equal(*pair) for pair in pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +133,7 @@ def _power_transform(transform: Any, num_inputs: int) -> Transform:
         float(transform.power),
         np.broadcast_to(np.asarray(transform.offset, np.float64), (num_inputs,)),
         np.asarray(transform.live, bool),
+        dead_zone=float(transform.dead_zone),
     )
 
 

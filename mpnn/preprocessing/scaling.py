@@ -20,7 +20,7 @@ DEVIATION_FLOOR = 1e-5
 
 
 class InputTransform(NamedTuple):
-    """``(sign(x) |x scale|^power - offset) * live``.
+    """``(sign(x) max(|x scale| - dead_zone, 0)^power - offset) * live``.
 
     Parameters
     ----------
@@ -32,18 +32,22 @@ class InputTransform(NamedTuple):
         What is subtracted then.
     live : bool ndarray [features]
         Which inputs were not 0, or not constant, in all of training; the others are set to 0.
+    dead_zone : float >= 0, default=0.0
+        Scaled magnitudes up to it are 0: a root is steepest there.
     """
 
     scale: NDArray
     power: float
     offset: NDArray
     live: NDArray
+    dead_zone: float = 0.0
 
     def __call__(self, inputs: NDArray) -> NDArray:
         """Transform ``[n, features]``; float32."""
         scaled = inputs * self.scale
-        if self.power != 1.0:
-            scaled = np.sign(scaled) * np.abs(scaled) ** np.float32(self.power)
+        if self.power != 1.0 or self.dead_zone > 0.0:
+            beyond = np.maximum(np.abs(scaled) - np.float32(self.dead_zone), np.float32(0.0))
+            scaled = np.sign(scaled) * beyond ** np.float32(self.power)
         return ((scaled - self.offset) * self.live).astype(np.float32, copy=False)
 
     def with_unit_power(self, inputs: NDArray) -> "InputTransform":
@@ -56,8 +60,9 @@ class InputTransform(NamedTuple):
         """
         power = np.mean(np.square(self(inputs), dtype=np.float64))
         gain = np.float32(1.0 / np.sqrt(power)) if power > 0.0 else np.float32(1.0)
+        factor = gain ** np.float32(1.0 / self.power)
         return self._replace(
-            scale=self.scale * gain ** np.float32(1.0 / self.power), offset=self.offset * gain
+            scale=self.scale * factor, offset=self.offset * gain, dead_zone=self.dead_zone * float(factor)
         )
 
 
