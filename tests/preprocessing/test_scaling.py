@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from mpnn.preprocessing.scaling import fit_transform_of
+from mpnn.preprocessing.scaling import DEAD_ZONES, POWERS, fit_transform_of
 
 
 def test_silent_inputs_and_scalings():
     inputs = np.array([[0.0, 2.0, 0.0], [0.0, 4.0, 1.0]], np.float32)
     rooted = fit_transform_of(inputs, "root")
     assert rooted.live.tolist() == [False, True, True]
-    powered = (inputs / 4) ** 0.3
+    powered = np.maximum(inputs / 4 - DEAD_ZONES["root"], 0) ** POWERS["root"]
     np.testing.assert_allclose(rooted(inputs), powered - 0.8 * powered.mean(axis=0) * rooted.live, atol=1e-6)
     standard = fit_transform_of(inputs, "standard")(inputs)
     assert standard.mean() == pytest.approx(0.0, abs=1e-6)
@@ -43,6 +43,15 @@ def test_centred_inputs_keep_their_scale_and_silence_constants():
     np.testing.assert_allclose(centred[:, 0], 0.0, atol=1e-5)
     spread = centred.std(axis=0)
     assert spread[2] / spread[1] == pytest.approx(inputs[:, 2].std() / inputs[:, 1].std(), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["root", "mild_root"])
+def test_faint_changes_of_a_dark_background_change_nothing(kind):
+    images = np.random.default_rng(0).integers(0, 256, (20, 16)).astype(np.float32)
+    images[::2] = 0.0
+    transform = fit_transform_of(images, kind)
+    faint = np.float32(0.99 * DEAD_ZONES[kind] * images.max())
+    np.testing.assert_array_equal(transform(images[::2] + faint), transform(images[::2]))
 
 
 def test_silence_has_no_power():
