@@ -12,6 +12,7 @@ from mpnn.solvers.bdnn import BDNNClassifier
 from mpnn.solvers.bemi import BeMiClassifier
 from mpnn.solvers.data_splitting import DataSplittingClassifier, Split
 from mpnn.solvers.engines import MissingEngineError, installed_engines
+from mpnn.solvers.few_links import FewLinksClassifier
 from mpnn.solvers.local_search import LocalSearchClassifier
 from mpnn.solvers.single_neuron import SingleNeuronClassifier
 from mpnn.solvers.thorbjarnarson import IntegerNetworkClassifier
@@ -23,6 +24,7 @@ __all__ = [
     "BeMiClassifier",
     "DataSplittingClassifier",
     "Epoch",
+    "FewLinksClassifier",
     "IntegerNetworkClassifier",
     "LocalSearchClassifier",
     "MissingEngineError",

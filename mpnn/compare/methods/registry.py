@@ -13,7 +13,12 @@ from mpnn.compare.config import CompareConfig, MethodConfig
 from mpnn.compare.methods.contract import Method
 from mpnn.compare.methods.pairwise import pairwise_method
 from mpnn.compare.methods.scikit_learn import sklearn_method
-from mpnn.compare.methods.solvers import bemi_classifier, solver_network, solver_vote
+from mpnn.compare.methods.solvers import (
+    bemi_classifier,
+    few_links_classifier,
+    solver_network,
+    solver_vote,
+)
 from mpnn.runs.toml import ConfigError, unknown_name
 
 __all__ = ["METHODS", "check_methods", "check_params"]
@@ -77,6 +82,10 @@ METHODS: dict[str, Method] = {
     "single_neuron": solver_vote(
         "mpnn.solvers.single_neuron.SingleNeuronClassifier",
         "One ternary neuron per pair of classes by linear or integer programming",
+    ),
+    "few_links": solver_vote(
+        few_links_classifier,
+        "One ternary neuron per pair: margins on moved copies, few links, near message passing's beliefs",
     ),
     "local_search": solver_vote(
         "mpnn.solvers.local_search.LocalSearchClassifier",

@@ -8,7 +8,7 @@ import numpy as np
 from mpnn.compare.methods.contract import Build, Evaluation, Method, Task, class_named, timed_prediction
 from mpnn.compare.methods.pairwise import pairwise_method, weight_size
 
-__all__ = ["bemi_classifier", "solver_network", "solver_vote"]
+__all__ = ["bemi_classifier", "few_links_classifier", "solver_network", "solver_vote"]
 
 
 def solver_vote(classifier: str | Build, summary: str) -> Method:
@@ -117,3 +117,19 @@ def _same_network(params: Mapping[str, Any]) -> Any:
         weights="ternary" if levels == 1 else levels,
         input_scaling="max_abs",
     )
+
+
+def few_links_classifier(**params: Any) -> Any:
+    """Build the neuron with few links; in a config `beliefs = "message_passing"` trains a single layer first.
+
+    Parameters
+    ----------
+    **params : mapping
+        Parameters of the method.
+    """
+    from mpnn import MessagePassingClassifier
+    from mpnn.solvers import FewLinksClassifier
+
+    if params.get("beliefs") == "message_passing":
+        params["beliefs"] = MessagePassingClassifier((), input_scaling="max_abs")
+    return FewLinksClassifier(**params)
