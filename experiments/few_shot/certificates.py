@@ -5,9 +5,9 @@
 
 One ternary neuron for two classes on few samples, its inputs whole numbers. `margin`: the least sum, times
 the sign, over the samples, against the largest that any ternary weights have. `links`: the non-zero weights
-against the fewest with at least that margin, or 1. `sum of margins`: of all neurons of [., 4, 4, 1], BeMi's second
-objective. The solver starts from message passing's weights and stops after `seconds`; what it proves by then
-is the bound.
+against the fewest with at least that margin, or 1. `sum of margins`: of all neurons of [., 4, 4, 1], BeMi's
+second objective. The solver starts from message passing's weights and stops after `seconds`; what it proves
+by then is the bound.
 """
 
 import sys
