@@ -1,5 +1,6 @@
 """Compiled programs in forked children, and loops in portions."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -29,13 +30,9 @@ def fitted():
 
 
 def doors(fitted):
-    """Every public way to a program."""
+    """Every public way to a program but the estimators' methods."""
     passing, state = fitted
     batch = mp.Batch(INPUTS, 2.0 * LABELS - 1.0)
-    for estimator in (MessagePassingClassifier(), STEClassifier(hidden=(2,))):
-        yield lambda own=estimator: own.fit(INPUTS, LABELS)
-        yield lambda own=estimator: PairwiseVoteClassifier(own).fit(INPUTS, THREE)
-    yield lambda: passing.predict_proba(INPUTS)
     yield lambda: type(passing).decide_many([passing], INPUTS)
     yield lambda: mp.init(0, SPEC)
     yield lambda: mp.step(SPEC, state, batch)
@@ -68,6 +65,33 @@ def test_a_real_fork_is_refused_at_once(fitted):
         finally:
             os._exit(refused)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == len(list(doors(fitted)))
+
+
+def fit_and_predict(seed):
+    passing = MessagePassingClassifier((), encoding=None, num_sweeps=2, prediction="bayes", random_state=seed)
+    vote = PairwiseVoteClassifier(STEClassifier(hidden=(2,), num_epochs=2, random_state=seed))
+    votes = vote.fit(INPUTS, THREE).predict(INPUTS)
+    return passing.fit(INPUTS, LABELS).predict_proba(INPUTS), votes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+def test_estimators_work_in_a_forked_child():
+    expected = [fit_and_predict(seed) for seed in range(2)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        found = pool.map(fit_and_predict, range(2))
+    for own, other in zip(expected, found, strict=True):
+        for one, two in zip(own, other, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-5)  # compiled with other options
+
+
+@pytest.mark.slow
+def test_errors_come_back_from_the_fresh_process(monkeypatch):
+    monkeypatch.setattr(programs, "_forked_after_start", True)
+    for _ in range(2):  # it goes on after an error
+        with pytest.raises(ValueError, match="num_sweeps"):
+            MessagePassingClassifier(num_sweeps=0).fit(INPUTS, LABELS)
 
 
 FORK_FIRST = """

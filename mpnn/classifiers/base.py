@@ -21,6 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import validate_data
 
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
+from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import hidden_widths, whole
 
 __all__ = [
@@ -134,6 +135,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def _scores(self, X: ArrayLike) -> NDArray:
         """Outputs, or whatever ranks the classes ``[n, K]``."""
 
+    @in_fresh_process
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Scores of the classes.
 

@@ -25,6 +25,7 @@ from mpnn.ensemble.members import (
     probability,
 )
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
+from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import whole
 
 __all__ = ["PairwiseVoteClassifier"]
@@ -119,6 +120,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self.warm_start = warm_start
         self.random_state = random_state
 
+    @in_fresh_process
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> "PairwiseVoteClassifier":
@@ -146,6 +148,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return self._with_training_errors(inputs, problems)
 
     @available_if(_members_have("partial_fit"))
+    @in_fresh_process
     def partial_fit(
         self,
         X: ArrayLike,
@@ -197,6 +200,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         )
         return self
 
+    @in_fresh_process
     def predict(self, X: ArrayLike) -> NDArray:
         """Labels ``[n]``.
 
@@ -211,6 +215,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             return self._labels(voting.resolve_ties(self._count(first_wins), first_wins, self.pairs_))
         return self.classes_[self._scores(*self._decide(inputs)).argmax(axis=1)]
 
+    @in_fresh_process
     def decision_function(self, X: ArrayLike) -> NDArray:
         """Votes and, within equal votes, coupled probabilities: ``[n, C]``; ``[n]`` for two classes.
 
@@ -222,6 +227,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         scores = self._scores(*self._decide(self._validated(X)))
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
+    @in_fresh_process
     def predict_proba(self, X: ArrayLike) -> NDArray:
         """Probabilities ``[n, C]``.
 
@@ -249,6 +255,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         """
         return np.log(self.predict_proba(X))
 
+    @in_fresh_process
     def votes(self, X: ArrayLike) -> NDArray:
         """Votes of each class, int ``[n, C]``; they sum to the number of pairs.
 

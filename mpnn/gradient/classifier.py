@@ -17,6 +17,7 @@ from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import above_zero, whole
 
 __all__ = ["GradientClassifier"]
@@ -74,6 +75,7 @@ class GradientClassifier(ProbabilisticClassifier):
             kind = "standard"
         return fit_transform_of(inputs, kind).with_unit_power(inputs)
 
+    @in_fresh_process
     def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
         """Train.
 
@@ -140,6 +142,7 @@ class GradientClassifier(ProbabilisticClassifier):
         """Outputs or log odds ``[n, K]``."""
         return self._decide(X)[0]
 
+    @in_fresh_process
     def predict_proba(self, X: ArrayLike) -> NDArray:
         """Probabilities of the classes: the softmax of the outputs, or its mean over the weights.
 

@@ -19,6 +19,8 @@ ROOT_CENTRING = 0.8
 MANY_INPUTS = 400
 # Keeps constant inputs finite when they are divided by their standard deviation.
 DEVIATION_FLOOR = 1e-5
+# Rows that are copied to float64 at a time.
+ROWS_AT_ONCE = 1 << 14
 
 
 class InputTransform(NamedTuple):
@@ -116,16 +118,32 @@ def fit_transform_of(
 
 
 def _mean(inputs: NDArray, sample_weight: NDArray | None, axis: int | None) -> NDArray:
-    """Mean of ``[n, features]`` over rows, or over all; with weights of rows, summed in float64."""
-    if sample_weight is None:
-        return inputs.mean(axis=axis)
-    by_column = np.average(inputs, axis=0, weights=sample_weight.astype(np.float64))
-    return np.asarray(by_column if axis == 0 else by_column.mean(), np.float32)
+    """Mean of ``[n, features]`` over rows, or over all, in the precision of the inputs.
+
+    Sums are float64: those of many rows in float32 lose what is small against them.
+    """
+    return _in_precision_of(inputs, _exact_mean(inputs, sample_weight, axis))
 
 
 def _deviation(inputs: NDArray, sample_weight: NDArray | None, axis: int | None) -> NDArray:
-    """Standard deviation, as :func:`_mean`."""
+    """Standard deviation, as :func:`_mean`; a second pass around the mean, some rows at a time."""
+    mean, num_rows = _exact_mean(inputs, sample_weight, axis), len(inputs)
+    squares = np.zeros(inputs.shape[1])
+    for start in range(0, num_rows, ROWS_AT_ONCE):
+        own = slice(start, start + ROWS_AT_ONCE)
+        weight = np.ones(len(inputs[own])) if sample_weight is None else sample_weight[own]
+        squares += weight.astype(np.float64) @ np.square(inputs[own] - mean)
+    variance = squares / (num_rows if sample_weight is None else np.sum(sample_weight, dtype=np.float64))
+    return _in_precision_of(inputs, np.sqrt(variance if axis == 0 else variance.mean()))
+
+
+def _exact_mean(inputs: NDArray, sample_weight: NDArray | None, axis: int | None) -> NDArray:
     if sample_weight is None:
-        return inputs.std(axis=axis)
-    centred = inputs - _mean(inputs, sample_weight, axis)
-    return np.sqrt(_mean(np.square(centred), sample_weight, axis))
+        return np.asarray(inputs.mean(axis=axis, dtype=np.float64))
+    weight = sample_weight.astype(np.float64)
+    by_column = np.einsum("n,nf->f", weight, inputs, dtype=np.float64) / weight.sum()
+    return by_column if axis == 0 else by_column.mean()
+
+
+def _in_precision_of(inputs: NDArray, values: NDArray) -> NDArray:
+    return np.asarray(values, np.result_type(inputs.dtype, np.float32))

@@ -57,3 +57,12 @@ def test_faint_changes_of_a_dark_background_change_nothing(kind):
 def test_silence_has_no_power():
     silent = np.zeros((3, 2), np.float32)
     np.testing.assert_array_equal(fit_transform_of(silent, "root").with_unit_power(silent)(silent), silent)
+
+
+@pytest.mark.parametrize("kind", ["features", "standard", "centred"])
+def test_many_rows_far_from_zero_are_centred(kind):
+    inputs = (np.random.default_rng(0).normal(size=(300_000, 2)) + 1e4).astype(np.float32)
+    scaled = fit_transform_of(inputs, kind)(inputs)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled.mean(axis=0, dtype=float), 0.0, atol=5e-3)
+    np.testing.assert_allclose(scaled.std(axis=0, dtype=float), 1.0, atol=5e-3)

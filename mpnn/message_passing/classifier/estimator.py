@@ -18,6 +18,7 @@ from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.hyper import described
+from mpnn.programs.forks import in_fresh_process
 
 __all__ = ["MessagePassingClassifier"]
 
@@ -204,6 +205,7 @@ class MessagePassingClassifier(Learner):
         """``"mode"``: outputs over their spread; else log odds or log probabilities ``[n, K]``."""
         return self._decided_by(compiled.score, X)
 
+    @in_fresh_process
     def predict_proba(self, X: ArrayLike) -> NDArray:
         """Probabilities of the classes.
 

@@ -21,6 +21,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import flag
 
 __all__ = ["Learner"]
@@ -51,6 +52,7 @@ class Learner(ProbabilisticClassifier):
     state_: State
     hyper_: Hyper
 
+    @in_fresh_process
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
         """Train on labelled samples.
 
@@ -67,6 +69,7 @@ class Learner(ProbabilisticClassifier):
         goes_on = self.warm_start and hasattr(self, "state_")
         return self._learn(self._read(X, y, sample_weight, goes_on, goes_on), goes_on, in_portions=False)
 
+    @in_fresh_process
     def partial_fit(
         self,
         X: ArrayLike,

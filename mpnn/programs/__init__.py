@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from time import perf_counter
 
-__all__ = ["Pace", "refuse_forked_child"]
+__all__ = ["Pace", "is_forked_child", "refuse_forked_child"]
 
 # Seconds that a portion is to take: Ctrl-C is heard after one.
 SECONDS = 0.5
@@ -31,6 +31,11 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def is_forked_child() -> bool:
+    """Whether this process was forked after JAX had started."""
+    return _forked_after_start
+
+
 def refuse_forked_child() -> None:
     """Refuse to run a program in a process that was forked after JAX had started.
 
@@ -44,7 +49,8 @@ def refuse_forked_child() -> None:
     if _forked_after_start:
         raise RuntimeError(
             "this process was forked after JAX had started, and JAX cannot run in it: start processes with "
-            "multiprocessing.get_context('spawn') or joblib's default backend 'loky', or use threads"
+            "multiprocessing.get_context('spawn') or joblib's default backend 'loky', or use threads, or an "
+            "estimator's own fit and predict, which work here"
         )
 
 
