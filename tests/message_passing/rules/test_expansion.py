@@ -103,6 +103,23 @@ def test_size_of_the_interpolation_error(num_inputs, error, x64):
         assert float(jnp.abs(own - other).max()) < error * float(jnp.abs(other).max())
 
 
+@pytest.mark.parametrize(("polarization", "error"), [(0.9, 1e-6), (0.99, 1e-2), (0.9987, 1e-2)])
+def test_interpolation_of_nearly_certain_weights(polarization, error, x64):
+    """With certain inputs the variance is all the weights': it vanishes with their doubt, and cavities move
+    further than degree 4 follows.
+    """
+    layer, inputs, above = random_layer(1, num_inputs=501)
+    mean = jnp.sign(layer.mean) * polarization**0.5
+    layer = layer._replace(mean=mean, variance=1 - mean**2, field=jnp.arctanh(mean))
+    unit = jnp.where(inputs.mean >= 0, 1.0, -1.0)
+    inputs = Inputs(unit, 0 * unit, None, respond=lambda heard: Moments(unit, 0 * unit))
+    preactivation = Preactivation(*RULES["mean_field"].forward(layer, inputs, None))
+    exact, _ = messages("bp_inspired", layer, inputs, preactivation, above)
+    found, _ = messages("bp_inspired_interpolated", layer, inputs, preactivation, above)
+    relative = float(jnp.abs(found - exact).max() / jnp.abs(exact).max())
+    assert error / 50 < relative < error
+
+
 def test_interpolation_without_any_input_or_belief(x64):
     """All inputs or all magnetizations 0: the messages are those of mean field, and finite."""
     layer, inputs, above = random_layer(1)
