@@ -38,7 +38,10 @@ def test_scores_of(page, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "page",
-    ["checkpoints", "continual_learning", "export", "scikit_learn", "sparse_and_integer_weights"],
+    [
+        *("checkpoints", "continual_learning", "export", "scikit_learn", "sparse_and_integer_weights"),
+        "text_with_tfidf",
+    ],
 )
 def test_python_of_how_to(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

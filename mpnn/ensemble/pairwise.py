@@ -364,7 +364,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self._check_options()
         if getattr(self.estimators_[0], "encoder_", None) is not None:
             return X  # the members' code of tables checks it
-        return validate_data(self, X, reset=False)
+        return validate_data(self, X, accept_sparse=self._reads_tables, reset=False)
 
     def _training_inputs(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled
-from mpnn.message_passing.classifier.inputs import coded_blocks, read_blocks
+from mpnn.message_passing.classifier.inputs import coded_blocks, dense, read_blocks
 from mpnn.message_passing.classifier.learner import Learner
 from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Parameters
@@ -192,7 +192,7 @@ class MessagePassingClassifier(Learner):
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
-        return super()._blocks(X) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+        return super()._blocks(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
     @classmethod
     def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:

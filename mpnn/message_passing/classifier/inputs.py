@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
 from mpnn.classifiers.problems import ROWS_AT_ONCE, blocks_of
 from mpnn.encoders import TableEncoder, is_intensity
 
-__all__ = ["ENCODINGS", "choose_encoder", "coded", "coded_blocks", "columns_of_bits", "read_blocks"]
+__all__ = ["ENCODINGS", "choose_encoder", "coded", "coded_blocks", "columns_of_bits", "dense", "read_blocks"]
 
 ENCODINGS = ("auto", "table", None)
 # Bits of a code over all columns: wide tables get fewer thresholds a column.
@@ -49,9 +50,14 @@ def choose_encoder(encoding: str | None, input_scaling: str | None, X: Any) -> T
 def read_blocks(estimator: Any, X: Any) -> Iterator[NDArray]:
     """Inputs of a fitted estimator's transform, float32 ``[B, N]``: numbers as they are, tables coded."""
     if estimator.encoder_ is None:
-        yield from blocks_of(validate_data(estimator, X, dtype=np.float32, reset=False))
+        yield from blocks_of(validate_data(estimator, dense(X), dtype=np.float32, reset=False))
         return
     yield from coded_blocks(estimator.encoder_, X)
+
+
+def dense(X: Any) -> Any:
+    """A sparse matrix of intensities, such as weights of words, as an array; other inputs as they are."""
+    return X.toarray() if sparse.issparse(X) else X
 
 
 def coded(encoder: TableEncoder, X: Any) -> NDArray:

@@ -15,7 +15,7 @@ from mpnn.classifiers.weights import class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier import fitting
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
-from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits
+from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
@@ -105,7 +105,7 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
         if self.encoder_ is None:
-            table, labels = validate_data(self, X, y, dtype=np.float32, reset=not known_inputs)
+            table, labels = validate_data(self, dense(X), y, dtype=np.float32, reset=not known_inputs)
         else:
             table, labels = read_table_and_labels(self, X, y, reset=not known_inputs)
         table, labels, counts = only_present(table, labels, read_weights(sample_weight, labels))
@@ -231,7 +231,7 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
         if self.encoder_ is None:
-            return check_array(X, dtype=np.float32, input_name="X")
+            return check_array(dense(X), dtype=np.float32, input_name="X")
         if not known_inputs:
             self.encoder_.fit(X, sample_weight=counts)
         return coded(self.encoder_, X)

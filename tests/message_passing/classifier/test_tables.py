@@ -102,6 +102,20 @@ def test_sparse_rows_of_words():
     np.testing.assert_array_equal(model.predict(X), model.predict(X.toarray()))
 
 
+def test_sparse_weights_of_words_are_numbers():
+    generator = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    words = generator.random((120, 50)) * (generator.random((120, 50)) < 0.05)
+    words[:, :10] += generator.random((120, 10)) * (y == 1)[:, None]
+    X = sparse.csr_matrix(words)
+    vote = PairwiseVoteClassifier(MessagePassingClassifier((), random_state=0)).fit(X[:80], y[:80])
+    assert vote.estimators_[0].encoder_ is None
+    assert vote.score(X[80:], y[80:]) > 0.9
+    np.testing.assert_array_equal(vote.predict(X), vote.predict(words))
+    single = MessagePassingClassifier((), random_state=0).fit(X[:80], y[:80])
+    np.testing.assert_array_equal(single.predict(X), single.predict(words))
+
+
 def test_intensities_and_chosen_scalings_stay_numbers():
     images = np.random.default_rng(0).integers(0, 17, (40, 64)) * (np.arange(64) % 3 > 0)
     y = (images[:, 1] > 8).astype(int)
