@@ -109,9 +109,11 @@ class Predict:
 
     model: Model
     """What `mpnn train` wrote."""
-    data: str
+    examples: Annotated[Positional[str], tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = ""
     """A file, whose columns are matched by name, "-" for CSV from the standard input, or the name of a data
     set, of which the test part is used."""
+    data: Annotated[str | None, _named("DATA")] = None
+    """The same, as an option."""
     output: Path = Path("predictions.csv")
     """The CSV file to write; "-": the standard output."""
     prediction: Prediction = None

@@ -225,8 +225,8 @@ MALFORMED: list[tuple[list[str], str]] = [
     ),
     (["train", "unlabelled.npz", "--decimal", ","], "decimal is for text files; unlabelled.npz is none"),
     # predict and evaluate
-    (["predict"], "mpnn predict needs MODEL and --data; see mpnn predict --help"),
-    (["predict", "model"], "mpnn predict needs --data; see mpnn predict --help"),
+    (["predict"], "mpnn predict needs MODEL; see mpnn predict --help"),
+    (["predict", "model"], "mpnn predict needs DATA once, a file or a data set; see mpnn predict --help"),
     (
         ["predict", "lost", "--data", "good.csv"],
         "there is no model lost; `mpnn train DATA --output lost` writes one",

@@ -67,7 +67,7 @@ def predictions(text):
 @pytest.mark.parametrize("prediction", [None, "bayes"])
 def test_a_label_is_the_largest_probability_or_the_file_says_why(run, prediction):
     how = [] if prediction is None else ["--prediction", prediction]
-    output = run("predict", "model", "--data", "flowers.csv", "--id", "number", "--output", "-", *how)
+    output = run("predict", "model", "flowers.csv", "--id", "number", "--output", "-", *how)
     rows, names, probabilities = predictions(output)
     assert [row["number"] for row in rows] == [f"{number:03d}" for number in range(105)]
     assert ("decided_by" in rows[0]) == (prediction is None)

@@ -19,13 +19,15 @@ __all__ = ["run"]
 
 def run(command: Predict, arguments: list[str], console: Console) -> None:
     """Label examples; with labels in the file, tell the accuracy too."""
-    to_file = str(command.output) != "-"
+    source, to_file = command.data or command.examples, str(command.output) != "-"
+    if not source or (command.data and command.examples):
+        raise ConfigError("mpnn predict needs DATA once, a file or a data set; see mpnn predict --help")
     if to_file:
         require_writable(command.output, "--output")
     with activity("loading") as shown:
         model, schema, _ = load(command.model)
-        shown.text = f"reading {command.data}"
-        examples = read_examples(command.data, command.layout, schema)
+        shown.text = f"reading {source}"
+        examples = read_examples(source, command.layout, schema)
         shown.text = f"labelling {len(examples.x)} examples"
         labels, content = in_background(predictions, model, examples, command.prediction)
     if to_file:

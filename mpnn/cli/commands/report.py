@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from mpnn.cli.activity import activity
 from mpnn.cli.console import print_line
 from mpnn.cli.options import Report
 from mpnn.compare.report.page import write_report
@@ -11,4 +12,6 @@ __all__ = ["run"]
 
 def run(command: Report, arguments: list[str], console: Console) -> None:
     """Write the report of an output folder again."""
-    print_line(console, f"Report: {write_report(command.run)}")
+    with activity("writing the report"):
+        page = write_report(command.run)
+    print_line(console, f"Report: {page}")

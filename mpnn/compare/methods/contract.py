@@ -35,6 +35,8 @@ class Task:
         The seed of the draw, also the `random_state` of the model.
     keep_weights : bool, default=False
         Whether the evaluation should keep weights to show.
+    class_names : tuple of str or None, default=None
+        Name of each class, in the order of the labels; None: the labels themselves.
     """
 
     x_train: NDArray
@@ -45,6 +47,7 @@ class Task:
     input_scale: float = 1.0
     seed: int = 0
     keep_weights: bool = False
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def _score(evaluation: Evaluation, task: Task) -> dict[str, dict[str, Any]]:
 
 def _write_arrays(path: Path, evaluation: Evaluation, task: Task) -> None:
     classes = np.unique(task.y_train)
-    arrays: dict[str, Any] = {"classes": classes.astype(str)} | {
+    names = classes if task.class_names is None else np.array([task.class_names[code] for code in classes])
+    arrays: dict[str, Any] = {"classes": names.astype(str)} | {
         f"confusion_{name}": confusion_matrix(task.y_test, labels, classes)
         for name, labels in evaluation.predictions.items()
     }

@@ -200,4 +200,5 @@ def make_task(dataset: Dataset, job: Job) -> Task:
         input_scale=max(float(dataset.x_train.max()), -float(dataset.x_train.min())) or 1.0,
         seed=job.seed,
         keep_weights=job.draw == 0,
+        class_names=dataset.class_names if own else None,
     )

@@ -74,3 +74,5 @@ def test_methods_see_files_and_smaller_classes_give_all_that_they_have(tiny, own
     assert [row["error"] for row in rows] == [None] * 4
     assert [row["num_train"] for row in rows] == [4, 4, 20, 20]  # 8 of x, 12 of y
     assert len({job.data for job in list_jobs(config)}) == 2
+    with np.load(tmp_path / "run" / "artifacts" / f"{rows[0]['key']}.npz") as arrays:
+        assert arrays["classes"].tolist() == ["x", "y"]
