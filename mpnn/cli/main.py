@@ -15,6 +15,7 @@ from mpnn import __version__
 from mpnn.cli.arguments import parse
 from mpnn.cli.console import print_error, print_line
 from mpnn.cli.interrupts import Interrupted
+from mpnn.programs.disk import keep_on_disk
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["main"]
@@ -22,7 +23,10 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1: every row failed, 2: a mistake of the user, 130: Ctrl-C."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:  # as a command, not from a program that has its own settings
+        keep_on_disk()
+        arguments = sys.argv[1:]
+    arguments = list(arguments)
     console = Console()
     if arguments == ["--version"]:
         print_line(console, f"mpnn {__version__}")

@@ -91,17 +91,17 @@ def _check_weights(weights: Array, spec: NetworkSpec, num_samples: int) -> None:
         raise ValueError("sample_weight must be at least 0: it says how often a sample counts")
 
 
-def _counted_labels(batch: Batch) -> Array:
+def _counted_labels(batch: Batch) -> Any:
     """Labels of samples that are not absent."""
     weight = batch.sample_weight
     if weight is None or weight.ndim > batch.labels.ndim or isinstance(batch.labels, Tracer):
         return batch.labels
     if isinstance(weight, Tracer):
         return batch.labels
-    return jnp.asarray(np.asarray(batch.labels)[np.asarray(weight) > 0])
+    return np.asarray(batch.labels)[np.asarray(weight) > 0]  # a device array would compile for its length
 
 
-def _check_classes(labels: Array, num_classes: int) -> None:
+def _check_classes(labels: Any, num_classes: int) -> None:
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise ValueError(f"labels of output 'argmax' are whole numbers, got {labels.dtype}: cast them")
     if isinstance(labels, Tracer) or labels.size == 0:
@@ -112,7 +112,7 @@ def _check_classes(labels: Array, num_classes: int) -> None:
         raise ValueError(f"labels of {num_classes} outputs are 0 to {num_classes - 1}, got {wrong}")
 
 
-def _check_signs(labels: Array) -> None:
+def _check_signs(labels: Any) -> None:
     if isinstance(labels, Tracer) or labels.size == 0:
         return
     found = set(np.unique(np.asarray(labels)).tolist())

@@ -193,7 +193,9 @@ def shuffled_epoch(
     """
     num_rows = data.labels.shape[0]
     most_batches, num_batches = num_rows // batch_size, None
-    if num_samples is None:
+    if batch_size == num_rows:  # sums over all samples have no order, and sorting takes long to compile
+        order = jnp.arange(num_rows)
+    elif num_samples is None:
         order = jax.random.permutation(key, num_rows)
     else:
         order, num_batches = _shuffled_first(key, num_rows, num_samples), num_samples // batch_size

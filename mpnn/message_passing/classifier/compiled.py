@@ -38,13 +38,13 @@ class Model(NamedTuple):
 
 
 @partial(jax.jit, static_argnames="spec")
-def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
-    return network.init(key, spec, hyper, initial_field)
+def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float | None) -> State:
+    return network.init(key, spec, hyper, 0.0 if initial_field is None else initial_field)
 
 
 @partial(jax.jit, static_argnames="spec")
-def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float) -> State:
-    return jax.vmap(lambda key: network.init(key, spec, hyper, initial_field))(keys)
+def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float | None) -> State:
+    return jax.vmap(lambda key: _init(key, spec, hyper, initial_field))(keys)
 
 
 def init(key: Array, settings: Settings) -> State:
@@ -58,7 +58,7 @@ def init(key: Array, settings: Settings) -> State:
         The settings.
     """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
-    return _init(key, settings.spec, first, settings.initial_field)
+    return _init(key, settings.spec, first, settings.initial_field or None)
 
 
 def init_many(keys: Array, settings: Settings) -> State:
@@ -72,7 +72,7 @@ def init_many(keys: Array, settings: Settings) -> State:
         The settings.
     """
     first = settings.schedules.at_sweep(0, settings.spec.num_layers)
-    return _init_many(keys, settings.spec, first, settings.initial_field)
+    return _init_many(keys, settings.spec, first, settings.initial_field or None)
 
 
 @partial(jax.jit, static_argnames=("spec", "rounding"))

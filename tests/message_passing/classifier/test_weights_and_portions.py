@@ -2,12 +2,21 @@
 
 import re
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
+from mpnn.message_passing import training
+from mpnn.message_passing.classifier import compiled
+from mpnn.message_passing.hyper import Schedules
+from mpnn.message_passing.network import Batch, init
+from mpnn.message_passing.spec import NetworkSpec
 
 QUICK = MessagePassingClassifier(hidden=(), num_sweeps=10, encoding=None, random_state=0)
 VOTE = PairwiseVoteClassifier(QUICK, random_state=0)
@@ -129,3 +138,48 @@ def test_a_vote_goes_on_with_its_members(three_blobs):
     assert vote.fit(X, y).estimators_ is members
     with pytest.raises(ValueError, match="warm_start=True needs members with it, got KNeighbors"):
         PairwiseVoteClassifier(KNeighborsClassifier(1), warm_start=True).fit(X, y)
+
+
+def test_another_number_of_rows_compiles_nothing(three_blobs):
+    X, y = three_blobs
+    for classifier in (QUICK, VOTE):
+        clone(classifier).fit(X[:24], y[:24])
+        programs = training._epoch._cache_size(), compiled.decode._cache_size()
+        clone(classifier).fit(X[:30], y[:30], sample_weight=np.arange(30) + 1)
+        assert (training._epoch._cache_size(), compiled.decode._cache_size()) == programs
+
+
+def test_mini_batches_do_not_read_the_padding(two_blobs):
+    X, y = np.tile(two_blobs[0], (2, 1)), np.tile(two_blobs[1], 2)
+    spec = NetworkSpec.dense((X.shape[1], 1))
+    numbers = Schedules(damping=0.5)
+    state = init(jax.random.key(0), spec, numbers.at_sweep(0, 1))
+    fields = []
+    for padding in (0, 5, 20):
+        inputs = np.pad(X, ((0, padding), (0, 0)), constant_values=1e3)
+        data = Batch(
+            jnp.asarray(inputs), jnp.asarray(np.pad(2.0 * y - 1.0, (0, padding), constant_values=1.0))
+        )
+        how = {"num_epochs": 2, "batch_size": 7, "num_samples": len(X)}
+        trained, infos = training.train(jax.random.key(1), spec, state, data, numbers, **how)
+        fields.append(trained.layers[0].posterior.field)
+        assert len(infos[0].error) == (len(X) + padding) // 7
+        assert not infos[0].error[len(X) // 7 :].any()
+    np.testing.assert_array_equal(fields[0], fields[1])
+    np.testing.assert_array_equal(fields[0], fields[2])
+
+
+@pytest.mark.slow
+def test_a_class_of_one_in_fifty_is_learned():
+    """Within four points of logistic regression where that is the true model, and far from a guess."""
+    found, expected = [], []
+    for seed in range(3):
+        X, y = rare_class(seed, 6000)
+        for results, classifier in (
+            (found, MessagePassingClassifier(class_weight="balanced", random_state=0)),
+            (expected, LogisticRegression(class_weight="balanced")),
+        ):
+            results.append(
+                balanced_accuracy_score(y[2000:], classifier.fit(X[:2000], y[:2000]).predict(X[2000:]))
+            )
+    assert np.mean(found) > np.mean(expected) - 0.04
