@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mpnn.compare.report.figure_style import COLOURS, MARKERS
+from mpnn.compare.report.palette import COLOURS, MARKERS
 from mpnn.runs.rows import read_rows
 
 # Worse networks are not shown, that the others can be told apart.

@@ -36,7 +36,7 @@ from experiments.common.methods import (
 from experiments.common.networks import Model, hold_out
 from experiments.common.runs import main, run_jobs
 from experiments.uncertainty.unit_distances import KnownUnits, known_units, squared_distances
-from mpnn.compare.report.figure_style import COLOURS, MARKERS
+from mpnn.compare.report.palette import COLOURS, MARKERS
 from mpnn.data import Dataset, load_dataset
 from mpnn.metrics import probability_scores
 from mpnn.preprocessing.scaling import fit_transform_of

@@ -28,7 +28,7 @@ from experiments.common.methods import (
 )
 from experiments.common.networks import Model, samples_of
 from experiments.common.runs import main, run_jobs
-from mpnn.compare.report.figure_style import COLOURS, MARKERS
+from mpnn.compare.report.palette import COLOURS, MARKERS
 from mpnn.data import Dataset, load_dataset
 from mpnn.message_passing.diagnostics import local_energy
 from mpnn.message_passing.network import Batch

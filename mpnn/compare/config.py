@@ -87,6 +87,8 @@ class MethodConfig:
         It runs on the first so many draws; None: on all.
     figures : bool, default=True
         Whether figures show it; tables always do.
+    needs : str or None, default=None
+        A package without which the command leaves the method out, and says so; None: none.
     """
 
     name: str
@@ -96,6 +98,7 @@ class MethodConfig:
     datasets: tuple[str, ...] | None = None
     draws: int | None = None
     figures: bool = True
+    needs: str | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.name.strip()), "name must not be empty", 'name = "message passing"')

@@ -5,13 +5,14 @@ Only the standard library is imported here, so that the command line can check a
 
 import dataclasses
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mpnn.compare.config import CompareConfig
+from mpnn.compare.config import CompareConfig, MethodConfig
 from mpnn.runs.toml import ConfigError, from_table, read_table, read_toml_value, unknown_name
 
-__all__ = ["load_config", "override_params"]
+__all__ = ["load_config", "override_params", "split_by_needs"]
 
 
 def load_config(path: str | Path) -> CompareConfig:
@@ -61,6 +62,27 @@ def _with_files(table: dict[str, Any], path: Path) -> dict[str, Any]:
 
 def _beside(path: Path, key: str, value: Any) -> Any:
     return str(path.parent / value) if key in ("file", "test") and isinstance(value, str) else value
+
+
+def split_by_needs(config: CompareConfig) -> tuple[CompareConfig, tuple[MethodConfig, ...]]:
+    """Return the config without methods whose package is not installed, and these methods.
+
+    Parameters
+    ----------
+    config : CompareConfig
+        The comparison.
+
+    Raises
+    ------
+    ConfigError
+        If no method is left.
+    """
+    missing = tuple(method for method in config.methods if method.needs and not find_spec(method.needs))
+    kept = tuple(method for method in config.methods if method not in missing)
+    if not kept:
+        packages = ", ".join(dict.fromkeys(str(method.needs) for method in missing))
+        raise ConfigError(f"no method of {config.name} can run: install {packages}")
+    return dataclasses.replace(config, methods=kept), missing
 
 
 def override_params(config: CompareConfig, assignments: Iterable[str]) -> CompareConfig:

@@ -108,3 +108,15 @@ def test_resolved_config_is_json(tiny):
     assert json.loads(json.dumps(resolved)) == resolved
     assert resolved["methods"][1]["params"] == {"C": 0.5}
     assert set(resolved) == {field.name for field in dataclasses.fields(CompareConfig)}
+
+
+def test_methods_without_their_package_are_left_out(tiny):
+    absent, present = (
+        dataclasses.replace(method, needs=package)
+        for method, package in zip(tiny.methods, ("no_such_package", "numpy"), strict=True)
+    )
+    config, missing = split_by_needs(dataclasses.replace(tiny, methods=(absent, present)))
+    assert config.methods == (present,)
+    assert missing == (absent,)
+    with pytest.raises(ConfigError, match="install no_such_package"):
+        split_by_needs(dataclasses.replace(tiny, methods=(absent,)))

@@ -15,7 +15,8 @@ from mpnn.cli.interrupts import in_background
 from mpnn.cli.options import Compare
 from mpnn.cli.parameters import assignments
 from mpnn.compare.config import CompareConfig
-from mpnn.compare.config_files import load_config, override_params
+from mpnn.compare.config_files import load_config, override_params, split_by_needs
+from mpnn.compare.report.answer import find_answer
 from mpnn.compare.report.page import read_run, write_report
 from mpnn.compare.report.tables import headline_table
 from mpnn.compare.run.engine import run_comparison
@@ -27,7 +28,9 @@ __all__ = ["run"]
 
 def run(command: Compare, arguments: list[str], console: Console) -> int:
     """Fit and judge what the folder does not hold yet, and write its report; 1 where every row failed."""
-    config = _overridden(load_config(command.config), command)
+    config, missing = split_by_needs(_overridden(load_config(command.config), command))
+    for method in missing:
+        print_line(console, f"{method.name}: left out, for {method.needs} is not installed")
     output = command.output or Path("runs") / config.name
     _compare(config, output, command, arguments, console)
     with activity("writing the report"):
@@ -35,6 +38,9 @@ def run(command: Compare, arguments: list[str], console: Console) -> int:
     rows = read_run(output)[1]
     for dataset in config.datasets:
         print_table(console, headline_table(rows, dataset))
+    for dataset in config.datasets:
+        if answer := find_answer(rows, dataset):
+            print_line(console, answer.sentence)
     print_line(console, f"Report: {page}")
     if rows and all(row["error"] for row in rows):
         print_error(f"every row failed; the first says: {rows[0]['error']}")

@@ -7,7 +7,7 @@ light or dark theme; beside the Markdown it is a PNG on white.
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import matplotlib
@@ -15,16 +15,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from mpnn.compare.report.palette import COLOURS, Look
 from mpnn.compare.report.series import Series
 
 __all__ = [
-    "AXES",
-    "COLOURS",
+    "BOTTOM",
     "FIGURE_INCHES",
     "GRID",
     "INK",
+    "LABEL_POINTS",
+    "LEFT",
+    "add_tips",
+    "bytes_text",
     "draw_lines",
-    "line_style",
+    "label_share",
     "log_ticks",
     "new_figure",
     "render_png",
@@ -33,15 +37,15 @@ __all__ = [
     "shorten",
 ]
 
-# Told apart by readers with any colour vision (after Okabe and Ito), and by markers beside that. The
-# page replaces them by --series-1, --series-2 ... and the ink by the colour of its text.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b3589a", "#8a6d00", "#596673", "#2a9fd6", "#a0522d")
-MARKERS = "os^DvPX*"
 INK, GRID = "#1b1f23", "#d4d7db"
-FIGURE_INCHES = (6.2, 3.8)
-AXES = (0.112, 0.14, 0.453, 0.83)  # left, bottom, width, height; the names stand right of it
-LABEL_GAP = 12.0  # points between the middles of neighbouring labels
-LABEL_LENGTH = 31
+FIGURE_INCHES = (5.6, 3.5)
+LEFT, BOTTOM, HEIGHT = 0.125, 0.15, 0.82  # of the axes; the names stand right of them
+LABEL_GAP = 13.0  # points between the middles of neighbouring labels
+LABEL_LENGTH = 34
+LABEL_POINTS = 9.5
+MARKER_PLACE, LABEL_PLACE = 0.018, 0.034  # right of the axes, as shares of the figure
+LETTER = 0.53  # of its height that a letter takes in width, on average
+NARROW_AXIS = 165.0  # points of an axis beside long names
 
 _STYLE: Any = {
     "font.size": 10.5,
@@ -64,10 +68,10 @@ def new_figure(
     xlabel: str,
     ylabel: str = "test accuracy, %",
     *,
-    bounds: tuple[float, float, float, float] = AXES,
+    bounds: tuple[float, float, float, float] = (LEFT, BOTTOM, 0.98 - LEFT, HEIGHT),
     grid: Literal["x", "y"] = "y",
 ) -> tuple[Figure, Axes]:
-    """Return an empty figure with one pair of axes, and room for names on its right."""
+    """Return an empty figure with one pair of axes."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=FIGURE_INCHES)
         axes = figure.add_axes(bounds)
@@ -78,13 +82,36 @@ def new_figure(
     return figure, axes
 
 
-def log_ticks(axes: Axes, ticks: Sequence[float]) -> None:
-    """Make the x axis logarithmic, with plain numbers at these ticks."""
+def log_ticks(
+    axes: Axes, ticks: Sequence[float], text: Callable[[float], str] = lambda value: f"{value:g}"
+) -> None:
+    """Make the x axis logarithmic, with numbers at these ticks as far as there is room for them."""
     axes.set_xscale("log")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_locator(FixedLocator(_apart(ticks, text)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text(value)))
+
+
+def _apart(ticks: Sequence[float], text: Callable[[float], str]) -> list[float]:
+    """Return the ticks from the largest down whose texts do not touch on a narrow logarithmic axis."""
+    if not ticks:
+        return []
+    widest = (max(len(text(tick)) for tick in ticks) + 1) * LETTER * _STYLE["font.size"]
+    least = (max(ticks) / min(ticks)) ** (widest / NARROW_AXIS)
+    kept: list[float] = []
+    for tick in sorted(ticks, reverse=True):
+        if not kept or kept[-1] / tick >= least:
+            kept.append(tick)
+    return kept[::-1]
+
+
+def bytes_text(value: float) -> str:
+    """Return bytes for people: 900 B, 7.5 kB, 2 MB, in steps of a thousand."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f} B"
 
 
 def round_ticks(values: Sequence[float]) -> list[float]:
@@ -102,6 +129,12 @@ def round_ticks(values: Sequence[float]) -> list[float]:
     return ticks
 
 
+def add_tips(axes: Axes, look: Look, xs: Sequence[float], ys: Sequence[float], texts: Sequence[str]) -> None:
+    """Add what the page says of points that the reader points at; they are invisible in other formats."""
+    lines = "\n".join(text.replace("\n", " ") for text in texts)
+    axes.plot(xs, ys, "o", markersize=12, alpha=0.0, gid=f"tips-{look.number}: {lines}")
+
+
 def render_svg(figure: Figure, name: str) -> str:
     """Return inline SVG in the page's own colours; `name` keeps the ids of several figures apart."""
     buffer = io.StringIO()
@@ -111,11 +144,20 @@ def render_svg(figure: Figure, name: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if f"#{match[1]}" in svg else "", svg)
-    svg = svg.replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    used = set(re.findall(r"#([\w.-]+)", svg))
+    # only tags are rewritten: a name in the figure's text may look like anything
+    return re.sub(r"<[^>]*>", lambda tag: _page_tag(tag[0], used), svg)
+
+
+def _page_tag(tag: str, used: set[str]) -> str:
+    """Return a tag of SVG in the page's colours, with the page's attributes in place of unused ids."""
+    tag = re.sub(r' id="tips-(\d+): ([^"]*)"', r' class="tips" data-series="\1" data-tips="\2"', tag)
+    tag = re.sub(r' id="series-(\d+)"', r' data-series="\1"', tag)
+    tag = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", tag)
+    tag = tag.replace(INK, "currentColor").replace(GRID, "var(--grid)")
     for number, colour in enumerate(COLOURS, start=1):
-        svg = svg.replace(colour, f"var(--series-{number})")
-    return svg
+        tag = tag.replace(colour, f"var(--series-{number})")
+    return tag
 
 
 def render_png(figure: Figure) -> bytes:
@@ -130,36 +172,38 @@ _METADATA = ("Creator", "Date", "Format", "Type")
 
 def draw_lines(
     axes: Axes,
-    names: Sequence[str],
+    looks: Mapping[str, Look],
     lines: Sequence[Series],
     draw: Callable[[Series, dict[str, Any]], tuple[float, float]],
     *,
     leaders: bool,
 ) -> None:
-    """Draw each line in its method's colour, dashed if Bayesian, and write its name beside its end."""
-    height = max(FIGURE_INCHES[1], LABEL_GAP * len(lines) / 72 / AXES[3])  # as high as the column of names
+    """Draw each line in its method's colour, dashed if Bayesian, and write its name right of the axes."""
     figure = axes.figure
     assert isinstance(figure, Figure)
+    labels = [series.label for series in lines]
+    height = max(FIGURE_INCHES[1], LABEL_GAP * len(lines) / 72 / HEIGHT)  # as high as the column of names
     figure.set_size_inches(FIGURE_INCHES[0], height)
+    for own in figure.axes:
+        left, bottom, _, share = own.get_position().bounds
+        own.set_position((left, bottom, 0.95 - left - label_share(labels), share))
     ends = []
-    for series in lines:
-        style = line_style(names, series.name) | {
-            "markersize": 4.2,
-            "linewidth": 1.6,
+    for series, label in zip(lines, labels, strict=True):
+        style = looks[series.name].style | {
+            "markersize": 4.6,
+            "linewidth": 1.7,
             "linestyle": "--" if series.prediction == "bayes" else "-",
         }
-        # a plain name is the vote's: a dashed line says that it is Bayesian
-        label = series.name if series.prediction == "vote" else series.label
         ends.append((*draw(series, style), style, label))
     axes.margins(x=0.05, y=0.06)
-    _label_ends(axes, ends, leaders, gap=LABEL_GAP / (AXES[3] * height * 72))
+    points = axes.get_position().height * height * 72
+    _label_ends(axes, ends, leaders, gap=LABEL_GAP / points)
 
 
-def line_style(names: Sequence[str], name: str) -> dict[str, Any]:
-    """Return colour and marker of a method by its place in `names`."""
-    place = names.index(name)
-    turn = place // len(COLOURS)  # after the last colour the first one returns, with another marker
-    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[(place + turn) % len(MARKERS)]}
+def label_share(labels: Sequence[str]) -> float:
+    """Return the share of a figure's width that the longest of these labels takes, as far as it is shown."""
+    longest = max((min(len(label), LABEL_LENGTH) for label in labels), default=0)
+    return longest * LETTER * LABEL_POINTS / (72 * FIGURE_INCHES[0])
 
 
 def shorten(label: str, length: int = LABEL_LENGTH) -> str:
@@ -176,6 +220,7 @@ def _label_ends(
     """
     wished = [axes.transAxes.inverted().transform(axes.transData.transform((x, y)))[1] for x, y, *_ in ends]
     places = _spread(wished, gap)
+    width = axes.get_position().width
     for (x, y, style, label), place in zip(ends, places, strict=True):
         colour = style["color"]
         arrow = {
@@ -183,21 +228,25 @@ def _label_ends(
             "color": colour,
             "linewidth": 0.7,
             "alpha": 0.6,
+            "gid": style["gid"],
             "shrinkB": 4,
             "relpos": (0.0, 0.5),  # to the label's left edge, not through its text
         }
         axes.annotate(
             shorten(label),
             (x, y),
-            xytext=(1.075, place),
+            xytext=(1 + LABEL_PLACE / width, place),
             textcoords="axes fraction",
             color=colour,
+            fontsize=LABEL_POINTS,
             va="center",
             annotation_clip=False,
             arrowprops=arrow if leaders else None,
+            parse_math=False,
+            gid=style["gid"],
         )
         if not leaders:
-            axes.plot([1.04], [place], **style, transform=axes.transAxes, clip_on=False)
+            axes.plot([1 + MARKER_PLACE / width], [place], **style, transform=axes.transAxes, clip_on=False)
 
 
 def _spread(wished: list[float], gap: float) -> list[float]:

@@ -1,25 +1,30 @@
 """The figures of a comparison. Colour and marker of a method are the same in all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from mpnn.compare.report.figure_style import (
+    BOTTOM,
     FIGURE_INCHES,
     GRID,
     INK,
+    LEFT,
+    add_tips,
+    bytes_text,
     draw_lines,
-    line_style,
     log_ticks,
     new_figure,
     round_ticks,
     shorten,
 )
-from mpnn.compare.report.series import Series, removed_share, summarize
+from mpnn.compare.report.palette import Look
+from mpnn.compare.report.series import Series, model_bytes, removed_share, summarize
 from mpnn.compare.report.significance import Ranking
 
 __all__ = [
@@ -29,39 +34,59 @@ __all__ = [
     "reliability_figure",
     "robustness_figure",
     "seconds_figure",
+    "size_figure",
 ]
 
 # Bins of fewer examples than this say nothing about calibration.
 LEAST_IN_BIN = 20
 
 
-def accuracy_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure:
+def accuracy_figure(looks: Mapping[str, Look], lines: Sequence[Series]) -> Figure:
     """Draw test accuracy against shots, with 95% intervals of the mean as bands."""
     figure, axes = new_figure("training examples per class")
     log_ticks(axes, sorted({count for series in lines for count in series.rows}))
 
     def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
         counts = sorted(series.rows)
-        return _draw_band(axes, counts, [series.values(count) for count in counts], style)
+        values = [series.values(count) for count in counts]
+        heads = [f"{series.label}, {count} per class" for count in counts]
+        return _draw_band(axes, looks[series.name], counts, values, heads, style)
 
-    draw_lines(axes, names, lines, draw, leaders=True)
+    draw_lines(axes, looks, lines, draw, leaders=True)
     return figure
 
 
-def seconds_figure(names: Sequence[str], lines: Sequence[Series], field: str = "train_seconds") -> Figure:
+def seconds_figure(
+    looks: Mapping[str, Look], lines: Sequence[Series], field: str = "train_seconds"
+) -> Figure:
     """Draw test accuracy against training seconds; one point a number of shots, joined in order."""
-    whose = "training seconds" if field == "train_seconds" else "processor's seconds of training"
-    figure, axes = new_figure(f"{whose} (median of warm fits)")
+    figure, axes = new_figure("training, s" if field == "train_seconds" else "training, processor s")
 
     def seconds(series: Series, count: int) -> float:
         return max(series.train_seconds(count, field) or 0.0, 1e-4)
 
     log_ticks(axes, round_ticks([seconds(series, count) for series in lines for count in series.rows]))
-    draw_lines(axes, names, lines, _path(axes, seconds), leaders=False)
+    draw_lines(axes, looks, lines, _path(axes, looks, seconds, lambda value: f"{value:.2g} s"), leaders=False)
     return figure
 
 
-def links_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure | None:
+def size_figure(looks: Mapping[str, Look], lines: Sequence[Series]) -> Figure | None:
+    """Draw test accuracy against the bytes of the model; None with fewer than two that have a size."""
+    sized = [series for series in lines if all(model_bytes(series, count) for count in series.rows)]
+    if len(sized) < 2:
+        return None
+    figure, axes = new_figure("bytes of the model")
+
+    def size(series: Series, count: int) -> float:
+        return model_bytes(series, count) or 1.0
+
+    sizes = [size(series, count) for series in sized for count in series.rows]
+    log_ticks(axes, round_ticks(sizes), bytes_text)
+    draw_lines(axes, looks, sized, _path(axes, looks, size, bytes_text), leaders=False)
+    return figure
+
+
+def links_figure(looks: Mapping[str, Look], lines: Sequence[Series]) -> Figure | None:
     """Draw test accuracy against the share of weights that are 0; None if no method has such weights.
 
     Predictions from marginals are left out: they do not come from the discrete weights.
@@ -69,18 +94,23 @@ def links_figure(names: Sequence[str], lines: Sequence[Series]) -> Figure | None
     sparse = [series for series in lines if series.prediction != "bayes" and _removes_links(series)]
     if not sparse:
         return None
-    figure, axes = new_figure("links removed, % (median)")
+    figure, axes = new_figure("weights that are zero, %")
     draw_lines(
         axes,
-        names,
+        looks,
         sparse,
-        _path(axes, lambda series, count: series.median_fact(count, removed_share) or 0.0),
+        _path(
+            axes,
+            looks,
+            lambda series, count: series.median_fact(count, removed_share) or 0.0,
+            lambda value: f"{value:.0f} % zero",
+        ),
         leaders=False,
     )
     return figure
 
 
-def robustness_figure(names: Sequence[str], lines: Sequence[Series], kind: str) -> Figure | None:
+def robustness_figure(looks: Mapping[str, Look], lines: Sequence[Series], kind: str) -> Figure | None:
     """Draw test accuracy against the size of one kind of disturbance; None if none was measured."""
     shots = max(count for series in lines for count in series.rows)
     measured = [series for series in lines if len(_sizes(series, shots, kind)) > 1]
@@ -96,40 +126,58 @@ def robustness_figure(names: Sequence[str], lines: Sequence[Series], kind: str) 
 
     def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
         sizes = _sizes(series, shots, kind)
-        return _draw_band(axes, list(sizes), list(sizes.values()), style)
+        heads = [f"{series.label}, {kind} {size:g}" for size in sizes]
+        return _draw_band(axes, looks[series.name], list(sizes), list(sizes.values()), heads, style)
 
-    draw_lines(axes, names, measured, draw, leaders=True)
+    draw_lines(axes, looks, measured, draw, leaders=True)
     return figure
 
 
-def reliability_figure(names: Sequence[str], bins: Sequence[tuple[Series, NDArray]]) -> Figure | None:
+def reliability_figure(looks: Mapping[str, Look], bins: Sequence[tuple[Series, NDArray]]) -> Figure | None:
     """Draw accuracy against confidence, bin by bin, of predictions with probabilities; None without any.
 
     Each comes with its bins [bins, 3]: examples, sum of confidences, number right. On the diagonal a
-    prediction is right as often as its confidence.
+    prediction is right as often as its confidence. Below stand the shares of the examples in each bin.
     """
     if not bins:
         return None
-    figure, axes = new_figure("confidence, %", "examples right, %")
+    figure, axes = new_figure("", "examples right, %", bounds=(LEFT, 0.36, 0.8, 0.61))
+    below = figure.add_axes((LEFT, BOTTOM, 0.8, 0.17))
+    for spine in ("top", "right"):
+        below.spines[spine].set_visible(False)
+    below.set_xlabel("confidence, %")
+    below.set_ylabel("share, %")
+    axes.tick_params(labelbottom=False)
     axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
     counts_of = {series.label: counts for series, counts in bins}
 
     def draw(series: Series, style: dict[str, Any]) -> tuple[float, float]:
         counts = counts_of[series.label]
+        edges = np.linspace(0, 100, len(counts) + 1)
+        shares = 100 * counts[:, 0] / max(counts[:, 0].sum(), 1)
+        outline = {key: style[key] for key in ("color", "linestyle", "gid")}
+        below.stairs(shares, edges, linewidth=1.4, **outline)
         kept = counts[counts[:, 0] >= LEAST_IN_BIN]
         if len(kept) == 0:
             return 100.0, 100.0
         confidence, right = 100 * kept[:, 1] / kept[:, 0], 100 * kept[:, 2] / kept[:, 0]
         axes.plot(confidence, right, **style)
+        texts = [
+            f"{series.label}: {hits:.0f} % right at {sure:.0f} % confidence, {number:.0f} examples"
+            for hits, sure, number in zip(right, confidence, kept[:, 0], strict=True)
+        ]
+        add_tips(axes, looks[series.name], confidence, right, texts)
         return confidence[-1], right[-1]
 
-    draw_lines(axes, names, [series for series, _ in bins], draw, leaders=True)
-    axes.set_xlim(0, 102)
+    draw_lines(axes, looks, [series for series, _ in bins], draw, leaders=True)
+    for own in (axes, below):
+        own.set_xlim(0, 102)
     axes.set_ylim(0, 102)
+    below.set_ylim(0, None)
     return figure
 
 
-def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
+def ranks_figure(looks: Mapping[str, Look], ranking: Ranking) -> Figure:
     """Draw average ranks, best on top; bars join methods that Nemenyi's test does not separate."""
     count = len(ranking.labels)
     width, height = FIGURE_INCHES[0], 0.8 + 0.24 * count
@@ -146,9 +194,10 @@ def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
     for place, (name, label, rank) in enumerate(
         zip(ranking.names, ranking.labels, ranking.ranks, strict=True)
     ):
-        style = line_style(names, name)
+        style = looks[name].style
         axes.plot([left, rank], [place, place], color=GRID, linewidth=0.8, zorder=1)
-        axes.plot([rank], [place], color=style["color"], marker=style["marker"], markersize=6)
+        axes.plot([rank], [place], **style, markersize=6)
+        add_tips(axes, looks[name], [rank], [place], [f"{label}: average rank {rank:.2f}"])
         axes.annotate(
             shorten(label, 36),  # there is more room left of these axes
             (0, place),
@@ -159,6 +208,8 @@ def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
             ha="right",
             va="center",
             annotation_clip=False,
+            parse_math=False,
+            gid=style["gid"],
         )
     for first, last in ranking.groups:
         # right of the dots that it joins
@@ -167,7 +218,12 @@ def ranks_figure(names: Sequence[str], ranking: Ranking) -> Figure:
 
 
 def _draw_band(
-    axes: Axes, places: Sequence[float], values: Sequence[Sequence[float]], style: dict[str, Any]
+    axes: Axes,
+    look: Look,
+    places: Sequence[float],
+    values: Sequence[Sequence[float]],
+    heads: Sequence[str],
+    style: dict[str, Any],
 ) -> tuple[float, float]:
     """Draw means of accuracies in % with 95% bands; return the last point."""
     summaries = [summary for found in values if (summary := summarize(found))]
@@ -176,12 +232,20 @@ def _draw_band(
     axes.plot(places, means, **style)
     low = [max(mean - half, 0.0) for mean, half in zip(means, halves, strict=True)]
     high = [min(mean + half, 100.0) for mean, half in zip(means, halves, strict=True)]
-    axes.fill_between(places, low, high, color=style["color"], alpha=0.13, linewidth=0)
+    axes.fill_between(places, low, high, color=style["color"], alpha=0.13, linewidth=0, gid=style["gid"])
+    texts = [
+        f"{head}: {mean:.1f} %" + (f" ± {half:.1f}" if half else "")
+        for head, mean, half in zip(heads, means, halves, strict=True)
+    ]
+    add_tips(axes, look, places, means, texts)
     return places[-1], means[-1]
 
 
 def _path(
-    axes: Axes, measure: Callable[[Series, int], float]
+    axes: Axes,
+    looks: Mapping[str, Look],
+    measure: Callable[[Series, int], float],
+    text: Callable[[float], str],
 ) -> Callable[[Series, dict[str, Any]], tuple[float, float]]:
     """Return what draws mean accuracy against a measure, one point a number of shots, joined in order."""
 
@@ -190,6 +254,11 @@ def _path(
         places = [measure(series, count) for count in counts]
         means = [100 * summary.mean for count in counts if (summary := series.summary(count))]
         axes.plot(places, means, **style)
+        texts = [
+            f"{series.label}, {count} per class: {mean:.1f} %, {text(place)}"
+            for count, mean, place in zip(counts, means, places, strict=True)
+        ]
+        add_tips(axes, looks[series.name], places, means, texts)
         return places[-1], means[-1]
 
     return draw

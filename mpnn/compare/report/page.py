@@ -1,77 +1,28 @@
 """The report of an output folder: `report.html`, one self-contained page, and `report.md`."""
 
 import json
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from jinja2 import Environment, PackageLoader
-from matplotlib.figure import Figure
+from markupsafe import escape
 
 from mpnn.atomic_files import write_atomically
 from mpnn.compare.report import figures as plots
-from mpnn.compare.report.artifacts import (
-    Confusion,
-    WeightPictures,
-    read_confusion,
-    read_reliability,
-    read_weights,
-)
-from mpnn.compare.report.figure_style import render_png, render_svg
-from mpnn.compare.report.paired_tables import overall_table, paired_table
-from mpnn.compare.report.series import Series, list_series
+from mpnn.compare.report.palette import Look, assign_looks
+from mpnn.compare.report.sections import Drawn, Section, keep_figure, make_section
+from mpnn.compare.report.series import list_series
 from mpnn.compare.report.significance import p_text, rank_methods
-from mpnn.compare.report.tables import (
-    Table,
-    cost_table,
-    headline_table,
-    label_status_table,
-    model_table,
-    robustness_table,
-)
 from mpnn.runs.rows import Row, read_json, read_rows
 from mpnn.runs.toml import ConfigError
 
-__all__ = ["Section", "read_run", "write_report"]
+__all__ = ["read_run", "write_report"]
 
-# Figures with more lines than this leave out the Bayesian predictions of all methods but the first.
-MOST_LINES = 12
-
-
-class Drawn(NamedTuple):
-    """A figure in the page, and the file beside the Markdown that shows the same."""
-
-    file: str
-    caption: str
-    svg: str
-
-
-class Section(NamedTuple):
-    """The report's section on one data set.
-
-    Parameters
-    ----------
-    dataset : str
-        Name of the data set.
-    headlines : tuple of Table
-        The first tables of the section.
-    tables : tuple of Table
-        Tables of the section.
-    figures : tuple of Drawn
-        Figures of the section.
-    confusions : tuple of Confusion
-        Confusion matrices of the section.
-    weights : tuple of WeightPictures
-        Pictures of weights.
-    """
-
-    dataset: str
-    headlines: tuple[Table, ...]
-    tables: tuple[Table, ...]
-    figures: tuple[Drawn, ...]
-    confusions: tuple[Confusion, ...]
-    weights: tuple[WeightPictures, ...]
+# Figures that a page on several data sets opens with.
+MOST_OPENERS = 2
 
 
 def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
@@ -108,10 +59,13 @@ def write_report(folder: str | Path) -> Path:
     config, rows = read_run(folder)
     present = {row["dataset"] for row in rows}
     datasets = [name for name in config["datasets"] if name in present]
+    looks = assign_looks(config["methods"])
     drawn, kept = _names(config)
     environments = read_json(folder / "environments.json", default=[])
+    shown = {name: looks[name] for name in drawn}
+    clock = _seconds_field(rows, environments)
     sections = [
-        _section(folder, rows, drawn, dataset, _seconds_field(rows, environments)) for dataset in datasets
+        make_section(folder, rows, shown, dataset, place, clock) for place, dataset in enumerate(datasets)
     ]
     context = {
         "config": config,
@@ -123,11 +77,21 @@ def write_report(folder: str | Path) -> Path:
         "num_errors": sum(bool(row["error"]) for row in rows),
         "problems": _problems(rows),
         "not_drawn": kept,
+        "looks": looks,
+        "look_of": _look_of(rows, looks),
         "sections": sections,
-        "ranks": _ranks(folder, rows, config),
+        "openers": _openers(sections),
+        "ranks": _ranks(folder, rows, config, looks),
     }
     _write_template(folder / "report.md", "report.md.jinja", context)
     return _write_template(folder / "report.html", "report.html.jinja", context)
+
+
+def _openers(sections: Sequence[Section]) -> list[Drawn]:
+    """Return the figures that the page opens with: those of one data set, or the first of each of several."""
+    if len(sections) == 1:
+        return list(sections[0].opening)
+    return [section.opening[0] for section in sections if section.opening][:MOST_OPENERS]
 
 
 def _names(config: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -160,74 +124,19 @@ def _seconds_field(rows: Sequence[Row], environments: Sequence[dict[str, Any]]) 
     return "train_cpu_seconds" if only_cpu and counted else "train_seconds"
 
 
-def _section(folder: Path, rows: Sequence[Row], names: Sequence[str], dataset: str, clock: str) -> Section:
-    lines = list_series(rows, dataset)
-    headlines = [headline_table(rows, dataset), overall_table(rows, dataset, clock)]
-    tables = [
-        paired_table(rows, dataset),
-        robustness_table(rows, dataset),
-        *((cost_table(rows, dataset), model_table(rows, dataset)) if lines else ()),
-        label_status_table(rows, dataset),
-    ]
-    curves = _curves(lines, names)
-    voters = [series for series in curves if series.prediction == "vote"]
-    return Section(
-        dataset,
-        tuple(table for table in headlines if table),
-        tuple(table for table in tables if table),
-        _figures(folder, lines, names, dataset, clock),
-        tuple(found for series in curves if (found := read_confusion(series, folder))),
-        tuple(shown for series in voters if (shown := read_weights(series, folder))),
-    )
+def _look_of(rows: Sequence[Row], looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Return the look of each line of the tables by its label."""
+    return {
+        series.label: looks[series.name]
+        for dataset in {row["dataset"] for row in rows}
+        for series in list_series(rows, dataset)
+    }
 
 
-def _figures(
-    folder: Path, lines: Sequence[Series], names: Sequence[str], dataset: str, clock: str
-) -> tuple[Drawn, ...]:
-    """Draw what the rows of a data set have: accuracy against this and that, and calibration."""
-    curves = _curves(lines, names)
-    if not curves:
-        return ()
-    shots = max(count for series in curves for count in series.rows)
-    judged = [series for series in lines if series.name in names]
-    bins = [(line, found) for line in judged if (found := read_reliability(line, folder)) is not None]
-    most = f"at {shots} examples per class"
-    drawn = [
-        ("accuracy", "accuracy against shots; bands are 95% intervals", plots.accuracy_figure(names, curves)),
-        (
-            "seconds",
-            "accuracy against training time; points are shots",
-            plots.seconds_figure(names, curves, clock),
-        ),
-        ("links", "accuracy against links removed; points are shots", plots.links_figure(names, curves)),
-        ("reliability", f"calibration {most}, draws together", plots.reliability_figure(names, bins)),
-        ("noise", f"accuracy against input noise {most}", plots.robustness_figure(names, curves, "noise")),
-        ("flips", f"accuracy against flips {most}", plots.robustness_figure(names, curves, "flips")),
-        (
-            "worst",
-            f"accuracy under the worst change found {most}",
-            plots.robustness_figure(names, curves, "worst"),
-        ),
-        ("certified", f"certified accuracy {most}", plots.robustness_figure(names, curves, "certified")),
-    ]
-    return tuple(
-        _keep(folder, f"{dataset}_{kind}", f"{dataset}: {caption}", figure)
-        for kind, caption, figure in drawn
-        if figure is not None
-    )
-
-
-def _curves(lines: Sequence[Series], names: Sequence[str]) -> list[Series]:
-    """Return what figures show; of too many lines, the Bayesian predictions of the first method only."""
-    curves = [series for series in lines if series.name in names]
-    if len(curves) <= MOST_LINES:
-        return curves
-    return [series for series in curves if series.prediction != "bayes" or series.name == curves[0].name]
-
-
-def _ranks(folder: Path, rows: Sequence[Row], config: dict[str, Any]) -> tuple[Drawn, str] | None:
+def _ranks(
+    folder: Path, rows: Sequence[Row], config: dict[str, Any], looks: Mapping[str, Look]
+) -> tuple[Drawn, str] | None:
     """Draw average ranks over all data sets, with what can be said of them; None of too little."""
-    drawn, kept = _names(config)
     fewer = {
         method["name"]
         for method in config["methods"]
@@ -246,14 +155,7 @@ def _ranks(folder: Path, rows: Sequence[Row], config: dict[str, Any]) -> tuple[D
     )
     if ranking.left_out:
         text += f" Left out, for they do not run on everything: {', '.join(ranking.left_out)}."
-    return _keep(folder, "ranks", caption, plots.ranks_figure([*drawn, *kept], ranking)), text
-
-
-def _keep(folder: Path, name: str, caption: str, figure: Figure) -> Drawn:
-    """Write the PNG for the Markdown, and return the SVG for the page."""
-    file = f"plots/{name}.png"
-    write_atomically(folder / file, render_png(figure))
-    return Drawn(file, caption, render_svg(figure, name))
+    return keep_figure(folder, "ranks", caption, plots.ranks_figure(looks, ranking)), text
 
 
 def _problems(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
@@ -272,6 +174,12 @@ def _write_template(path: Path, template: str, context: dict[str, Any]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["pipe"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    environment.filters["plain"] = _markdown_text
     write_atomically(path, environment.get_template(template).render(context).encode())
     return path
+
+
+def _markdown_text(text: Any) -> str:
+    """Return text that is neither HTML nor markup in a cell or a heading of Markdown."""
+    plain = str(escape(str(text))).replace("&#39;", "'").replace("&#34;", '"').replace("\n", " ")
+    return re.sub(r"([|*`\\\[\]])", r"\\\1", plain)

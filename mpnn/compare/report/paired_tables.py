@@ -8,12 +8,24 @@ from mpnn.compare.report.series import (
     Series,
     list_series,
     list_shots,
+    listed,
     mean_over_shots,
+    overall_differences,
     paired_differences,
     summarize,
 )
-from mpnn.compare.report.significance import holm, p_text, signed_rank_p
-from mpnn.compare.report.tables import Cell, Table, accuracy_cell, number_cell, size_cells
+from mpnn.compare.report.significance import LEVEL, holm, p_text, signed_rank_p
+from mpnn.compare.report.tables import (
+    SIZE_COLUMNS,
+    Cell,
+    Table,
+    accuracy_cell,
+    best_mean,
+    marked_best,
+    number_cell,
+    size_cells,
+    size_note,
+)
 from mpnn.runs.rows import Row
 
 __all__ = ["overall_table", "paired_table"]
@@ -31,7 +43,7 @@ def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
         for series in others
         for count in shots
     }
-    corrected, least = _corrected_p(differences)
+    corrected, tests = _corrected_p(differences)
     return Table(
         f"{dataset}: accuracy minus that of {reference.label}, in points, with 95% interval",
         ("method", *(f"{count} per class" for count in shots)),
@@ -46,25 +58,25 @@ def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
             for series in others
         ),
         "Differences on the same draws. Intervals (Student's, over draws) in bold exclude 0; they are not "
-        "corrected for the number of comparisons. p: Wilcoxon's signed-rank test, corrected by Holm's method "
-        f"for the {len(corrected)} comparisons of this table" + (f"; {least}." if least else "."),
+        f"corrected for the number of comparisons.{tests}",
     )
 
 
 def overall_table(rows: Sequence[Row], dataset: str, clock: str = "train_seconds") -> Table | None:
-    """Return means over all numbers of shots with differences to the first method, best first.
+    """Return means over all numbers of shots, differences to the first method and sizes, best first.
 
-    Each draw gives one number, so that draws are what the tests count. None without two methods and two
-    numbers of shots.
+    Each draw gives one number, so that draws are what the tests count. None of no fitted model.
     """
     lines = list_series(rows, dataset)
-    shots = sorted(lines[0].rows) if lines else []
-    if len(lines) < 2 or len(shots) < 2:
+    if not lines:
         return None
+    shots = list_shots(rows, dataset)
     reference = lines[0]
-    differences = {series.label: _overall_differences(series, reference) for series in lines[1:]}
-    corrected, least = _corrected_p(differences)
+    differences = {series.label: overall_differences(series, reference) for series in lines[1:]}
+    corrected, tests = _corrected_p(differences)
     means = {label: summarize(found) for label, found in differences.items()}
+    accuracies = {s.label: summarize(list(mean_over_shots(s, shots).values())) for s in lines}
+    best = best_mean(list(accuracies.values()))
     seconds = "train s" if clock == "train_seconds" else "processor s"
 
     def place(series: Series) -> float:
@@ -73,43 +85,25 @@ def overall_table(rows: Sequence[Row], dataset: str, clock: str = "train_seconds
         return -found.mean if found else 0.0 if series is reference else math.inf
 
     return Table(
-        f"{dataset}: all numbers of examples together",
-        ("method", "accuracy %", f"minus {reference.label}", "bits a weight", "zero %", seconds),
+        f"{dataset}: accuracy and size",
+        ("method", "accuracy %", f"minus {reference.label}", *SIZE_COLUMNS, seconds),
         tuple(
             (
                 Cell(series.label),
-                accuracy_cell(summarize(list(mean_over_shots(series, shots).values()))),
+                marked_best(accuracy_cell(accuracies[series.label]), best),
                 Cell("reference", 0.0)
                 if series is reference
                 else _difference_cell(differences[series.label], corrected.get(series.label)),
-                *_size(series),
+                *size_cells(series, max(series.rows)),
                 number_cell(series.train_seconds(max(series.rows), clock), ".3g"),
             )
             for series in sorted(lines, key=place)
         ),
-        f"Means over {_listed(shots)} per class, one number a draw. Differences in points with Student's 95% "
-        "interval over draws, bold where it excludes 0; a method that runs at some numbers only is compared "
-        "there. p: Wilcoxon's signed-rank test, corrected by Holm's method for the "
-        f"{len(corrected)} comparisons of this table{f'; {least}' if least else ''}. Bits, zeros and seconds "
-        "(median of warm fits) are those at the most examples.",
+        f"Means over {listed(shots)} training examples per class, one number a draw; the best accuracy is "
+        "bold. Differences in points with Student's 95% interval over draws, bold where it excludes 0; a "
+        f"method that runs at some numbers only is compared there.{tests} Sizes and seconds (median of fits "
+        "without compilation) are those at the most examples. " + size_note(lines),
     )
-
-
-def _overall_differences(series: Series, reference: Series) -> list[float]:
-    """Return accuracy minus the reference's, in points, averaged over the shots of both, of each draw."""
-    shots = series.rows.keys() & reference.rows.keys()
-    ours, theirs = mean_over_shots(series, shots), mean_over_shots(reference, shots)
-    return [100 * (ours[draw] - theirs[draw]) for draw in ours if draw in theirs]
-
-
-def _size(series: Series) -> tuple[Cell, Cell]:
-    """Return bits a weight and zeros at the most examples."""
-    bits, _, zeros = size_cells(series, max(series.rows))
-    return bits, zeros
-
-
-def _listed(shots: Sequence[int]) -> str:
-    return f"{', '.join(map(str, shots[:-1]))} and {shots[-1]}"
 
 
 def _difference_cell(differences: Sequence[float], p_value: float | None) -> Cell:
@@ -127,9 +121,10 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 def _corrected_p(differences: Mapping[Place, Sequence[float]]) -> tuple[dict[Place, float], str]:
-    """Return Holm's p-values of the places that have one, and what the draws allow at best.
+    """Return Holm's p-values of the places that have one, with a sentence on them.
 
     Places with less than half of the draws have none: they could show nothing, and would cost the others.
+    Where the draws are too few for any to be below the level, there are none: the intervals say it.
     """
     draws = max(map(len, differences.values()), default=0)
     p_values = {
@@ -137,10 +132,9 @@ def _corrected_p(differences: Mapping[Place, Sequence[float]]) -> tuple[dict[Pla
         for place, found in differences.items()
         if 2 * len(found) >= draws and (p_value := signed_rank_p(found)) is not None
     }
-    if not p_values:
+    if not p_values or len(p_values) * 2.0 ** (1 - draws) >= LEVEL:
         return {}, ""
-    least = 2.0 ** (1 - draws)
     return (
         dict(zip(p_values, holm(list(p_values.values())), strict=True)),
-        f"{draws} draws allow no less than {least:.2g}, corrected {min(len(p_values) * least, 1.0):.2g}",
+        f" p: Wilcoxon's signed-rank test, corrected by Holm's method for {len(p_values)} comparisons.",
     )

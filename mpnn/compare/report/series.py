@@ -10,15 +10,23 @@ from mpnn.runs.rows import Row
 __all__ = [
     "Series",
     "Summary",
+    "is_few_bit",
     "list_series",
     "list_shots",
+    "listed",
     "mean_over_shots",
+    "model_bytes",
+    "overall_differences",
     "paired_differences",
     "removed_share",
     "summarize",
 ]
 
-_PREDICTION_WORDS = {"vote": "vote", "bayes": "Bayes", "all_good": "all good"}
+# Integer weights with more bits than this are no longer called few-bit.
+MOST_BITS = 16
+
+# A plain name is the prediction of the discrete weights.
+_PREDICTION_WORDS = {"bayes": "Bayes", "all_good": "all good"}
 
 
 class Summary(NamedTuple):
@@ -123,10 +131,42 @@ def mean_over_shots(series: Series, shots: Iterable[int]) -> dict[int, float]:
     return {draw: fmean(accuracies[draw] for accuracies in found) for draw in sorted(draws)}
 
 
+def overall_differences(series: Series, reference: Series) -> list[float]:
+    """Return accuracy minus the reference's, in points, averaged over the shots of both, of each draw."""
+    shots = series.rows.keys() & reference.rows.keys()
+    ours, theirs = mean_over_shots(series, shots), mean_over_shots(reference, shots)
+    return [100 * (ours[draw] - theirs[draw]) for draw in ours if draw in theirs]
+
+
 def removed_share(row: Row) -> float | None:
     """Return the weights of a row's model that are 0, in % of all; None if that is not known."""
     removed = row.get("links_removed") or {}
     return 100 * removed["all"] if "all" in removed else None
+
+
+def is_few_bit(series: Series) -> bool | None:
+    """Whether a prediction comes from few-bit weights; None where a row does not say, and of beliefs."""
+    if series.prediction == "bayes":
+        return None
+    bits = series.median_fact(max(series.rows), lambda row: row.get("weight_bits"))
+    return None if bits is None else bits <= MOST_BITS
+
+
+def model_bytes(series: Series, shots: int) -> float | None:
+    """Return the bytes of a model: of few-bit networks those of the packed file, if it was written.
+
+    Of others, those of the numbers that prediction needs. None of beliefs, which no file of weights holds.
+    """
+    few_bit = is_few_bit(series)
+    if few_bit is None:
+        return None
+    return series.median_fact(shots, lambda row: row.get("packed_bytes" if few_bit else "model_bytes"))
+
+
+def listed(shots: Sequence[int]) -> str:
+    """Return numbers as people write them: 2, 5 and 10."""
+    *first, last = map(str, shots)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def list_shots(rows: Iterable[Row], dataset: str) -> list[int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mpnn.compare.report.series import Series, list_series
 from mpnn.runs.rows import Row
 
-__all__ = ["Ranking", "critical_difference", "holm", "p_text", "rank_methods", "signed_rank_p"]
+__all__ = ["LEVEL", "Ranking", "critical_difference", "holm", "p_text", "rank_methods", "signed_rank_p"]
 
 LEVEL = 0.05
 

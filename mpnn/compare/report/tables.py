@@ -7,25 +7,34 @@ from typing import Any, NamedTuple
 from mpnn.compare.report.series import (
     Series,
     Summary,
+    is_few_bit,
     list_series,
     list_shots,
+    model_bytes,
     removed_share,
     summarize,
 )
 from mpnn.runs.rows import Row
 
 __all__ = [
+    "SIZE_COLUMNS",
     "Cell",
     "Table",
     "accuracy_cell",
+    "best_mean",
     "cost_table",
     "headline_table",
     "label_status_table",
+    "marked_best",
     "model_table",
     "number_cell",
     "robustness_table",
     "size_cells",
+    "size_note",
 ]
+
+
+SIZE_COLUMNS = ("bits a weight", "bytes", "µs in C", "zero %")
 
 
 class Cell(NamedTuple):
@@ -56,18 +65,36 @@ class Table:
 
 
 def headline_table(rows: Sequence[Row], dataset: str) -> Table:
-    """Return test accuracy, mean ± standard deviation over draws, of every method at every shots."""
+    """Return bits, bytes and, at every shots, test accuracy, mean ± standard deviation over draws."""
     shots = list_shots(rows, dataset)
+    found = list_series(rows, dataset)
+    best = {count: best_mean([series.summary(count) for series in found]) for count in shots}
     lines = [
-        (Cell(series.label), *(accuracy_cell(series.summary(count)) for count in shots))
-        for series in list_series(rows, dataset)
+        (
+            Cell(series.label),
+            *size_cells(series, max(series.rows))[:2],
+            *(marked_best(accuracy_cell(series.summary(count)), best[count]) for count in shots),
+        )
+        for series in found
     ]
     failures = _failures(rows, dataset)
     return Table(
         f"{dataset}: test accuracy in %, mean ± standard deviation over draws",
-        ("method", *(f"{count} per class" for count in shots)),
+        ("method", "bits a weight", "bytes", *(f"{count} per class" for count in shots)),
         (*lines, *failures),
+        "Bold: the best of the column.",
     )
+
+
+def best_mean(summaries: Sequence[Summary | None]) -> float | None:
+    """Return the largest mean; None of none."""
+    return max((summary.mean for summary in summaries if summary), default=None)
+
+
+def marked_best(cell: Cell, best: float | None) -> Cell:
+    """Return the cell in bold if it is the best as far as it is shown."""
+    shown = cell.value is not None and best is not None and f"{100 * cell.value:.1f}" == f"{100 * best:.1f}"
+    return cell._replace(strong=shown)
 
 
 def cost_table(rows: Sequence[Row], dataset: str) -> Table:
@@ -98,7 +125,7 @@ def cost_table(rows: Sequence[Row], dataset: str) -> Table:
 
 
 def model_table(rows: Sequence[Row], dataset: str) -> Table:
-    """Return calibration and sizes at the largest number of shots."""
+    """Return calibration and flash at the largest number of shots."""
     shots = max(list_shots(rows, dataset))
     lines = []
     for series in list_series(rows, dataset):
@@ -109,16 +136,17 @@ def model_table(rows: Sequence[Row], dataset: str) -> Table:
                 number_cell(train_accuracy.mean * 100 if train_accuracy else None, ".1f"),
                 number_cell(_mean(series.summary(shots, "nll")), ".3f"),
                 number_cell(_mean(series.summary(shots, "ece")), ".3f"),
-                *size_cells(series, shots),
+                number_cell(series.median_fact(shots, lambda row: row.get("flash_bytes")), ",.0f"),
             )
         )
     return Table(
-        f"{dataset}: calibration and size at {shots} examples per class",
-        ("method", "train acc. %", "nll", "ece", "bits a weight", "KiB", "zero %"),
+        f"{dataset}: calibration and flash at {shots} examples per class",
+        ("method", "training accuracy %", "log loss", "calibration error", "flash bytes"),
         tuple(lines),
-        "KiB: the numbers that prediction needs, weights packed at their bits. zero %: weights that are 0, "
-        "of all weights. nll in nats; ece: expected calibration error over 15 bins; those of an ensemble "
-        "are of its class probabilities, which are coupled from the probabilities of its pairs.",
+        "Log loss: mean negative log-likelihood of the true class, in nats. Calibration error: mean gap "
+        "between confidence and share of right answers, over 15 bins of confidence; of a vote, those of its "
+        "class probabilities, which are coupled from the probabilities of its pairs. Flash: tables and code "
+        "of the C source for a Cortex-M0, where its compiler is installed.",
     )
 
 
@@ -170,7 +198,7 @@ def label_status_table(rows: Sequence[Row], dataset: str) -> Table | None:
                 )
             )
     return Table(
-        f"{dataset}: label status of the vote, in % of the test examples",
+        f"{dataset}: how the votes fell, in % of the test examples",
         ("vote", *(name.replace("_", " ") for name in columns)),
         tuple(lines),
         "A unique maximum of votes wins; two tied classes are settled by the network of that pair; "
@@ -193,7 +221,9 @@ def _failures(rows: Sequence[Row], dataset: str) -> list[tuple[Cell, ...]]:
             for shots in list_shots(rows, dataset)
         ]
         label = f"{name}: failed fits"
-        lines.append((Cell(label), *(Cell(str(count) if count else "") for count in counts)))
+        lines.append(
+            (Cell(label), Cell("–"), Cell("–"), *(Cell(str(count) if count else "") for count in counts))
+        )
     return lines
 
 
@@ -217,18 +247,49 @@ def _mean(summary: Summary | None) -> float | None:
 
 
 def size_cells(series: Series, shots: int) -> list[Cell]:
-    """Return bits, KiB and zeros of the discrete model; the marginals behind "bayes" are no such model."""
+    """Return bits a weight, bytes, microseconds of the C, and zeros; the beliefs behind "bayes" have none."""
     if series.prediction == "bayes":
-        return [Cell("–")] * 3
+        return [Cell("–")] * len(SIZE_COLUMNS)
     return [
         number_cell(series.median_fact(shots, lambda row: row.get("weight_bits")), ".0f"),
-        number_cell(series.median_fact(shots, _kibibytes), ",.1f"),
+        number_cell(model_bytes(series, shots), ",.0f"),
+        number_cell(series.median_fact(shots, lambda row: row.get("c_microseconds")), ".3g"),
         number_cell(series.median_fact(shots, removed_share), ".1f"),
     ]
 
 
-def _kibibytes(row: Row) -> float | None:
-    return row["model_bytes"] / 1024 if "model_bytes" in row else None
+def size_note(lines: Sequence[Series]) -> str:
+    """Explain the columns of sizes, and every dash in them.
+
+    Parameters
+    ----------
+    lines : sequence of Series
+        The lines of the table.
+    """
+    note = (
+        "Bytes: of a few-bit network, its packed file with everything that prediction needs; of other "
+        "classifiers, the fitted arrays that prediction needs."
+    )
+    if any(series.prediction == "bayes" for series in lines):
+        note += " Bayesian predictions come from beliefs, which are real numbers: no size in bits."
+    few_bit = [series for series in lines if is_few_bit(series)]
+    without = [series for series in few_bit if model_bytes(series, max(series.rows)) is None]
+    reasons = {
+        series.name: next(
+            (row["size_note"] for row in series.rows[max(series.rows)] if row.get("size_note")), ""
+        )
+        for series in few_bit
+    }
+    old = [series.name for series in without if not reasons[series.name]]
+    if old:
+        note += (
+            f" No bytes of {', '.join(dict.fromkeys(old))}: these rows were written before files were "
+            "measured; run the comparison again with --fresh."
+        )
+    for name, reason in reasons.items():
+        if reason:
+            note += f" {name}: {reason}."
+    return note
 
 
 def _peak_mebibytes(row: Row) -> float | None:

@@ -16,6 +16,9 @@ from mpnn.compare.methods.registry import METHODS
 from mpnn.compare.run.jobs import Job, make_task
 from mpnn.compare.run.robustness import robustness_scores
 from mpnn.data import Dataset
+from mpnn.deploy.costs import deployment_costs
+from mpnn.deploy.packed import to_bytes
+from mpnn.integer_networks.lowering import lower
 from mpnn.metrics import (
     calibration_bins,
     confusion_matrix,
@@ -28,6 +31,8 @@ from mpnn.runs.rows import Row
 from mpnn.runs.toml import to_jsonable
 
 __all__ = ["Fitter"]
+
+FLOAT_BITS = 32  # weights of fewer bits are few-bit weights
 
 
 class Fitter:
@@ -95,7 +100,29 @@ def _fit_and_judge(job: Job, task: Task, artifacts: Path) -> dict[str, Any]:
         for name, accuracies in robustness_scores(method, model, task, job.robustness).items():
             scores[name]["robustness"] = accuracies
     _write_arrays(artifacts / f"{job.key}.npz", evaluation, task)
-    return {**cost, "scores": scores, **evaluation.facts}
+    sizes = _write_network(artifacts / f"{job.key}.mpnn", model, evaluation, task)
+    return {**cost, "scores": scores, **evaluation.facts, **sizes}
+
+
+def _write_network(path: Path, model: Any, evaluation: Evaluation, task: Task) -> dict[str, Any]:
+    """Write the packed file of a few-bit network, and return its bytes and what its C costs.
+
+    Of the first draw only: a compiler runs for each, and bytes hardly differ between draws.
+    """
+    if not task.keep_weights or evaluation.facts.get("weight_bits", FLOAT_BITS) >= FLOAT_BITS:
+        return {}
+    try:
+        network = lower(model, examples=task.x_test)
+    except ValueError as error:
+        return {"size_note": f"is not exported, for {error}"}
+    write_atomically(path, to_bytes(network))
+    costs = deployment_costs(network, task.x_test)
+    return {
+        "packed_bytes": costs.packed_bytes,
+        "flash_bytes": costs.flash_bytes,
+        "c_microseconds": costs.microseconds,
+        "size_note": costs.reason,
+    }
 
 
 def _score(evaluation: Evaluation, task: Task) -> dict[str, dict[str, Any]]:

@@ -56,7 +56,13 @@ class Job:
     def key(self) -> str:
         """The key of the job's row: a hash of all that a config says about it."""
         identity = to_jsonable(asdict(self))
-        for name in ("shots", "datasets", "draws", "figures"):  # which rows there are, not what one row holds
+        for name in (
+            "shots",
+            "datasets",
+            "draws",
+            "figures",
+            "needs",
+        ):  # which rows there are, not what one row holds
             del identity["method"][name]
         for name in ("classes", "robustness", "data"):
             if identity[name] is None:

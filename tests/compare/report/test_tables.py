@@ -1,5 +1,6 @@
 import pytest
 
+from mpnn.compare.report.answer import find_answer
 from mpnn.compare.report.paired_tables import overall_table, paired_table
 from mpnn.compare.report.series import list_series, summarize
 from mpnn.compare.report.tables import (
@@ -42,8 +43,9 @@ def test_headline_has_means_gaps_and_failures():
         make_row("b", 10, 0, None, error="RuntimeError: no"),
     ]
     table = headline_table(rows, "digits")
-    assert table.columns == ("method", "2 per class", "10 per class")
-    assert texts(table) == [["a", "25.0", "60.0 ± 14.1"], ["b: failed fits", "", "1"]]
+    assert table.columns == ("method", "bits a weight", "bytes", "2 per class", "10 per class")
+    assert texts(table) == [["a", "–", "–", "25.0", "60.0 ± 14.1"], ["b: failed fits", "–", "–", "", "1"]]
+    assert [cell.strong for cell in table.rows[0]] == [False, False, False, True, True]
 
 
 def test_differences_are_paired_by_draw():
@@ -51,24 +53,24 @@ def test_differences_are_paired_by_draw():
     rows += [make_row("b", 2, draw, value) for draw, value in enumerate([0.2, 0.6, 1.0])]
     rows += [make_row("c", 2, 2, 0.8)]
     table = paired_table(rows, "digits")
-    assert texts(table) == [["b", "+10.0 ± 0.0 (p = 0.25)"], ["c", "-10.0"]]
-    assert "3 draws allow no less than 0.25, corrected 0.25" in table.note
+    assert texts(table) == [["b", "+10.0 ± 0.0"], ["c", "-10.0"]]  # three draws cannot make p small
+    assert "p:" not in table.note
     assert table.rows[0][1].strong
     assert paired_table(rows[:3], "digits") is None
 
 
 def test_all_shots_together_are_one_number_a_draw():
-    rows = [make_row("a", shots, draw, 0.5 + 0.01 * shots) for shots in (2, 4) for draw in range(6)]
-    rows += [make_row("b", shots, draw, 0.6 + 0.01 * draw) for shots in (2, 4) for draw in range(6)]
-    rows += [make_row("c", 2, draw, 0.42) for draw in range(6)]
+    rows = [make_row("a", shots, draw, 0.5 + 0.01 * shots) for shots in (2, 4) for draw in range(8)]
+    rows += [make_row("b", shots, draw, 0.6 + 0.01 * draw) for shots in (2, 4) for draw in range(8)]
+    rows += [make_row("c", 2, draw, 0.42) for draw in range(8)]
     table = overall_table(rows, "digits")
     first, second, third = texts(table)
-    # 0.5 + 0.03 on average; b has 0.625; c runs at 2 per class only, where a has 0.52
-    assert first[:2] == ["b", "62.5 ± 1.9"]
-    assert first[2].startswith("+9.5 ± 2.0 (p = 0.062")  # two comparisons, 2 / 2**6 each
+    # 0.5 + 0.03 on average; b has 0.635; c runs at 2 per class only, where a has 0.52
+    assert first[:2] == ["b", "63.5 ± 2.4"]
+    assert first[2] == "+10.5 ± 2.0 (p = 0.016)"  # two comparisons, 2 / 2**8 each
     assert second[:3] == ["a", "53.0 ± 0.0", "reference"]
-    assert third[:3] == ["c", "–", "-10.0 ± 0.0 (p = 0.062)"]
-    assert overall_table(rows[:12], "digits") is None
+    assert third[:3] == ["c", "–", "-10.0 ± 0.0 (p = 0.016)"]
+    assert [row[1].strong for row in table.rows] == [True, False, False]
 
 
 def test_a_method_with_few_draws_costs_the_others_nothing():
@@ -122,10 +124,52 @@ def test_cost_is_taken_at_the_most_shots():
     ]
 
 
-def test_calibration_and_size():
-    rows = [make_row("a", 40, 0, 0.5, nll=0.25, train_accuracy=1.0) | {"model_bytes": 2048, "weight_bits": 2}]
-    rows[0]["links_removed"] = {"all": 0.5, "live": 0.25}
-    assert texts(model_table(rows, "digits")) == [["a", "100.0", "0.250", "–", "2", "2.0", "50.0"]]
+def test_calibration_and_flash():
+    rows = [make_row("a", 40, 0, 0.5, nll=0.25, train_accuracy=1.0) | {"flash_bytes": 2048}]
+    assert texts(model_table(rows, "digits")) == [["a", "100.0", "0.250", "–", "2,048"]]
+
+
+def test_bytes_are_those_of_files():
+    network = {"weight_bits": 2, "model_bytes": 720, "links_removed": {"all": 0.5}}
+    rows = [
+        make_row("new", 2, 0, 0.5, prediction="vote") | network | {"packed_bytes": 900, "c_microseconds": 4.0}
+    ]
+    rows += [make_row("old", 2, 0, 0.5, prediction="vote") | network]
+    rows += [
+        make_row("odd", 2, 0, 0.5, prediction="vote") | network | {"size_note": "is not exported, for real"}
+    ]
+    rows += [make_row("real", 2, 0, 0.5) | {"weight_bits": 64, "model_bytes": 4096}]
+    table = overall_table(rows, "digits")
+    sizes = {line[0]: line[3:7] for line in texts(table)}
+    assert sizes == {
+        "new": ["2", "900", "4", "50.0"],
+        "old": ["2", "–", "–", "50.0"],
+        "odd": ["2", "–", "–", "50.0"],
+        "real": ["64", "4,096", "–", "–"],
+    }
+    assert "No bytes of old:" in table.note
+    assert "odd: is not exported, for real." in table.note
+
+
+def test_the_answer_compares_the_best_of_both_kinds():
+    few_bit, real = {"weight_bits": 2, "packed_bytes": 900}, {"weight_bits": 64, "model_bytes": 4096}
+
+    def rows(name, accuracies, facts):
+        return [make_row(name, 2, draw, value) | facts for draw, value in enumerate(accuracies)]
+
+    ours, weaker = rows("net", [0.80, 0.82], few_bit), rows("weak", [0.7, 0.7], few_bit)
+    level = find_answer(ours + weaker + rows("svm", [0.81, 0.80], real), "digits").sentence
+    assert "net in 900 bytes, gets 81.0 %" in level
+    assert "svm in 4,096 bytes, 80.5 %" in level
+    assert "no difference" in level
+    assert "95 % interval −18.6 to +19.6" in level
+    behind = find_answer(ours + rows("svm", [0.90, 0.921], real), "digits")
+    assert "10.1 points behind" in behind.sentence
+    assert "2 random draws" in behind.basis
+    only_few_bit = find_answer(ours + weaker, "digits").sentence
+    assert "next comes weak in 900 bytes with 70.0 %" in only_few_bit
+    assert "of one draw" in find_answer(ours[:1] + weaker[:1], "digits").sentence
+    assert find_answer([make_row("a", 2, 0, None, error="no")], "digits") is None
 
 
 def test_robustness_stands_beside_the_plain_accuracy():

@@ -10,9 +10,11 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from mpnn.compare import METHODS, ConfigError, MethodConfig, load_config, run_comparison, write_report
+from mpnn.compare import METHODS, CompareConfig, ConfigError, MethodConfig, load_config, run_comparison, write_report
 from mpnn.compare.config import Robustness
 from mpnn.compare.run.jobs import list_jobs
+from mpnn.data import load_dataset
+from mpnn.deploy.runtime import load
 from mpnn.runs.rows import read_rows
 from tests.oracles.helpers import wait_for_rows
 
@@ -242,3 +244,21 @@ def test_rows_of_older_releases_are_shown_and_not_continued(tiny, tmp_path):
         run_comparison(tiny, tmp_path)
     assert write_report(tmp_path).exists()
     assert len(run_comparison(tiny, tmp_path, fresh=True)) == 8
+
+
+def test_the_size_of_a_few_bit_network_is_that_of_its_file(tmp_path):
+    """Of the first draw; a classifier with real weights has no such file."""
+    methods = (
+        MethodConfig("one neuron", "single_neuron", {"objective": "lp_rounding"}),
+        MethodConfig("1-NN", "nearest_neighbour"),
+    )
+    config = CompareConfig("sizes", ("iris",), (4,), methods, draws=2)
+    first, other, again, _ = run_comparison(config, tmp_path)
+    network = tmp_path / "artifacts" / f"{first['key']}.mpnn"
+    assert first["packed_bytes"] == network.stat().st_size
+    assert first["weight_bits"] == 2
+    assert not {"packed_bytes", "c_microseconds"} & (set(other) | set(again))
+    assert [path.name for path in (tmp_path / "artifacts").glob("*.mpnn")] == [network.name]
+    predicted = load(network).predict(load_dataset("iris").x_test)
+    right = np.mean(predicted == load_dataset("iris").y_test)
+    assert right == pytest.approx(first["scores"]["vote"]["accuracy"], abs=0.05)  # ties are left open there
