@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test slow coverage lint hooks docs clean
 
-demo: $(VENV)/.installed  ## Few-shot digits: message passing against scikit-learn, with a report
-	$(BIN)/mpnn compare configs/compare/few_shot_digits.toml
+demo: $(VENV)/.installed  ## Few-bit networks of three families against real weights: accuracy, bytes, a report
+	$(BIN)/mpnn compare configs/compare/demo.toml
 
 test: $(VENV)/.installed-dev lint  ## What CI runs
 	$(BIN)/python -m pytest -n auto --dist worksteal

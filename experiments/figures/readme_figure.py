@@ -33,8 +33,8 @@ class Line(NamedTuple):
 
 
 LINES = {
-    ("message passing", "bayes"): Line("mpnn, Bayesian", "o--", 0),
-    ("message passing", "vote"): Line("mpnn, few-bit weights", "o-", 0),
+    ("message passing", "bayes"): Line("message passing (Bayes)", "o--", 0),
+    ("message passing", "vote"): Line("message passing", "o-", 0),
     ("RBF SVM", "predict"): Line("RBF SVM", "s-", 1),
     ("logistic regression", "predict"): Line("logistic regression", "^-", 2),
 }
@@ -49,9 +49,10 @@ class Theme(NamedTuple):
     colours: tuple[str, ...]
 
 
+# As in the reports.
 THEMES = {
-    "light": Theme("#1b1f23", "#d9dde2", ("#0072b2", "#596673", "#009e73", "#d55e00")),
-    "dark": Theme("#e6e8ea", "#343a40", ("#5cb3ea", "#aeb8c2", "#35c79d", "#ff8f4a")),
+    "light": Theme("#1b1f23", "#d9dde2", ("#0072b2", "#b3589a", "#d55e00", "#a0522d")),
+    "dark": Theme("#e6e8ea", "#343a40", ("#5cb3ea", "#e296cd", "#ff8f4a", "#d99b7a")),
 }
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from mpnn.compare.config import CompareConfig, MethodConfig, Robustness
-from mpnn.compare.config_files import load_config, override_params
+from mpnn.compare.config_files import load_config, override_params, split_by_needs
 from mpnn.runs.toml import ConfigError, read_toml_value, to_jsonable
 
 

@@ -24,7 +24,7 @@ from mpnn.compare.report.figure_style import (
     shorten,
 )
 from mpnn.compare.report.palette import Look
-from mpnn.compare.report.series import Series, model_bytes, removed_share, summarize
+from mpnn.compare.report.series import Series, is_few_bit, model_bytes, removed_share, summarize
 from mpnn.compare.report.significance import Ranking
 
 __all__ = [
@@ -71,9 +71,13 @@ def seconds_figure(
 
 
 def size_figure(looks: Mapping[str, Look], lines: Sequence[Series]) -> Figure | None:
-    """Draw test accuracy against the bytes of the model; None with fewer than two that have a size."""
+    """Draw test accuracy against the bytes of the model; None of fewer than two sizes.
+
+    None, too, if there are few-bit networks and no size of any: the others alone are no comparison.
+    """
     sized = [series for series in lines if all(model_bytes(series, count) for count in series.rows)]
-    if len(sized) < 2:
+    few_bit = [series for series in lines if is_few_bit(series)]
+    if len(sized) < 2 or (few_bit and not any(is_few_bit(series) for series in sized)):
         return None
     figure, axes = new_figure("bytes of the model")
 

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 
+MOST_NAMES = 3  # in a sentence
 SIZE_COLUMNS = ("bits a weight", "bytes", "µs in C", "zero %")
 
 
@@ -280,11 +281,12 @@ def size_note(lines: Sequence[Series]) -> str:
         )
         for series in few_bit
     }
-    old = [series.name for series in without if not reasons[series.name]]
+    old = dict.fromkeys(series.name for series in without if not reasons[series.name])
     if old:
+        whose = ", ".join(old) if len(old) <= MOST_NAMES else f"{len(old)} few-bit networks"
         note += (
-            f" No bytes of {', '.join(dict.fromkeys(old))}: these rows were written before files were "
-            "measured; run the comparison again with --fresh."
+            f" No bytes of {whose}: these rows were written before files were measured; run the comparison "
+            "again with --fresh."
         )
     for name, reason in reasons.items():
         if reason:

@@ -10,12 +10,12 @@ from mpnn.compare.report.figures import accuracy_figure
 from mpnn.compare.report.palette import COLOURS, assign_looks
 from mpnn.compare.report.series import Series
 
-NUM_FIGURES = 17
+NUM_FIGURES = 15
 
 
 def test_the_report_is_whole_and_self_contained(page):
     html = page.read_text()
-    # digits: size, two of differences, accuracy, seconds, links, reliability, noise; iris too; and the ranks
+    # digits: two of differences, accuracy, seconds, links, reliability, noise; iris too; and the ranks
     assert html.count("<svg") == NUM_FIGURES
     assert "Friedman" in html
     assert html.count("data:image/png;base64,") == 45  # digits; iris is a table
