@@ -46,7 +46,17 @@ DISTURBANCES = {
 
 
 class Drawn(NamedTuple):
-    """A figure in the page, and the file beside the Markdown that shows the same."""
+    """A figure in the page, and the file beside the Markdown that shows the same.
+
+    Parameters
+    ----------
+    file : str
+        Path of the PNG, relative to the report.
+    caption : str
+        What the figure shows.
+    svg : str
+        The figure inline.
+    """
 
     file: str
     caption: str
