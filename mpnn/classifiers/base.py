@@ -3,6 +3,7 @@
 Axes: samples n, outputs K (1 for two classes), classes C.
 """
 
+import sys
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -18,9 +19,11 @@ from sklearn.utils import (
     column_or_1d,
 )
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
+from mpnn.integer_networks.cache import discrete_network
+from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import hidden_widths, whole
 
@@ -30,6 +33,7 @@ __all__ = [
     "ProbabilisticClassifier",
     "check_several",
     "known_class_numbers",
+    "network_on_processor",
     "read_table_and_labels",
 ]
 
@@ -108,6 +112,22 @@ def known_class_numbers(labels: NDArray, classes: NDArray) -> NDArray:
             "the first call: name all of them there"
         )
     return np.searchsorted(classes, labels)
+
+
+def network_on_processor(model: Any) -> DiscreteNetwork | None:
+    """The discrete network of a fitted classifier or vote, evaluated without compilation.
+
+    None where it predicts by something else, or an accelerator is there to predict.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted.
+    """
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.default_backend() != "cpu":
+        return None
+    return discrete_network(model)
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
@@ -213,6 +233,32 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     prediction: str
     num_samples: int
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Labels of the largest scores; of the discrete network, without compilation.
+
+        Parameters
+        ----------
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        labels : array [n]
+            Of ``classes_``.
+        """
+        network = self._discrete_network()
+        return super().predict(X) if network is None else self.classes_[network.winners(self._rows(X))]
+
+    def _discrete_network(self) -> DiscreteNetwork | None:
+        """The discrete network, if that predicts."""
+        check_is_fitted(self)
+        self._checked_prediction()
+        return network_on_processor(self)
+
+    def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
+        """Checked inputs, uint8 or float32, some rows at a time."""
+        return [validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)]
 
     @classmethod
     @abstractmethod

@@ -1,18 +1,24 @@
 """One small binary classifier per pair of classes, and a majority vote."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from mpnn.classifiers.base import check_several, known_class_numbers, read_table_and_labels
+from mpnn.classifiers.base import (
+    check_several,
+    known_class_numbers,
+    network_on_processor,
+    read_table_and_labels,
+)
 from mpnn.classifiers.problems import FitsMany
 from mpnn.classifiers.weights import only_present, read_weights
 from mpnn.ensemble import votes as voting
@@ -24,6 +30,8 @@ from mpnn.ensemble.members import (
     partial_fit_members,
     probability,
 )
+from mpnn.integer_networks.decisions import tied_rows
+from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import whole
@@ -32,6 +40,8 @@ __all__ = ["PairwiseVoteClassifier"]
 
 TIES = ("confidence", "head_to_head")
 VOTES = ("hard", "soft")
+# Coupled probabilities that agree in so many are equal: float32 knows no more.
+DECIMALS = 6
 
 
 def _members_have(name: str) -> Callable[["PairwiseVoteClassifier"], bool]:
@@ -213,7 +223,12 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         if self.ties == "head_to_head" and self.vote == "hard":
             first_wins = self._wins(inputs)
             return self._labels(voting.resolve_ties(self._count(first_wins), first_wins, self.pairs_))
-        return self.classes_[self._scores(*self._decide(inputs)).argmax(axis=1)]
+        self._members()
+        network = network_on_processor(self)
+        if self.vote == "soft" or network is None:
+            return self.classes_[self._scores(*self._decide(inputs)).argmax(axis=1)]
+        parts = [self._most_confident(network, rows) for rows in self._rows(inputs)]
+        return self.classes_[np.concatenate(parts)]
 
     @in_fresh_process
     def decision_function(self, X: ArrayLike) -> NDArray:
@@ -335,6 +350,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def _wins(self, inputs: NDArray) -> NDArray:
         """Does the first class win, bool ``[n, P]``."""
         members = self._members()
+        if (network := network_on_processor(self)) is not None:
+            return np.concatenate([network.outputs(rows) for rows in self._rows(inputs)]) >= 0
         if isinstance(members[0], FitsMany):
             return members[0].decide_many(members, inputs)[0]
         return np.stack([np.asarray(member.predict(inputs)).astype(bool) for member in members], axis=1)
@@ -342,11 +359,29 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def _decide(self, inputs: NDArray) -> tuple[NDArray, NDArray]:
         """Does the first class win, bool ``[n, P]``, and its probability ``[n, P]``."""
         members = self._members()
+        if (network := network_on_processor(self)) is not None:
+            found = [_decisions(network, rows) for rows in self._rows(inputs)]
+            wins, shares = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            return wins, shares
         if isinstance(members[0], FitsMany):
             return members[0].decide_many(members, inputs)
         first_wins = self._wins(inputs)
         pairs = zip(members, first_wins.T, strict=True)
         return first_wins, np.stack([probability(member, inputs, wins) for member, wins in pairs], axis=1)
+
+    def _rows(self, inputs: Any) -> Iterable[NDArray]:
+        """Inputs as the members' transform takes them, some rows at a time."""
+        rows_of = getattr(self.estimators_[0], "_rows", None)
+        return [inputs] if rows_of is None else rows_of(inputs)
+
+    def _most_confident(self, network: DiscreteNetwork, rows: NDArray) -> NDArray:
+        """Class numbers ``[n]`` of most votes; where these tie, of the largest coupled probability."""
+        votes = self._count(network.outputs(rows) >= 0)
+        winners = votes.argmax(axis=1)
+        tied = tied_rows(votes)
+        if len(tied):
+            winners[tied] = self._scores(*_decisions(network, rows[tied])).argmax(axis=1)
+        return winners
 
     def _count(self, first_wins: NDArray) -> NDArray:
         return voting.count_votes(first_wins, self.pairs_, len(self.classes_))
@@ -355,8 +390,11 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return voting.couple(probabilities, self.pairs_, len(self.classes_))
 
     def _scores(self, first_wins: NDArray, probabilities: NDArray) -> NDArray:
-        """Coupled probabilities; added to the votes they only order equal ones, being below 1."""
-        coupled = self._couple(probabilities)
+        """Coupled probabilities; added to the votes they only order equal ones, being below 1.
+
+        They are rounded, so that of classes whose probabilities are equal the first wins, and not float32.
+        """
+        coupled = np.round(self._couple(probabilities), DECIMALS)
         return coupled if self.vote == "soft" else self._count(first_wins) + coupled
 
     def _validated(self, X: ArrayLike) -> Any:
@@ -411,3 +449,9 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             return self.classes_[winners]
         with_extra = np.append(self.classes_, self._unlabelled_label())
         return with_extra[winners]
+
+
+def _decisions(network: DiscreteNetwork, rows: NDArray) -> tuple[NDArray, NDArray]:
+    """Does the first class win, bool ``[n, P]``, and its probability ``[n, P]``, by discrete networks."""
+    scores = network.scores(rows)
+    return scores >= 0, (ndtr if network.link == "normal" else expit)(scores)

@@ -140,7 +140,10 @@ class GradientClassifier(ProbabilisticClassifier):
 
     def _scores(self, X: ArrayLike) -> NDArray:
         """Outputs or log odds ``[n, K]``."""
-        return self._decide(X)[0]
+        network = self._discrete_network()
+        if network is None:
+            return self._decide(X)[0]
+        return np.concatenate([network.outputs(rows) for rows in self._rows(X)]).astype(np.float32)
 
     @in_fresh_process
     def predict_proba(self, X: ArrayLike) -> NDArray:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mpnn.integer_networks.inputs import PixelTable, RealInputs
 from mpnn.integer_networks.reading import ReadNetwork, Transform
 
-__all__ = ["SNAP", "Coding", "code_inputs", "needs_fractions"]
+__all__ = ["SNAP", "Coding", "code_inputs", "linear_step", "needs_fractions", "rounded_up"]
 
 # Sums below are exact in float32; those of real inputs fit in int32.
 PIXEL_SUMS, REAL_SUMS = 2**24 - 1, 2**31 - 1
@@ -47,12 +47,35 @@ def _fractional(member: ReadNetwork) -> bool:
     return bool(np.any(np.abs(cuts - np.round(cuts)) > SNAP * np.maximum(np.abs(cuts), 1.0)))
 
 
-def _step(transform: Transform) -> float:
-    """What a whole input becomes under a linear transform of one scale; else 1."""
+def linear_step(transform: Transform) -> float | None:
+    """What an input of 1 becomes under a linear transform of one scale; None for other transforms.
+
+    Parameters
+    ----------
+    transform : Transform
+        Of the inputs.
+    """
     if not transform.is_one_factor:
-        return 1.0
+        return None
     steps = 1.0 / float(transform.scale)
     return 1.0 / round(steps) if abs(steps - round(steps)) < 1e-6 * steps else 1.0 / steps
+
+
+def _step(transform: Transform) -> float:
+    return linear_step(transform) or 1.0
+
+
+def rounded_up(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The least whole sums that reach the cuts; a cut that is nearly whole is.
+
+    Parameters
+    ----------
+    cuts : float64 ndarray
+        Cuts of whole sums.
+    """
+    nearest = np.round(cuts)
+    close = np.abs(cuts - nearest) <= SNAP * np.maximum(np.abs(cuts), 1.0)
+    return np.where(close, nearest, np.ceil(cuts))
 
 
 def code_inputs(

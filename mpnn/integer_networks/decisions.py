@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Argmax", "Confidence", "Sign", "Vote", "all_pairs"]
+__all__ = ["Argmax", "Confidence", "Sign", "Vote", "all_pairs", "tied_rows"]
 
 UNLABELLED = -1
 TIES = ("head_to_head", "confidence")
@@ -22,6 +22,15 @@ MOST_CLASSES = 256
 def all_pairs(num_classes: int) -> NDArray[np.int64]:
     """Class numbers of every pair, ``[P, 2]``."""
     return np.array(list(combinations(range(num_classes), 2)), np.int64).reshape(-1, 2)
+
+
+def tied_rows(votes: NDArray) -> NDArray[np.int64]:
+    """Rows of ``[n, C]`` whose most votes are those of two classes or more."""
+    tops = np.zeros(len(votes), np.int64)
+    most = votes.max(axis=1)
+    for column in votes.T:  # few columns: faster than sums over short rows
+        tops += column == most
+    return np.flatnonzero(tops > 1)
 
 
 @dataclass(frozen=True)
@@ -155,23 +164,24 @@ class Vote:
     def votes(self, outputs: NDArray) -> NDArray[np.int64]:
         """Votes ``[n, C]`` of outputs ``[n, P]``."""
         first, second = all_pairs(self.num_classes).T
-        # a pair gives both classes 1/2, and one half more to the winner: one product instead of two
+        # every pair gives its second class a vote, which the first one takes if it wins
         sides = np.zeros((self.num_outputs, self.num_classes), np.float32)
         places = np.arange(self.num_outputs)
-        sides[places, first], sides[places, second] = 0.5, -0.5
-        signs = np.where(outputs >= 0, np.float32(1), np.float32(-1))
-        return (signs @ sides + np.float32(0.5 * (self.num_classes - 1))).astype(np.int64)
+        sides[places, first], sides[places, second] = 1.0, -1.0
+        of_second = np.bincount(second, minlength=self.num_classes)
+        return ((outputs >= 0).astype(np.float32) @ sides).astype(np.int64) + of_second
 
     def head_to_head(self, outputs: NDArray, votes: NDArray) -> NDArray[np.int64]:
         """Class numbers ``[n]``, -1 where three or more classes tie."""
-        top = votes == votes.max(axis=1, keepdims=True)
-        num_top, first = top.sum(axis=1), top.argmax(axis=1)
+        winners = votes.argmax(axis=1)
+        tied = tied_rows(votes)
+        top = votes[tied] == votes[tied].max(axis=1, keepdims=True)
+        num_top, first = top.sum(axis=1), winners[tied]
         last = self.num_classes - 1 - top[:, ::-1].argmax(axis=1)
-        pair = first * (2 * self.num_classes - first - 1) // 2 + last - first - 1
-        pair = np.where(num_top == 2, pair, 0)
-        loses = outputs[np.arange(len(outputs)), pair] < 0
-        winners = np.where((num_top == 2) & loses, last, first)
-        return np.where(num_top > 2, UNLABELLED, winners)
+        pair = np.where(num_top == 2, first * (2 * self.num_classes - first - 1) // 2 + last - first - 1, 0)
+        loses = outputs[tied, pair] < 0
+        winners[tied] = np.where(num_top > 2, UNLABELLED, np.where(loses, last, first))
+        return winners
 
     def most_probable(self, outputs: NDArray, votes: NDArray, roots: NDArray) -> NDArray[np.int64]:
         """Class numbers ``[n]``: among the classes with most votes, the smallest sum of reciprocals."""

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.integer_networks.coding import SNAP, Coding, code_inputs, needs_fractions
+from mpnn.integer_networks.coding import Coding, code_inputs, needs_fractions, rounded_up
 from mpnn.integer_networks.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
 from mpnn.integer_networks.inputs import Column, RealInputs, Thermometer
 from mpnn.integer_networks.network import IntegerNetwork, Layer
-from mpnn.integer_networks.reading import ReadNetwork, read_members, read_network
+from mpnn.integer_networks.reading import ReadNetwork, read_members, read_network, stack_members, used_columns
 
 __all__ = ["lower"]
 
@@ -74,7 +74,7 @@ def lower(
     is_vote = hasattr(model, "estimators_") and hasattr(model, "pairs_")
     members = _vote_members(model) if is_vote else [read_network(model)]
     ties = model.ties if is_vote else None
-    columns = np.flatnonzero(np.any([np.any(m.weights[0] != 0, axis=1) for m in members], axis=0))
+    columns = used_columns(members)
     rows = None if examples is None else np.asarray(examples)
     if table is not None:
         inputs, rows = "whole" if inputs == "auto" else inputs, None
@@ -82,7 +82,7 @@ def lower(
     if table is not None and isinstance(coding.inputs, RealInputs) and coding.inputs.is_identity:
         bits_only = RealInputs(np.zeros(1), np.ones(1), 1.0, 1, table.num_bits)
         coding = Coding(bits_only, coding.unit, coding.exact)
-    layers = _stack(members, columns)
+    layers = stack_members(members, columns)
     network_layers, decision = _integers(members, layers, columns, coding, ties, len(model.classes_))
     return IntegerNetwork(
         coding.inputs,
@@ -135,15 +135,6 @@ def _unlabelled(model: Any) -> Any:
     return label.item() if hasattr(label, "item") else label
 
 
-def _stack(members: Sequence[ReadNetwork], columns: NDArray) -> list[NDArray[np.int8]]:
-    """Weights ``[G, inputs, units]`` of each layer: first layers side by side, then a block a member."""
-    first = np.concatenate([member.weights[0][columns] for member in members], axis=1)[None]
-    above = [
-        np.stack([member.weights[index] for member in members]) for index in range(1, len(members[0].weights))
-    ]
-    return [first, *above]
-
-
 def _integers(
     members: Sequence[ReadNetwork],
     layers: list[NDArray[np.int8]],
@@ -164,7 +155,7 @@ def _integers(
         if argmax and index == len(layers) - 1:
             thresholds, decision = _argmax(cut, members[0].gains, bounds)
         else:
-            raised = _rounded_up(cut)
+            raised = rounded_up(cut)
             if ties != "confidence" or index < len(layers) - 1:
                 # a cut out of reach decides alike wherever it is
                 raised = np.clip(raised, -bounds, bounds + 1)
@@ -178,12 +169,6 @@ def _integers(
     if ties == "confidence":
         confidence = _confidence(members, built, columns, coding)
     return tuple(built), Vote(num_classes, ties, confidence)
-
-
-def _rounded_up(cut: NDArray[np.float64]) -> NDArray[np.float64]:
-    nearest = np.round(cut)
-    close = np.abs(cut - nearest) <= SNAP * np.maximum(np.abs(cut), 1.0)
-    return np.where(close, nearest, np.ceil(cut))
 
 
 def _argmax(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.integer_networks.decisions import Argmax, Sign, Vote
+from mpnn.integer_networks.decisions import Argmax, Sign, Vote, tied_rows
 from mpnn.integer_networks.inputs import PixelTable, RealInputs, Thermometer
 
 __all__ = ["IntegerNetwork", "Layer"]
@@ -205,7 +205,7 @@ class IntegerNetwork:
         if self.decision.confidence is None:
             return self.decision.head_to_head(outputs, votes)
         winners = votes.argmax(axis=1)
-        tied = np.flatnonzero((votes == votes.max(axis=1, keepdims=True)).sum(axis=1) > 1)
+        tied = tied_rows(votes)
         if len(tied):
             roots = self.decision.confidence.roots
             if roots is None:

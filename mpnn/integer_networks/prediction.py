@@ -2,9 +2,10 @@
 
 Products run in float32 (float64 where sums reach 2^24), which is exact for whole numbers and the fastest
 product that NumPy has for many rows; a few rows of a layer of signs go through packed words and population
-counts.
+counts. Rows are taken in chunks that stay in the processor's cache.
 """
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -12,15 +13,25 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mpnn.integer_networks.decisions import Argmax, Vote
 from mpnn.integer_networks.inputs import PixelTable
-from mpnn.integer_networks.network import IntegerNetwork, Layer
+from mpnn.integer_networks.network import IntegerNetwork
+from mpnn.integer_networks.sign_layers import SignLayer
 
-__all__ = ["Predictor"]
+__all__ = ["EXACT_FLOAT32", "Predictor", "rows_of_a_chunk"]
 
-# Numbers of one chunk's widest array.
-CHUNK = 2**22
+# Numbers of one chunk's widest array: what a processor's second cache holds.
+CHUNK = 2**19
 EXACT_FLOAT32 = 2**24
-# Up to this many rows, population counts are faster than float32 products of layers of this many weights.
-FEW_ROWS, MANY_WEIGHTS = 4, 2**16
+
+
+def rows_of_a_chunk(widest: int) -> int:
+    """Rows that are evaluated at once.
+
+    Parameters
+    ----------
+    widest : int >= 1
+        Numbers of a row's widest array.
+    """
+    return max(1, CHUNK // widest)
 
 
 class Predictor:
@@ -36,10 +47,10 @@ class Predictor:
         self.network = network
         self._type: DTypeLike = np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64
         self._first = network.layers[0].weights[0].astype(self._type)
-        self._above = [_SignLayer(layer) for layer in network.layers[1:]]
-        self._thresholds = network.layers[0].thresholds.astype(self._type)
+        self._limits = network.layers[0].thresholds.astype(self._type)
+        self._above = [SignLayer(layer.weights, layer.thresholds) for layer in network.layers[1:]]
         widest = max(len(network.columns), network.num_inputs, *(layer.num_units for layer in network.layers))
-        self._rows = max(1, CHUNK // widest)
+        self._rows = rows_of_a_chunk(widest)
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Labels ``[n]`` of rows ``X [n, F]``."""
@@ -65,7 +76,7 @@ class Predictor:
         """Outputs ``[n, P]``: sums of the last layer less its thresholds."""
         return self._chunked(X, lambda codes: self._outputs_of(codes).astype(np.int64))
 
-    def _chunked(self, X: ArrayLike, function) -> NDArray:  # type: ignore[no-untyped-def]
+    def _chunked(self, X: ArrayLike, function: Callable[[NDArray], NDArray]) -> NDArray:
         rows = np.asarray(X)
         starts = range(0, len(rows), self._rows) if rows.ndim else ()
         parts = [function(self._codes(rows[start : start + self._rows])) for start in starts]
@@ -86,11 +97,11 @@ class Predictor:
         return network.codes(rows).astype(self._type)
 
     def _outputs_of(self, codes: NDArray) -> NDArray:
-        outputs = codes @ self._first
-        outputs -= self._thresholds
+        sums, limits = codes @ self._first, self._limits
         for layer in self._above:
-            outputs = layer.outputs(outputs >= 0)
-        return outputs
+            sums, limits = layer.half_sums(sums >= limits), layer.limits
+        outputs = sums - limits
+        return 2 * outputs if self._above else outputs
 
     def _winners_of(self, codes: NDArray) -> NDArray[np.int64]:
         return self.network.winners(codes, self._outputs_of(codes))
@@ -100,45 +111,3 @@ class Predictor:
         if isinstance(decision, Vote):
             return decision.votes(outputs)
         return decision.scores(outputs) if isinstance(decision, Argmax) else outputs[:, 0].astype(np.int64)
-
-
-class _SignLayer:
-    """A layer of signs: float32 products for many rows, population counts for a few."""
-
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
-        self._large = len(layer.weights) == 1 and layer.weights.size >= MANY_WEIGHTS
-        self._large = self._large and int(np.abs(layer.weights).max(initial=0)) <= 1
-        self._thresholds = layer.thresholds.astype(np.float32)
-
-    @cached_property
-    def _weights(self) -> NDArray[np.float32]:
-        return self._layer.weights.astype(np.float32)
-
-    @cached_property
-    def _words(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
-        """Signs and kept links, a row of words a unit, and the number of links a unit."""
-        columns = self._layer.weights[0].T
-        return _words(columns > 0), _words(columns != 0), np.count_nonzero(columns, axis=1)
-
-    def outputs(self, units: NDArray[np.bool_]) -> NDArray:
-        """Sums less thresholds ``[n, units]`` of signs below ``[n, inputs]``, True for +1."""
-        if self._large and len(units) <= FEW_ROWS:
-            positive, kept, links = self._words
-            below = _words(units)
-            wrong = [np.bitwise_count((row ^ positive) & kept).sum(axis=1, dtype=np.int64) for row in below]
-            return links - 2 * np.stack(wrong) - self._layer.thresholds
-        blocks, inputs, _ = self._layer.weights.shape
-        signs = np.where(units, np.float32(1), np.float32(-1))
-        if blocks == 1:
-            return signs @ self._weights[0] - self._thresholds
-        apart = signs.reshape(len(units), blocks, inputs).transpose(1, 0, 2)
-        sums = np.matmul(apart, self._weights).transpose(1, 0, 2)
-        return sums.reshape(len(units), -1) - self._thresholds
-
-
-def _words(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """Rows of bits as rows of uint64, padded with zeros."""
-    packed = np.packbits(bits, axis=1, bitorder="little")
-    padded = np.pad(packed, ((0, 0), (0, -packed.shape[1] % 8)))
-    return np.ascontiguousarray(padded).view(np.uint64)

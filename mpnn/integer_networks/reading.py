@@ -5,13 +5,14 @@ else -1, in units of the transformed inputs ``T``. Biases, centring, batch norm 
 in the cuts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ReadNetwork", "Transform", "read_members", "read_network"]
+__all__ = ["ReadNetwork", "Transform", "read_members", "read_network", "stack_members", "used_columns"]
 
 NORM_EPSILON = 1e-4
 # A step unit of whole weights is on half a step below its threshold.
@@ -68,6 +69,32 @@ class ReadNetwork:
     biases: NDArray[np.float64]
     link: str = "normal"
     notes: tuple[str, ...] = ()
+
+
+def used_columns(members: Sequence[ReadNetwork]) -> NDArray[np.int64]:
+    """Inputs that have a weight in any of the networks, increasing.
+
+    Parameters
+    ----------
+    members : sequence of ReadNetwork
+        On the same inputs.
+    """
+    return np.flatnonzero(np.any([np.any(member.weights[0] != 0, axis=1) for member in members], axis=0))
+
+
+def stack_members(members: Sequence[ReadNetwork], columns: NDArray) -> list[NDArray[np.int8]]:
+    """Weights ``[G, inputs, units]`` of each layer: first layers side by side, then a block a member.
+
+    Parameters
+    ----------
+    members : sequence of ReadNetwork
+        On the same inputs, of the same shape.
+    columns : int ndarray [used]
+        Inputs that the first layer keeps.
+    """
+    first = np.concatenate([member.weights[0][columns] for member in members], axis=1)[None]
+    above = range(1, len(members[0].weights))
+    return [first, *(np.stack([member.weights[index] for member in members]) for index in above)]
 
 
 def read_members(model: Any) -> list[ReadNetwork]:

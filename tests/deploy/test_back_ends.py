@@ -107,7 +107,7 @@ def test_back_ends_equal_integer_network(seed):
 
 @pytest.mark.parametrize("seed", few_fast(24))
 def test_population_counts_equal_products(seed, monkeypatch):
-    monkeypatch.setattr("mpnn.integer_networks.prediction.MANY_WEIGHTS", 1)
+    monkeypatch.setattr("mpnn.integer_networks.sign_layers.MANY_WEIGHTS", 1)
     network, X = draw_network(seed)
     expected = network.outputs(network.codes(X))
     found = [Predictor(network).outputs(X[start : start + 3]) for start in range(0, len(X), 3)]

@@ -194,6 +194,9 @@ class MessagePassingClassifier(Learner):
         """Inputs of a joint decision, some rows at a time."""
         return super()._blocks(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
+    def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
+        return super()._rows(X) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+
     @classmethod
     def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:
         first = members[0]
@@ -203,7 +206,10 @@ class MessagePassingClassifier(Learner):
 
     def _scores(self, X: ArrayLike) -> NDArray:
         """``"mode"``: outputs over their spread; else log odds or log probabilities ``[n, K]``."""
-        return self._decided_by(compiled.score, X)
+        network = self._discrete_network()
+        if network is None:
+            return self._decided_by(compiled.score, X)
+        return np.concatenate([network.scores(rows) for rows in self._rows(X)]).astype(np.float32)
 
     @in_fresh_process
     def predict_proba(self, X: ArrayLike) -> NDArray:

@@ -1,0 +1,217 @@
+"""The discrete networks of fitted classifiers, evaluated as the classifiers define them: no code is rounded.
+
+An integer network rounds a power of its inputs, or real inputs, to whole codes. Here inputs go through the
+classifier's own transform in float32, and a row with a sum so near to its cut that float32 may err is summed
+again in float64. Where inputs are whole and the transform is linear, sums are whole and exact at once. Rows
+are independent of each other: how many are predicted together changes no label. NumPy only, no compilation.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.integer_networks.coding import SNAP, linear_step, rounded_up
+from mpnn.integer_networks.inputs import NUM_PIXELS
+from mpnn.integer_networks.prediction import EXACT_FLOAT32, rows_of_a_chunk
+from mpnn.integer_networks.reading import ReadNetwork, Transform, stack_members, used_columns
+from mpnn.integer_networks.sign_layers import SignLayer
+
+__all__ = ["DiscreteNetwork"]
+
+# Relative error of a float32 number.
+ROUNDING = 2.0**-24
+# What an output's variance has at least, and the score of an output of 0, as in training.
+VARIANCE_FLOOR, SCORE_OF_ZERO = 1e-8, 1e-6
+
+
+class DiscreteNetwork:
+    """Outputs of one network, or of the members of a vote side by side.
+
+    Parameters
+    ----------
+    members : sequence of ReadNetwork
+        On the same inputs, of the same shape.
+    """
+
+    def __init__(self, members: Sequence[ReadNetwork]) -> None:
+        self.link = members[0].link
+        self._columns = used_columns(members)
+        layers = stack_members(members, self._columns)
+        cuts = [np.concatenate([member.cuts[index] for member in members]) for index in range(len(layers))]
+        self._first = _FirstLayer(members[0].transform, self._columns, layers[0][0], cuts[0])
+        above = zip(layers[1:], map(rounded_up, cuts[1:]), strict=True)
+        self._above = [SignLayer(*pair) for pair in above]
+        self._gains = np.concatenate([member.gains for member in members])
+        self._biases = np.concatenate([member.biases for member in members])
+        self._last_squares, self._last_cuts = np.square(layers[-1].astype(np.float64)), cuts[-1]
+        self._ordered = len(members) == 1 and len(self._gains) > 1
+        widest = [len(members[0].weights[0]), *(layer.shape[0] * layer.shape[2] for layer in layers)]
+        self._rows = rows_of_a_chunk(max(widest))
+
+    def outputs(self, X: NDArray) -> NDArray[np.float64]:
+        """Outputs ``[n, P]``; 0 and more are the positive class's.
+
+        Parameters
+        ----------
+        X : real ndarray [n, F]
+            Finite inputs, uint8 or floating point.
+        """
+        return self._chunked(X, self._outputs_of)
+
+    def scores(self, X: NDArray) -> NDArray[np.float64]:
+        """Outputs ``[n, P]``; of message passing, over their spread were the weights' signs random.
+
+        Parameters
+        ----------
+        X : real ndarray [n, F]
+            Finite inputs, uint8 or floating point.
+        """
+        return self._chunked(X, self._scores_of)
+
+    def winners(self, blocks: Iterable[NDArray]) -> NDArray[np.int64]:
+        """Class numbers ``[n]`` of one network: sign(0) = +1, of several outputs the first largest.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray [B, F]
+            Inputs, some rows at a time.
+        """
+        outputs = np.concatenate([self.outputs(block) for block in blocks])
+        return outputs.argmax(axis=1) if self._ordered else (outputs[:, 0] >= 0).astype(np.int64)
+
+    def _chunked(self, X: NDArray, function: Callable[[NDArray], NDArray]) -> NDArray[np.float64]:
+        starts = range(0, len(X), self._rows)
+        parts = [function(X[start : start + self._rows]) for start in starts]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self._gains)))
+
+    def _outputs_of(self, rows: NDArray) -> NDArray[np.float64]:
+        if not self._above:
+            return self._first.sums(rows, ordered=self._ordered) * self._gains
+        bits = self._first.bits(rows)
+        for layer in self._above[:-1]:
+            bits = layer.half_sums(bits) >= layer.limits
+        last = self._above[-1]
+        sums = 2.0 * last.half_sums(bits) - (last.totals + self._last_cuts)
+        return _snapped(sums, self._last_cuts, 1.0) * self._gains
+
+    def _scores_of(self, rows: NDArray) -> NDArray[np.float64]:
+        outputs = self._outputs_of(rows)
+        if self.link != "normal":
+            return outputs
+        if self._above:
+            variance = self._last_squares.sum(axis=1).reshape(1, -1)
+        else:
+            variance = np.square(self._first.centred(rows)) @ self._last_squares[0]
+        variance = variance + np.square(self._biases) + VARIANCE_FLOOR
+        if self._ordered:  # one spread for all outputs, so that the largest output is the most probable class
+            return outputs / np.sqrt(variance.mean(axis=1, keepdims=True))
+        return np.where(outputs == 0, SCORE_OF_ZERO, outputs / np.sqrt(variance))
+
+
+class _FirstLayer:
+    """Sums of transformed inputs: linear transforms are in the weights' unit, ``step``, others in float32."""
+
+    def __init__(
+        self, transform: Transform, columns: NDArray, weights: NDArray[np.int8], cuts: NDArray[np.float64]
+    ) -> None:
+        self._transform, self._columns = transform, columns
+        self._all_used = len(columns) == len(transform.live)
+        self._step = linear_step(transform)
+        self._weights = weights.astype(np.float32)
+        self._cuts = cuts / (self._step or 1.0)
+        self._norms = np.sqrt(np.square(self._weights).sum(axis=0, dtype=np.float64))
+        self._reach = float(np.abs(self._weights).sum(axis=0, dtype=np.float64).max(initial=0.0))
+        self._farthest = float(np.abs(self._cuts).max(initial=0.0))
+
+    def sums(self, rows: NDArray, *, ordered: bool) -> NDArray[np.float64]:
+        """Sums less cuts ``[n, units]``; their signs are exact and, if ``ordered``, so are the sums."""
+        numbers, whole = self._numbers(rows)
+        if whole:
+            sums = self._whole_sums(numbers) - self._cuts
+            sums = sums if ordered else _snapped(sums, self._cuts, 1.0)
+        elif ordered:
+            sums = numbers.astype(np.float64) @ self._weights.astype(np.float64) - self._cuts
+        else:
+            sums = self._certain(numbers.astype(np.float32, copy=False)).astype(np.float64)
+        return sums * (self._step or 1.0)
+
+    def bits(self, rows: NDArray) -> NDArray[np.bool_]:
+        """Which units are +1 ``[n, units]``."""
+        numbers, whole = self._numbers(rows)
+        if whole:
+            sums = self._whole_sums(numbers)
+            return sums >= rounded_up(self._cuts).astype(sums.dtype)
+        return self._certain(numbers.astype(np.float32, copy=False)) >= 0
+
+    def centred(self, rows: NDArray) -> NDArray[np.float64]:
+        """Transformed inputs ``[n, used]``."""
+        values = self._numbers(rows)[0] * np.float64(self._step or 1.0)
+        return values - self._transform.offset[self._columns]
+
+    def _numbers(self, rows: NDArray) -> tuple[NDArray, bool]:
+        """What is multiplied, offsets not subtracted, ``[n, used]``; and whether all of it is whole."""
+        used = rows if self._all_used else rows.take(self._columns, axis=1)
+        if self._step is not None:
+            if used.dtype == np.uint8:
+                return used.astype(np.float32), True
+            return used, bool(np.array_equal(used, np.rint(used)))
+        transform = self._transform
+        if transform.rounded:
+            centre, scale = (_own(part, self._columns) for part in (transform.centre, transform.scale))
+            return np.rint((used - centre) * scale), True
+        pixels = _pixels(used) if transform.scale.ndim == 0 and used.size > NUM_PIXELS else None
+        if pixels is not None:
+            return self._powers(np.arange(NUM_PIXELS, dtype=np.float32)).take(pixels), False
+        return self._powers(used), False
+
+    def _powers(self, inputs: NDArray) -> NDArray[np.float32]:
+        """The transform as classifiers compute it, in float32."""
+        scale = np.asarray(_own(self._transform.scale, self._columns), np.float32)
+        scaled = inputs.astype(np.float32, copy=False) * scale
+        if self._transform.power == 1.0 and self._transform.dead_zone == 0.0:
+            return scaled
+        beyond = np.maximum(np.abs(scaled) - np.float32(self._transform.dead_zone), np.float32(0.0))
+        return np.sign(scaled) * beyond ** np.float32(self._transform.power)
+
+    def _whole_sums(self, numbers: NDArray) -> NDArray:
+        """Sums of whole numbers, in float32 where that is exact, else in float64."""
+        largest = self._reach * float(np.abs(numbers).max(initial=0.0))
+        exact = np.float32 if max(largest, self._farthest) < EXACT_FLOAT32 else np.float64
+        return numbers.astype(exact, copy=False) @ self._weights.astype(exact, copy=False)
+
+    def _certain(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sums less cuts whose signs are those of exact arithmetic."""
+        sums = numbers @ self._weights
+        sums -= self._cuts.astype(np.float32)
+        norms = np.sqrt(np.einsum("nf,nf->n", numbers, numbers))
+        # rounding errors of a sum of n products grow as the root of n
+        error = ROUNDING * max(1.0, numbers.shape[1]) ** 0.5
+        near = np.abs(sums).min(axis=1) <= error * (norms * self._norms.max() + self._farthest)
+        if near.any():
+            rows = numbers[near]
+            again = rows.astype(np.float64) @ self._weights.astype(np.float64) - self._cuts
+            whole = np.zeros((len(rows), 1))
+            if self._step is not None:
+                whole[:, 0] = (rows == np.rint(rows)).all(axis=1)
+            sums[near] = _snapped(again, self._cuts, whole)
+        return sums
+
+
+def _snapped(sums: NDArray, cuts: NDArray[np.float64], unit: float | NDArray) -> NDArray[np.float64]:
+    """Sums less cuts ``[n, units]``, 0 where a sum is at its cut but for the rounding of the cut."""
+    return np.where(np.abs(sums) <= SNAP * np.maximum(np.abs(cuts), unit), 0.0, sums)
+
+
+def _own(values: NDArray, columns: NDArray) -> NDArray:
+    return values if values.ndim == 0 else values[columns]
+
+
+def _pixels(rows: NDArray) -> NDArray[np.uint8] | None:
+    """Rows of whole numbers from 0 to 255 as uint8; else None."""
+    if rows.dtype == np.uint8:
+        return rows
+    if rows.min() < 0 or rows.max() >= NUM_PIXELS:
+        return None
+    pixels = rows.astype(np.uint8)
+    return pixels if np.array_equal(pixels, rows) else None
