@@ -395,6 +395,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         They are rounded, so that of classes whose probabilities are equal the first wins, and not float32.
         """
         coupled = np.round(self._couple(probabilities), DECIMALS)
+        coupled /= coupled.sum(axis=1, keepdims=True)
         return coupled if self.vote == "soft" else self._count(first_wins) + coupled
 
     def _validated(self, X: ArrayLike) -> Any:

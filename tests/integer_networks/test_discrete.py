@@ -87,7 +87,7 @@ def test_other_predictions_are_not_discrete():
 
 
 def test_relu_networks_are_compiled():
-    model, _ = draw_classifier(3)
+    model, _ = draw_classifier(0)
     assert discrete_network(model) is not None
     widths = model.spec_.widths
     model.spec_ = NetworkSpec.dense(widths, weights="ternary", output="argmax", activation="relu")
