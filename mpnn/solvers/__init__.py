@@ -14,6 +14,7 @@ from mpnn.solvers.data_splitting import DataSplittingClassifier, Split
 from mpnn.solvers.engines import MissingEngineError, installed_engines
 from mpnn.solvers.few_links import FewLinksClassifier
 from mpnn.solvers.local_search import LocalSearchClassifier
+from mpnn.solvers.parallel_tempering import ParallelTemperingClassifier
 from mpnn.solvers.single_neuron import SingleNeuronClassifier
 from mpnn.solvers.thorbjarnarson import IntegerNetworkClassifier
 from mpnn.solvers.toro_icarte import ToroIcarteClassifier
@@ -29,6 +30,7 @@ __all__ = [
     "LocalSearchClassifier",
     "MissingEngineError",
     "NoNetworkError",
+    "ParallelTemperingClassifier",
     "SingleNeuronClassifier",
     "Split",
     "ToroIcarteClassifier",

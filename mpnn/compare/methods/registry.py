@@ -91,6 +91,10 @@ METHODS: dict[str, Method] = {
         "mpnn.solvers.local_search.LocalSearchClassifier",
         "Few-bit networks by iterated local search, one per pair of classes",
     ),
+    "parallel_tempering": solver_vote(
+        "mpnn.solvers.parallel_tempering.ParallelTemperingClassifier",
+        "One ternary neuron per pair of classes, annealed at several temperatures at once",
+    ),
     "toro_icarte": solver_network(
         "mpnn.solvers.toro_icarte.ToroIcarteClassifier",
         "Toro Icarte et al.: one network, every output of every sample a constraint",

@@ -1,0 +1,308 @@
+"""One ternary neuron by parallel tempering: replicas at several temperatures, many problems in one program.
+
+The energy of weights w is ``mean_k max(0, t - y_k x_k.w) + penalty |w|_0 / N``, with inputs in units of their
+norm. A step changes one weight of every replica by Metropolis' rule; neighbouring temperatures then exchange
+their replicas (Hukushima and Nemoto 1996). What Ising machines and quadratic binary programs do in hardware.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from mpnn.classifiers.problems import BinaryProblems
+from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
+from mpnn.solvers.formulation import Weights
+from mpnn.solvers.integer_inputs import integer_inputs
+from mpnn.validation import above_zero, at_least_zero, whole
+
+__all__ = ["ParallelTemperingClassifier", "Replicas", "temper"]
+
+# Steps between two exchanges.
+EXCHANGE_EVERY = 10
+
+
+class Replicas(NamedTuple):
+    """State of one problem's replicas, coldest first, and the best weights so far.
+
+    Parameters
+    ----------
+    weights : Array [R, N]
+        Levels -1, 0 and 1.
+    sums : Array [R, n]
+        Outputs times the classes, y_k x_k.w.
+    energies : Array [R]
+        Their energies.
+    best : Array [N]
+        Weights of the least energy so far.
+    least : Array []
+        That energy.
+    """
+
+    weights: Array
+    sums: Array
+    energies: Array
+    best: Array
+    least: Array
+
+
+class ParallelTemperingClassifier(BinaryNetworkMixin, SolverClassifier):
+    """The sign of one weighted sum, weights {-1, 0, 1}, no bias, annealed at several temperatures at once.
+
+    Problems of equal sizes, such as the pairs of a vote, run side by side in one compiled program.
+
+    Parameters
+    ----------
+    num_steps : int >= 1, default=20000
+        Proposals of every replica.
+    num_replicas : int >= 1, default=16
+        Temperatures, in geometric progression.
+    temperatures : pair of float > 0, default=(1e-4, 3e-2)
+        The coldest and the hottest, in units of the energy.
+    margin : float > 0, default=0.1
+        t in units of sqrt(N / 10): the margin of a tenth of the links, as a share of a sample's norm.
+    penalty : float >= 0, default=0.05
+        Energy of all links together.
+    input_scaling : str, default="raw"
+        ``"raw"`` or ``"unit"``, see :func:`mpnn.solvers.integer_inputs.integer_inputs`.
+    random_state : int, RandomState or None, default=None
+        Seed or source of randomness; None: NumPy's global state.
+
+    Attributes
+    ----------
+    classes_ : ndarray [C]
+        Labels, sorted; a sum of 0 votes for the second.
+    weights_ : list of int8 ndarray [features, 1]
+        The weights, one array.
+    energy_ : float
+        Least energy that was found.
+    """
+
+    def __init__(
+        self,
+        num_steps: int = 20_000,
+        *,
+        num_replicas: int = 16,
+        temperatures: tuple[float, float] = (1e-4, 3e-2),
+        margin: float = 0.1,
+        penalty: float = 0.05,
+        input_scaling: str = "raw",
+        random_state: Any = None,
+    ) -> None:
+        self.num_steps = num_steps
+        self.num_replicas = num_replicas
+        self.temperatures = temperatures
+        self.margin = margin
+        self.penalty = penalty
+        self.input_scaling = input_scaling
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> "ParallelTemperingClassifier":
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : array-like [n, features]
+            Inputs, finite.
+        y : array-like [n]
+            Labels of two classes.
+        """
+        inputs, codes = self._encode(X, y)
+        problems = BinaryProblems([np.arange(len(codes))], [2.0 * codes - 1.0])
+        _fit_members([self], inputs, problems)
+        return self
+
+    @classmethod
+    def fit_many(
+        cls,
+        members: Sequence["ParallelTemperingClassifier"],
+        X: NDArray,
+        problems: Sequence[tuple[NDArray, NDArray]],
+        *,
+        problems_at_once: int | None = None,
+    ) -> None:
+        """Fit equally configured members, one a problem, in place and as one compiled program.
+
+        Parameters
+        ----------
+        members : sequence of classifiers of this class
+            Unfitted, equal but for their random states.
+        X : array [n, features]
+            Pool of finite inputs.
+        problems : sequence of (int array, array)
+            For each member, rows of ``X`` and their labels of two classes.
+        problems_at_once : int or None, default=None
+            Bounds the memory; None trains all side by side.
+        """
+        targets = []
+        for member, (_, labels) in zip(members, problems, strict=True):
+            member.n_features_in_ = X.shape[1]
+            targets.append(2.0 * member._class_numbers(labels) - 1.0)
+        at_once = len(members) if problems_at_once is None else problems_at_once
+        for first in range(0, len(members), at_once):
+            chosen = slice(first, first + at_once)
+            rows = [rows for rows, _ in problems[chosen]]
+            _fit_members(members[chosen], X, BinaryProblems(rows, targets[chosen]))
+
+    @classmethod
+    def decide_many(
+        cls, members: Sequence["ParallelTemperingClassifier"], X: ArrayLike
+    ) -> tuple[NDArray, NDArray]:
+        """Return decisions of members that were fitted together, and squashed margins.
+
+        Parameters
+        ----------
+        members : sequence of P classifiers of this class
+            Fitted.
+        X : array [n, features]
+            The inputs.
+
+        Returns
+        -------
+        second_wins : bool array [n, P]
+            Whether a member chooses its second class.
+        probabilities : array [n, P]
+            The logistic function of its output over the square root of its links and the largest input.
+        """
+        scores = np.stack([member._scores(X)[:, 0] for member in members], axis=1)
+        links = np.array([max(1, np.count_nonzero(member.weights_[0])) for member in members])
+        return scores >= 0, expit(scores / (np.sqrt(links) * (np.abs(np.asarray(X)).max() or 1.0)))
+
+
+def _fit_members(
+    members: Sequence[ParallelTemperingClassifier], inputs: NDArray, problems: BinaryProblems
+) -> None:
+    first = members[0]
+    low, high = (above_zero("temperatures", value) for value in first.temperatures)
+    replicas, steps = whole("num_replicas", first.num_replicas), whole("num_steps", first.num_steps)
+    padded = problems.padded()
+    signed = np.zeros((*padded.rows.shape, inputs.shape[1]), np.float32)
+    for place, member in enumerate(members):
+        own = inputs[problems.rows[place]]
+        member.input_transform_ = integer_inputs(own, member.input_scaling)
+        samples = member.input_transform_(own).astype(float)
+        norm = np.linalg.norm(samples, axis=1).mean() or 1.0
+        signed[place, : len(own)] = problems.targets[place][:, None] * samples / norm
+    target = above_zero("margin", first.margin) * np.sqrt(inputs.shape[1] / 10)
+    numbers = jnp.asarray([target, at_least_zero("penalty", first.penalty)], jnp.float32)
+    inverse = jnp.asarray(1.0 / np.geomspace(low, high, replicas), jnp.float32)
+    keys = jnp.stack([jax.random.key(member._seed()) for member in members])
+    share = padded.sample_weight / padded.sample_weight.sum(axis=1, keepdims=True)
+    found = temper(
+        keys, jnp.asarray(signed), jnp.asarray(share), inverse, numbers, steps // EXCHANGE_EVERY + 1
+    )
+    for member, weights, energy in zip(members, np.asarray(found.best), np.asarray(found.least), strict=True):
+        live = member.input_transform_.live
+        member._publish(Weights((weights[live].astype(np.int64)[:, None],)))
+        member.energy_ = float(energy)
+
+
+@partial(jax.jit, static_argnames="rounds")
+def temper(keys: Array, signed: Array, share: Array, inverse: Array, numbers: Array, rounds: int) -> Replicas:
+    """Anneal P problems side by side.
+
+    Parameters
+    ----------
+    keys : Array [P]
+        Random keys.
+    signed : Array [P, n, N]
+        Inputs times classes, in units of their norm.
+    share : Array [P, n]
+        Weight of each sample in the mean; 0 for padding.
+    inverse : Array [R]
+        Inverse temperatures, coldest first.
+    numbers : Array [2]
+        The margin t, and the penalty.
+    rounds : int
+        Exchanges, each after ten steps; static.
+    """
+
+    def one(key: Array, signed: Array, share: Array) -> Replicas:
+        count, features = signed.shape
+        size = (len(inverse), features)
+        none = jnp.zeros(features)
+        energy = jnp.sum(share * jnp.maximum(0.0, numbers[0]))
+        start = Replicas(
+            jnp.zeros(size), jnp.zeros((len(inverse), count)), jnp.full(len(inverse), energy), none, energy
+        )
+        # only what moves an output is proposed: weights of dead inputs stay 0
+        odds = jnp.where(jnp.any(signed != 0.0, axis=0), 0.0, -jnp.inf)
+        step = partial(_round, signed, share, inverse, numbers, odds)
+        return jax.lax.scan(step, start, (jax.random.split(key, rounds), jnp.arange(rounds)))[0]
+
+    return jax.vmap(one)(keys, signed, share)
+
+
+def _round(
+    signed: Array,
+    share: Array,
+    inverse: Array,
+    numbers: Array,
+    odds: Array,
+    state: Replicas,
+    now: tuple[Array, Array],
+) -> tuple[Replicas, None]:
+    """Ten Metropolis steps, an exchange of neighbours, and a look at the coldest."""
+    key, number = now
+    index_key, level_key, accept_key, swap_key = jax.random.split(key, 4)
+    shape = (EXCHANGE_EVERY, len(inverse))
+    proposals = (
+        jax.random.categorical(index_key, odds, shape=shape),
+        jax.random.bernoulli(level_key, shape=shape),
+        jnp.log(jax.random.uniform(accept_key, shape)),
+    )
+    state, _ = jax.lax.scan(partial(_step, signed, share, inverse, numbers), state, proposals)
+    state = _exchange(swap_key, inverse, number, state)
+    coldest = jnp.argmin(state.energies)
+    better = state.energies[coldest] < state.least
+    best = jnp.where(better, state.weights[coldest], state.best)
+    return state._replace(best=best, least=jnp.minimum(state.least, state.energies[coldest])), None
+
+
+def _step(
+    signed: Array,
+    share: Array,
+    inverse: Array,
+    numbers: Array,
+    state: Replicas,
+    proposal: tuple[Array, Array, Array],
+) -> tuple[Replicas, None]:
+    """Change one weight of every replica to one of its two other levels, or leave it."""
+    index, upwards, log_uniform = proposal
+    replica = jnp.arange(len(inverse))
+    old = state.weights[replica, index]
+    # of -1, 0, 1 the next level round the circle, or the one before
+    new = jnp.mod(old + 1 + jnp.where(upwards, 1, -1), 3) - 1
+    sums = state.sums + (new - old)[:, None] * signed[:, index].T
+    links = numbers[1] / signed.shape[1]
+    missed = jnp.sum(share * jnp.maximum(0.0, numbers[0] - sums), axis=1)
+    used = jnp.sum(state.weights != 0, axis=1) - (old != 0) + (new != 0)
+    energies = missed + links * used
+    accepted = log_uniform < inverse * (state.energies - energies)
+    weights = state.weights.at[replica, index].set(jnp.where(accepted, new, old))
+    return state._replace(
+        weights=weights,
+        sums=jnp.where(accepted[:, None], sums, state.sums),
+        energies=jnp.where(accepted, energies, state.energies),
+    ), None
+
+
+def _exchange(key: Array, inverse: Array, number: Array, state: Replicas) -> Replicas:
+    """Exchange neighbouring temperatures, even pairs and odd pairs in turn."""
+    count = len(inverse)
+    place = jnp.arange(count)
+    partner = jnp.where((place + number) % 2 == 0, place + 1, place - 1)
+    partner = jnp.where((partner >= 0) & (partner < count), partner, place)
+    gain = (inverse - inverse[partner]) * (state.energies - state.energies[partner])
+    # one number a pair, that of its lower member
+    log_uniform = jnp.log(jax.random.uniform(key, (count,)))[jnp.minimum(place, partner)]
+    source = jnp.where(log_uniform < gain, partner, place)
+    return state._replace(
+        weights=state.weights[source], sums=state.sums[source], energies=state.energies[source]
+    )
