@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import train_test_split
 
 import mpnn.gradient
 from experiments.common.runs import main, run_jobs
@@ -28,16 +29,18 @@ class Model:
 
 @dataclass(frozen=True)
 class Config:
-    """Models, each fitted once a seed and data set."""
+    """Models, each fitted once a seed and data set; `held_out`: scored on that share of the training set."""
 
     seeds: list[int]
     models: list[Model]
+    held_out: float = 0.0
 
 
 def run(config: Config, output: Path, command: str) -> None:
     """Fit what has no row yet, then print means and standard deviations over seeds."""
     jobs = [
         {"model": asdict(model), "dataset": name, "seed": seed}
+        | ({"held_out": config.held_out} if config.held_out else {})
         for seed in config.seeds
         for model in config.models
         for name in model.datasets
@@ -53,13 +56,18 @@ def run(config: Config, output: Path, command: str) -> None:
 
 
 def fit_and_score(job: Mapping[str, Any], data: Dataset) -> dict[str, Any]:
-    """Train on the training set, predict the test set once a kind of prediction."""
+    """Train on the training set, predict the test set or what was held out once a kind of prediction."""
     model = job["model"]
     classifier = getattr(mpnn.gradient, model["classifier"])(**model["params"], random_state=job["seed"])
     x_train, x_test = (x.reshape(len(x), -1) for x in (data.x_train, data.x_test))
-    classifier.fit(x_train, data.y_train)
+    y_train, y_test = data.y_train, data.y_test
+    if "held_out" in job:
+        x_train, x_test, y_train, y_test = train_test_split(
+            x_train, y_train, test_size=job["held_out"], random_state=job["seed"], stratify=y_train
+        )
+    classifier.fit(x_train, y_train)
     accuracy = {
-        kind: 100 * float(np.mean(classifier.set_params(prediction=kind).predict(x_test) == data.y_test))
+        kind: 100 * float(np.mean(classifier.set_params(prediction=kind).predict(x_test) == y_test))
         for kind in model["predictions"]
     }
     return {"accuracy": accuracy, "train_error": 100 * float(classifier.history_["error"][-1])}

@@ -27,7 +27,7 @@ CASES = {
     "ste_batch_norm": (STEClassifier((31,), recipe="batch_norm", dropout=(0.1, 0.1)), 0.7),
     "moment_propagation": (MomentPropagationClassifier((31,)), 0.8),
     "bop": (BopClassifier((31,)), 0.75),
-    "bayesbinn": (BayesBiNNClassifier(initial_field=3.0, num_draws=2), 0.6),
+    "bayesbinn": (BayesBiNNClassifier((31,)), 0.8),
     "sign_ema": (BayesBiNNClassifier((31,), rule="sign_ema"), 0.75),
     "bimu": (BayesBiNNClassifier(rule="bimu", prior_weight=0.01), 0.6),
     "lr_net": (LocalReparameterizationClassifier((31,), real_output=True, weight_decay=1e-6), 0.75),
