@@ -20,7 +20,7 @@ __all__ = ["BayesBiNNClassifier", "BayesianRule"]
 
 # The rules with their learning rates, for full batches and for others.
 RATES = {"bayesbinn": (0.2, 0.01), "sign_ema": (0.1, 1e-4), "bimu": (100.0, 100.0)}
-# Factor of the divergence from the prior for full batches, few samples that is: at 1 the fields hardly leave it.
+# Factor of the divergence from the prior for full batches (few samples): at 1, fields hardly leave it.
 # Chosen on held-out training digits (configs/gradient/held_out_bayesbinn.toml).
 COLD_PRIOR_WEIGHT = 0.01
 # Initial fields of "sign_ema": signs at random, which the first gradients overrule.
