@@ -2,7 +2,8 @@
 
 The prefix of a name is the kind of the array: ``weights/...`` are int8 and make up the network;
 ``beliefs/...`` are floating point and describe how certain training was, so that nobody mistakes one for the
-other. A single network is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYER``. Nothing is ever pickled.
+other; ``packed/...`` are bytes. A single network is ``weights/LAYER``, an ensemble ``weights/NETWORK/LAYER``.
+Nothing is ever pickled.
 """
 
 import hashlib
@@ -61,7 +62,7 @@ def save_arrays(
     path : str or path
         By custom ``*.safetensors``; an existing file is replaced.
     arrays : mapping of str to array-like
-        ``weights/...`` int8, or ``beliefs/...`` floating point.
+        ``weights/...`` int8, ``beliefs/...`` floating point, or ``packed/...`` uint8.
     metadata : dict or None, default=None
         Anything that JSON can hold. ``levels``, a list of the values that weights may take, is checked
         against the weights here and on loading.
@@ -201,8 +202,11 @@ def _check_arrays(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any])
             strangers = [] if levels is None else np.setdiff1d(array, levels).tolist()
             if strangers:
                 raise ValueError(f"{name} holds {strangers[:5]}, which are not among the levels {levels}")
+        elif name.startswith("packed/"):
+            if array.dtype != np.uint8:
+                raise ValueError(f"{name} must be uint8, got {array.dtype}")
         elif not name.startswith("beliefs/"):
-            raise ValueError(f"arrays are named 'weights/...' or 'beliefs/...', got {name!r}")
+            raise ValueError(f"arrays are named 'weights/...', 'beliefs/...' or 'packed/...', got {name!r}")
         elif not np.issubdtype(array.dtype, np.floating):
             raise ValueError(f"{name} must be floating point, got {array.dtype}")
 

@@ -66,14 +66,16 @@ def require_writable(path: Path, option: str) -> None:
         raise ConfigError(f"{option}: no permission to write {path}")
 
 
-def save(model: Any, schema: Schema | None, path: Path, provenance: Mapping[str, str]) -> None:
+def save(
+    model: Any, schema: Schema | None, path: Path, provenance: Mapping[str, str], *, beliefs: bool = True
+) -> None:
     """Save weights, the columns of the training file and where the model comes from, at once."""
     from mpnn import save_model
 
     try:
         with TemporaryDirectory(dir=path.absolute().parent, prefix=".mpnn-") as folder:
             whole = Path(folder) / "model"
-            save_model(model, whole)
+            save_model(model, whole, beliefs=beliefs)
             arrays, metadata = load_arrays(whole)
             if schema is not None:
                 metadata["table"] = dataclasses.asdict(schema)

@@ -98,6 +98,8 @@ class Train:
     """Examples in a mini-batch, where not the estimator's choice."""
     set: Assignments = ()
     """Further parameters of the estimator."""
+    beliefs: bool = True
+    """Save the discrete weights alone, at their bits: no prediction by beliefs, a file of kilobytes."""
     list_parameters: bool = False
     """Show what --set takes, with the defaults of each regime, and do nothing else."""
     layout: FileLayout = field(default_factory=Layout)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from mpnn.encoders import TableEncoder
 from mpnn.encoders.codes import from_json, num_bits, to_json
+from mpnn.ensemble.compact_files import compacted, expanded, is_compact
 from mpnn.ensemble.pairwise import PairwiseVoteClassifier
 from mpnn.ensemble.votes import all_pairs
 from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_arrays
@@ -27,7 +28,9 @@ from mpnn.preprocessing.scaling import InputTransform
 __all__ = ["load_model", "save_model"]
 
 
-def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: str | Path) -> None:
+def save_model(
+    model: MessagePassingClassifier | PairwiseVoteClassifier, path: str | Path, *, beliefs: bool = True
+) -> None:
     """Write a fitted estimator to a file, atomically.
 
     An ensemble can be saved if its members are :class:`MessagePassingClassifier`. Parameters that JSON
@@ -39,6 +42,14 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
         The fitted estimator.
     path : str or path
         By custom ``*.safetensors``; an existing file is replaced.
+    beliefs : bool, default=True
+        Whether the file keeps the beliefs. Without, it has the discrete weights at their bits and what
+        prediction by them needs: a loaded model neither predicts by beliefs nor trains on from them.
+
+    Raises
+    ------
+    ValueError
+        If members are of another class, or ``beliefs=False`` leaves out weights that are beliefs themselves.
     """
     check_is_fitted(model)
     members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]
@@ -47,32 +58,43 @@ def save_model(model: MessagePassingClassifier | PairwiseVoteClassifier, path: s
             "only networks trained by message passing can be saved, "
             f"got an ensemble of {type(members[0]).__name__}"
         )
+    beliefs = beliefs and members[0].state_ is not None
     arrays: dict[str, NDArray] = {}
     for index, member in enumerate(members):
-        arrays |= _member_arrays(f"{index}", member)
+        arrays |= _weight_arrays(f"{index}", member)
+        arrays |= _belief_arrays(f"{index}", member) if beliefs else {}
     transform = members[0].input_transform_
     for name in ("scale", "offset", "live"):
         arrays[f"beliefs/inputs/{name}"] = np.atleast_1d(np.asarray(getattr(transform, name), np.float32))
-    first = members[0]
-    save_arrays(
-        path,
-        arrays,
-        {
-            "estimator": type(model).__name__,
-            "parameters": _plain_parameters(model),
-            "member_parameters": _plain_parameters(first, **_chosen_since(model)),
-            "classes": _classes_as_json(model.classes_),
-            "spec": spec_to_json(first.spec_),
-            "power": transform.power,
-            "dead_zone": transform.dead_zone,
-            "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
-            "num_features": int(first.n_features_in_),
-            "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
-            "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
-            "seeds": [int(member.sampling_seed_) for member in members],
-            "levels": _levels(first.spec_),
-        },
-    )
+    metadata = _about(model, members)
+    if beliefs:
+        save_arrays(path, arrays, metadata)
+        return
+    if any(layer.family.levels is None for layer in members[0].spec_.weighted):
+        raise ValueError("real weights are their own beliefs: save the model with beliefs=True")
+    save_arrays(path, compacted(arrays, metadata))
+
+
+def _about(
+    model: MessagePassingClassifier | PairwiseVoteClassifier, members: list[MessagePassingClassifier]
+) -> dict[str, Any]:
+    """What a file holds beside its arrays."""
+    first, transform = members[0], members[0].input_transform_
+    return {
+        "estimator": type(model).__name__,
+        "parameters": _plain_parameters(model),
+        "member_parameters": _plain_parameters(first, **_chosen_since(model)),
+        "classes": _classes_as_json(model.classes_),
+        "spec": spec_to_json(first.spec_),
+        "power": transform.power,
+        "dead_zone": transform.dead_zone,
+        "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
+        "num_features": int(first.n_features_in_),
+        "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
+        "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
+        "seeds": [int(member.sampling_seed_) for member in members],
+        "levels": _levels(first.spec_),
+    }
 
 
 def load_model(path: str | Path) -> MessagePassingClassifier | PairwiseVoteClassifier:
@@ -92,6 +114,8 @@ def load_model(path: str | Path) -> MessagePassingClassifier | PairwiseVoteClass
     """
     arrays, metadata = load_arrays(path)
     try:
+        if is_compact(arrays):
+            arrays, metadata = expanded(arrays)
         return _rebuild(arrays, metadata)
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         raise CheckpointError(
@@ -196,13 +220,14 @@ def _chosen_since(model: MessagePassingClassifier | PairwiseVoteClassifier) -> d
     return {} if prediction is None else {"prediction": prediction}
 
 
-def _member_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDArray]:
-    model = member._model()
-    arrays = {}
-    for layer, weights in enumerate(model.weights):
-        if weights.dtype == np.int8:
-            arrays[f"weights/{name}/{layer}"] = weights
-    for layer, state in enumerate(model.state.weighted):
+def _weight_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDArray]:
+    weights = enumerate(member._joined_weights())
+    return {f"weights/{name}/{layer}": own for layer, own in weights if own.dtype == np.int8}
+
+
+def _belief_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDArray]:
+    arrays: dict[str, NDArray] = {}
+    for layer, state in enumerate(member._beliefs().weighted):
         prefix = f"beliefs/{name}/{layer}"
         parts = {
             "field": state.posterior.field,
@@ -212,15 +237,20 @@ def _member_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDA
             "mask": state.mask,
         }
         arrays |= {f"{prefix}/{part}": np.asarray(leaf) for part, leaf in parts.items() if leaf is not None}
+    numbers: Any = member.hyper_
     return arrays | {
         f"beliefs/{name}/numbers/{field}": np.asarray(leaf)
-        for field, leaf in zip(Hyper._fields, model.hyper, strict=True)
+        for field, leaf in zip(Hyper._fields, numbers, strict=True)
     }
 
 
 def _restore_member(
     member: MessagePassingClassifier, name: str, spec: NetworkSpec, arrays: dict[str, NDArray]
 ) -> None:
+    if not any(array.startswith(f"beliefs/{name}/") for array in arrays):
+        weights = [arrays[f"weights/{name}/{layer}"] for layer in range(spec.num_layers)]
+        member._publish(spec, None, None, weights)
+        return
     layers, weights = [], []
     for layer in range(spec.num_layers):
         own: dict[str, Any] = {

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.message_passing.checkpoints import CheckpointError, save_weights
+from mpnn.weight_files import load_arrays, save_arrays
 
 NAMES = np.array(["cat", "dog", "eel"])
 
@@ -126,3 +127,32 @@ def test_what_cannot_be_saved_says_so(three_blobs, tmp_path):
     with pytest.raises(ValueError, match="not fitted yet"):
         save_model(MessagePassingClassifier(), tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_without_beliefs_the_discrete_networks_are_whole(two_blobs, tmp_path):
+    X, y = two_blobs
+    labels = y + 2 * (X[:, 0] > np.median(X[:, 0]))
+    vote = PairwiseVoteClassifier(MessagePassingClassifier(num_sweeps=12, random_state=0)).fit(X, labels)
+    for beliefs in (True, False):
+        save_model(vote, tmp_path / f"model {beliefs}", beliefs=beliefs)
+    found = load_model(tmp_path / "model False")
+    np.testing.assert_array_equal(found.decision_function(X), vote.decision_function(X))
+    assert all(member.state_ is None for member in found.estimators_)
+    small, large = ((tmp_path / f"model {beliefs}").stat().st_size for beliefs in (False, True))
+    assert 4 * small < large
+    save_model(found, tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "model False").read_bytes()
+    with pytest.raises(ValueError, match="saved without beliefs"):
+        found.set_params(estimator__prediction="bayes").predict(X)
+
+
+def test_a_file_without_beliefs_declares_no_more_than_it_holds(two_blobs, tmp_path):
+    X, y = two_blobs
+    model = MessagePassingClassifier(num_sweeps=12, random_state=0).fit(X, y)
+    save_model(model, tmp_path / "model", beliefs=False)
+    arrays, metadata = load_arrays(tmp_path / "model")
+    save_arrays(tmp_path / "cut", arrays | {"packed/weights/0": arrays["packed/weights/0"][:-1]}, metadata)
+    save_arrays(tmp_path / "bad", arrays | {"packed/about": arrays["packed/about"][:-9]}, metadata)
+    for name in ("cut", "bad"):
+        with pytest.raises(CheckpointError, match="no estimator that can be read"):
+            load_model(tmp_path / name)

@@ -61,7 +61,8 @@ def run(command: Train, arguments: list[str], console: Console) -> None:
         lines += in_background(_scores, model, data, command.cv is None)
     for line in lines:
         print_line(console, line)
-    save(model, _schema(data.train), command.output, _provenance(command, data.train, lines))
+    provenance = _provenance(command, data.train, lines)
+    save(model, _schema(data.train), command.output, provenance, beliefs=command.beliefs)
     print_line(console, f"trained in {seconds:.2f} s, saved to {command.output}")
 
 

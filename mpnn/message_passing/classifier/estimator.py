@@ -250,7 +250,7 @@ class MessagePassingClassifier(Learner):
     def weight_moments_(self) -> list[tuple[NDArray, NDArray]]:
         """Mean and variance ``[in, out]`` of each layer's weights under the beliefs, without biases."""
         check_is_fitted(self)
-        moments = [damped_moments(layer) for layer in self.state_.weighted]
+        moments = [damped_moments(layer) for layer in self._beliefs().weighted]
         inputs = [layer.shape[0] for layer in self.weights_]  # the state's further row is the bias
         return [
             (np.asarray(layer.mean)[:count], np.asarray(layer.variance)[:count])
@@ -270,4 +270,6 @@ class MessagePassingClassifier(Learner):
 
     def _model(self) -> compiled.Model:
         """The published weights (bias rows last, as the network multiplies them) and the beliefs."""
-        return compiled.Model(self._joined_weights(), self.state_, self.hyper_, np.int32(self.sampling_seed_))
+        beliefs: Any = self.state_ if self.prediction == "mode" else self._beliefs()
+        numbers: Any = self.hyper_
+        return compiled.Model(self._joined_weights(), beliefs, numbers, np.int32(self.sampling_seed_))

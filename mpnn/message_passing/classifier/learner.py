@@ -49,8 +49,8 @@ class Learner(ProbabilisticClassifier):
     encoder_: TableEncoder | None
     input_transform_: InputTransform
     spec_: NetworkSpec
-    state_: State
-    hyper_: Hyper
+    state_: State | None
+    hyper_: Hyper | None
 
     @in_fresh_process
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
@@ -134,7 +134,16 @@ class Learner(ProbabilisticClassifier):
         old, new = _architecture(self.spec_), _architecture(settings.spec)
         if old != new:
             raise ValueError(f"training cannot go on with another network: it has {old}, not {new}")
-        return continued(self.state_, settings.spec)
+        return continued(self._beliefs(), settings.spec)
+
+    def _beliefs(self) -> State:
+        """The beliefs; a file may have left them out."""
+        if self.state_ is None:
+            raise ValueError(
+                "this model was saved without beliefs: it predicts with prediction='mode' alone, and training "
+                "does not go on; save it with beliefs=True"
+            )
+        return self.state_
 
     def _columns(self) -> NDArray | None:
         return None if self.encoder_ is None else columns_of_bits(self.encoder_)
@@ -264,7 +273,9 @@ class Learner(ProbabilisticClassifier):
         self.history_, self.n_iter_ = fit.history, len(fit.history["error"])
         self.sampling_seed_ = seed
 
-    def _publish(self, spec: NetworkSpec, state: State, hyper: Hyper, weights: Sequence[NDArray]) -> None:
+    def _publish(
+        self, spec: NetworkSpec, state: State | None, hyper: Hyper | None, weights: Sequence[NDArray]
+    ) -> None:
         """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
         self.spec_, self.state_, self.hyper_ = spec, state, hyper
         self._publish_weights(weights, bool(spec.weighted[0].bias))
