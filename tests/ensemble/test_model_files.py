@@ -141,7 +141,10 @@ def test_without_beliefs_the_discrete_networks_are_whole(two_blobs, tmp_path):
     small, large = ((tmp_path / f"model {beliefs}").stat().st_size for beliefs in (False, True))
     assert 4 * small < large
     save_model(found, tmp_path / "again")
-    assert (tmp_path / "again").read_bytes() == (tmp_path / "model False").read_bytes()
+    again, before = (load_arrays(tmp_path / name)[0] for name in ("again", "model False"))
+    assert {name: array.tolist() for name, array in again.items()} == {
+        name: array.tolist() for name, array in before.items()
+    }
     with pytest.raises(ValueError, match="saved without beliefs"):
         found.set_params(estimator__prediction="bayes").predict(X)
 
@@ -151,7 +154,7 @@ def test_a_file_without_beliefs_declares_no_more_than_it_holds(two_blobs, tmp_pa
     model = MessagePassingClassifier(num_sweeps=12, random_state=0).fit(X, y)
     save_model(model, tmp_path / "model", beliefs=False)
     arrays, metadata = load_arrays(tmp_path / "model")
-    save_arrays(tmp_path / "cut", arrays | {"packed/weights/0": arrays["packed/weights/0"][:-1]}, metadata)
+    save_arrays(tmp_path / "cut", arrays | {"packed/weights/0": arrays["packed/weights/0"][:-20]}, metadata)
     save_arrays(tmp_path / "bad", arrays | {"packed/about": arrays["packed/about"][:-9]}, metadata)
     for name in ("cut", "bad"):
         with pytest.raises(CheckpointError, match="no estimator that can be read"):

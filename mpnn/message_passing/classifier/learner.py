@@ -140,8 +140,8 @@ class Learner(ProbabilisticClassifier):
         """The beliefs; a file may have left them out."""
         if self.state_ is None:
             raise ValueError(
-                "this model was saved without beliefs: it predicts with prediction='mode' alone, and training "
-                "does not go on; save it with beliefs=True"
+                "this model was saved without beliefs: it predicts with prediction='mode' alone, and its "
+                "training does not go on; save it with beliefs=True"
             )
         return self.state_
 
