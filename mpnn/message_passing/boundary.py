@@ -1,4 +1,4 @@
-"""Checks at the boundary of :mod:`mpnn.functional`: keys, samples, states.
+"""Checks at the boundary of :mod:`mpnn.functional`: keys, samples, states, numbers.
 
 Values are looked at only where they are known; inside a transformation (``jit``, ``vmap``, ``grad``) shapes
 and types are all that is checked.
@@ -12,11 +12,12 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
+from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs import refuse_forked_child
 
-__all__ = ["as_key", "check_batch", "check_state"]
+__all__ = ["as_key", "check_batch", "check_state", "numbers_of"]
 
 
 def as_key(key: Any) -> Array:
@@ -144,3 +145,29 @@ def check_state(spec: NetworkSpec, state: State) -> None:
     for leaf in jax.tree.leaves(state):
         if isinstance(leaf, Array) and not isinstance(leaf, Tracer) and leaf.is_deleted():
             raise ValueError("the state was given away to an earlier call: keep what that call returned")
+
+
+def numbers_of(spec: NetworkSpec, hyper: Hyper | None) -> Hyper:
+    """Given numbers, each with one value a weight layer, or the defaults.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    hyper : Hyper or None
+        Numbers, leaves ``[..., L]``; None: the defaults.
+
+    Raises
+    ------
+    ValueError
+        Where a number has not one value a weight layer.
+    """
+    if hyper is None:
+        return Schedules().at_sweep(0, spec.num_layers)
+    for name, leaf in zip(Hyper._fields, hyper, strict=True):
+        if jnp.shape(leaf)[-1:] != (spec.num_layers,):
+            raise ValueError(
+                f"{name} must have one value for each of {spec.num_layers} weight layers, got the shape "
+                f"{jnp.shape(leaf)}: make the numbers with Schedules(...).at_sweep(0, {spec.num_layers})"
+            )
+    return hyper

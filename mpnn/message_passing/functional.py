@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from mpnn.message_passing import network, prediction
-from mpnn.message_passing.boundary import as_key, check_batch, check_state
+from mpnn.message_passing.boundary import as_key, check_batch, check_state, numbers_of
 from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
@@ -99,7 +99,7 @@ def init(
     >>> [layer.mean.shape for layer in mp.init(0, spec).weighted]
     [(4, 3), (3, 1)]
     """
-    return network.init(as_key(key), spec, _numbers(spec, hyper), initial_field)
+    return network.init(as_key(key), spec, numbers_of(spec, hyper), initial_field)
 
 
 def step(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper | None = None) -> tuple[State, Info]:
@@ -130,7 +130,7 @@ def step(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper | None = No
     """
     check_batch(spec, batch)
     check_state(spec, state)
-    numbers = _numbers(spec, hyper)
+    numbers = numbers_of(spec, hyper)
     if numbers.rho.ndim == 1:
         sweeps = spec.sweeps_per_batch
         numbers = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (sweeps, *leaf.shape)), numbers)
@@ -266,7 +266,7 @@ def decode(spec: NetworkSpec, state: State, hyper: Hyper | None = None) -> list[
         A weight layer each, the bias as the last row; Gaussian weights are real.
     """
     check_state(spec, state)
-    return prediction.decode(spec, state, _numbers(spec, hyper))
+    return prediction.decode(spec, state, numbers_of(spec, hyper))
 
 
 def predict(
@@ -313,7 +313,7 @@ def predict(
         raise ValueError(f"inputs must be [B, {wanted}], as the network has it, got {list(inputs.shape)}")
     check_state(spec, state)
     inputs = inputs.astype(state.weighted[0].mean.dtype)
-    numbers = _numbers(spec, hyper)
+    numbers = numbers_of(spec, hyper)
     if method == "mode":
         chosen = prediction.decode(spec, state, numbers) if weights is None else weights
         scores, probabilities = prediction.mode_scores(spec, chosen, inputs)
@@ -323,16 +323,3 @@ def predict(
         draws = whole("num_samples", num_samples)
         scores, probabilities = prediction.sampled_scores(as_key(key), spec, state, numbers, inputs, draws)
     return Prediction(prediction.winner(scores), probabilities, scores)
-
-
-def _numbers(spec: NetworkSpec, hyper: Hyper | None) -> Hyper:
-    """Given numbers, each with one value a weight layer, or the defaults."""
-    if hyper is None:
-        return Schedules().at_sweep(0, spec.num_layers)
-    for name, leaf in zip(Hyper._fields, hyper, strict=True):
-        if jnp.shape(leaf)[-1:] != (spec.num_layers,):
-            raise ValueError(
-                f"{name} must have one value for each of {spec.num_layers} weight layers, got the shape "
-                f"{jnp.shape(leaf)}: make the numbers with Schedules(...).at_sweep(0, {spec.num_layers})"
-            )
-    return hyper
