@@ -1,4 +1,4 @@
-"""Networks trained apart on shares of the data, and merged: evidence that adds up, or weights that are averaged.
+"""Networks trained apart on shares of the data, then merged: evidence added up, or weights averaged.
 
     python -m experiments.scale.merging configs/scale/merging.toml
 
@@ -65,8 +65,9 @@ class GradientModel:
 class Config:
     """Every model with every split, number of workers and number of rounds.
 
-    share: how far a worker's evidence moves in a round to what it has just learned, in (0, 1], to the power of
-    the number of workers: 0 moves whole, 1 as one of them. held_out: see experiments.common.networks.hold_out.
+    caution: in a round a worker's evidence moves to what it has just learned by `workers ** -caution` of the
+    way: 1 by its share, which keeps many workers from answering to the same surprise at once; 0 wholly.
+    held_out: see experiments.common.networks.hold_out.
     """
 
     dataset: str
@@ -78,7 +79,7 @@ class Config:
     models: list[Model]
     gradient_models: list[GradientModel] = field(default_factory=list)
     batch_size: int = 128
-    caution: float = 0.0
+    caution: float = 1.0
     held_out: int = 0
     input_scaling: str | None = "standard"
 
@@ -141,6 +142,7 @@ class Evidence:
         self.data = Problems(inputs, jnp.asarray(rows, jnp.int32), labels[rows])
 
     def play(self, round_number: int) -> None:
+        """Train every worker from the belief without its own evidence; replace its evidence; add up."""
         prior = mp.Learned(tuple(layer.anchor for layer in self.common.weighted))
         anchors = jax.tree.map(
             lambda first, all_, own: first + all_ - own, prior, total(self.evidence), self.evidence
@@ -164,6 +166,7 @@ class Evidence:
         self.common = mp.add_evidence(self.spec, blank, total(self.evidence), self.hyper)
 
     def errors(self) -> dict[str, float]:
+        """Of the common network's mode and beliefs."""
         found = errors_of(self.spec, tiled(self.common, 1), self.hyper, *self.samples.test)
         return {name: values[0] for name, values in percent(found).items()}
 
@@ -201,6 +204,7 @@ class Gradients:
         self.data = gradient.Data(inputs, shared, labels[shared], jnp.ones(rows.shape, inputs.dtype))
 
     def play(self, round_number: int) -> None:
+        """Train every worker from the common latent arrays; add up fields, or average weights."""
         starts = tiled(self.common, self.workers)
         cavities = jax.tree.map(lambda all_, own: all_ - own, total(self.evidence), self.evidence)
         if self.adds_up:
@@ -221,6 +225,7 @@ class Gradients:
         self.common = gradient.TrainState(parameters, statistics, optimizer, jnp.zeros([], jnp.int32))
 
     def errors(self) -> dict[str, float]:
+        """Of the common network's mode and, where it has beliefs, of a draw from them."""
         parameters, (inputs, labels) = self.common.parameters, self.samples.test
         weights = tuple(self.method.family.mode(latent) for latent in parameters.latents)
         model = deciding.Model(
@@ -303,9 +308,7 @@ def run(config: Config, output: Path, command: str) -> None:
         if not (workers == 1 and (rounds > 1 or split != config.splits[0]))
     ]
     found = run_jobs(jobs, partial(federate, config, samples), output, config, command)
-    print(
-        "| model | split | workers | rounds | error, discrete | Bayesian | seeds |\n|---|---|---|---|---|---|---|"
-    )
+    print("| model | split | workers | rounds | error, discrete | Bayesian | seeds |\n" + "|---" * 7 + "|")
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in found:
         name = row["model"]["name"]
