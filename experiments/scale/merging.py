@@ -1,6 +1,6 @@
 """Networks trained apart on shares of the data, then merged: evidence added up, or weights averaged.
 
-    python -m experiments.scale.merging configs/scale/merging.toml
+    python -m experiments.scale.merging configs/merging/merging.toml
 
 In every round each worker trains on its own samples from the common network; all rounds together have
 `num_epochs` epochs. Message passing keeps the evidence of every worker and starts it from the belief without
