@@ -67,7 +67,7 @@ def test_networks_and_beliefs_stay_apart(tmp_path):
             r"holds \[3\], which are not among",
         ),
         ({"beliefs/mean": np.zeros(2, np.int8)}, {}, "must be floating point, got int8"),
-        ({"mean": np.zeros(2)}, {}, "'weights/...' or 'beliefs/...', got 'mean'"),
+        ({"mean": np.zeros(2)}, {}, "'beliefs/...' or 'packed/...', got 'mean'"),
     ],
 )
 def test_arrays_that_are_not_what_they_say(tmp_path, arrays, about, sentence):
