@@ -195,7 +195,7 @@ class MessagePassingClassifier(Learner):
         return super()._blocks(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
     def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
-        return super()._rows(X) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+        return super()._rows(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
     @classmethod
     def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:
