@@ -32,7 +32,7 @@ FLOORS = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What a user sees first: the lazy names of the package, `python -m mpnn`, and where names were in 0.1.
-FACES = ("mpnn", "mpnn.__main__", "mpnn.estimators", "mpnn.checkpoints")
+FACES = ("mpnn", "mpnn.__main__", "mpnn.estimators", "mpnn.checkpoints", "mpnn.inputs")
 # Three ways to train, the data, and what runs without them: none knows of another.
 FAMILIES = frozenset({"data", "message_passing", "gradient", "solvers", "deploy"})
 

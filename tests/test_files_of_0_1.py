@@ -59,6 +59,7 @@ def test_weights_load():
         ("mpnn.estimators", "load_model", "mpnn"),
         ("mpnn.estimators", "PairwiseVoteClassifier", "mpnn"),
         ("mpnn.checkpoints", "CheckpointError", "mpnn.message_passing.checkpoints"),
+        ("mpnn.inputs", "fit_transform_of", "mpnn.preprocessing.scaling"),
     ],
 )
 def test_names_of_0_1_are_where_they_were_with_a_warning(module, name, home):
