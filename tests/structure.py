@@ -16,6 +16,7 @@ PACKAGE = Path(mpnn.__file__).parent
 FLOORS = (
     {
         "atomic_files",
+        "callbacks",
         "integer_networks",
         "metrics",
         "numerics",

@@ -49,6 +49,19 @@ def test_python_of_how_to(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of the two packages
+def test_recipes_for_logging(tmp_path, monkeypatch):
+    """MLflow to a file, Weights & Biases offline."""
+    for package in ("mlflow", "wandb"):
+        pytest.importorskip(package, reason=f"needs pip install {package}")
+    monkeypatch.chdir(tmp_path)
+    run_python_of(ROOT / "docs" / "howto" / "logging.md", "python")
+    assert len((tmp_path / "digits.csv").read_text().splitlines()) == 1 + 4
+    assert list((tmp_path / "wandb").glob("offline-run-*"))
+    assert (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.slow
 def test_python_of_functional():
     run_python_of(ROOT / "docs" / "functional.md", "python")
 

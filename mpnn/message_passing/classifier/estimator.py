@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from mpnn.callbacks import Callback
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.inputs import coded_blocks, dense, read_blocks
@@ -89,6 +90,17 @@ class MessagePassingClassifier(Learner):
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the present beliefs, as its prior, with the present code or
         scaling of the inputs; the classes must be the same.
+    early_stopping : bool, default=False
+        Whether to hold samples out, to stop when the Bayesian prediction no longer gets better on them, and
+        to go back to the best epoch. For mini-batches; not within a vote.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the samples that ``early_stopping`` holds out.
+    n_iter_no_change : int >= 1, default=5
+        Epochs without a better score after which ``early_stopping`` stops.
+    callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
+        Called after every epoch; all samples in one batch make one epoch.
+    verbose : {0, 1, 2}, default=0
+        Nothing, a progress bar, or a line an epoch, on standard error.
     random_state : int, RandomState or None, default=None
         Seeds initial fields, order of samples and drawn networks.
 
@@ -112,6 +124,8 @@ class MessagePassingClassifier(Learner):
         What inputs go through; ``live`` marks those that were ever non-zero in training.
     n_iter_ : int
         Sweeps done.
+    validation_scores_ : list of float
+        One an epoch, with ``early_stopping``.
 
     Examples
     --------
@@ -157,6 +171,11 @@ class MessagePassingClassifier(Learner):
         num_samples: int = 32,
         class_weight: str | Mapping[Any, float] | None = None,
         warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        callbacks: Sequence[Callback] | None = None,
+        verbose: int = 0,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -188,6 +207,11 @@ class MessagePassingClassifier(Learner):
         self.num_samples = num_samples
         self.class_weight = class_weight
         self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.callbacks = callbacks
+        self.verbose = verbose
         self.random_state = random_state
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:

@@ -6,6 +6,7 @@ are never read. Axes: samples of the pool n, problems P.
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from mpnn.message_passing import training
 from mpnn.message_passing.classifier import compiled, exact
 from mpnn.message_passing.classifier.hardened import affordable, hardened
 from mpnn.message_passing.classifier.settings import Fit, Samples, Settings
+from mpnn.message_passing.classifier.watching import UNWATCHED, Watch, Watching
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.sweep import Info
@@ -38,8 +40,9 @@ def fit(
     samples: Samples,
     columns: NDArray | None = None,
     prior: State | None = None,
-) -> Fit:
-    """Train one network.
+    watching: Watching = UNWATCHED,
+) -> tuple[Fit, list[float]]:
+    """Train one network; the fit, and the scores of its epochs on held-out samples.
 
     Parameters
     ----------
@@ -53,20 +56,24 @@ def fit(
         Of a coded table, the number of every input's column.
     prior : State or None, default=None
         Beliefs to begin with; None: random ones.
+    watching : Watching, optional
+        What happens after every epoch.
     """
     refuse_forked_child()
     key, run = jax.random.key(seed), _Run(settings, len(samples.inputs))
     counts = np.ones(len(samples.inputs), np.float32) if samples.weight is None else samples.weight
     data = Batch(*map(run.padded, (samples.inputs, samples.targets, counts)))
+    watch = Watch(watching, run.settings, run.num_batches)
     if settings.annealing is not None:
-        return exact.fit(key, settings, data)
-    state, history = _train(key, run, data, prior)
+        return exact.fit(key, settings, data), []
+    state, history = _train(key, run, data, prior, watch)
+    state = watch.best_of(state)
     hyper = run.last_numbers(len(history))
     weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs, data.sample_weight)
     state, hyper, weights = meshes.to_host((state, hyper, weights))
     fitted = Fit(state, hyper, weights, run.joined(meshes.to_host(history)))
     given = None if samples.weight is None else [samples.weight]
-    return _hardened(settings, [fitted], [samples.inputs], columns, given)[0]
+    return _hardened(settings, [fitted], [samples.inputs], columns, given)[0], watch.scores
 
 
 def fit_many(
@@ -77,6 +84,7 @@ def fit_many(
     problems_at_once: int | None,
     columns: NDArray | None = None,
     priors: Sequence[State] | None = None,
+    watching: Watching = UNWATCHED,
 ) -> list[Fit]:
     """Train P networks with one output as one program.
 
@@ -96,8 +104,10 @@ def fit_many(
         Of a coded table, the number of every input's column.
     priors : sequence of State or None, default=None
         Beliefs to begin with, one a network; None: random ones.
+    watching : Watching, optional
+        What happens after every epoch, with means over the networks.
     """
-    fits = _fit_pool(seeds, settings, inputs, problems, problems_at_once, priors)
+    fits = _fit_pool(seeds, settings, inputs, problems, problems_at_once, priors, watching)
     return _hardened(settings, fits, [inputs[rows] for rows in problems.rows], columns, problems.weights)
 
 
@@ -154,11 +164,12 @@ def _fit_pool(
     problems: BinaryProblems,
     problems_at_once: int | None,
     priors: Sequence[State] | None,
+    watching: Watching,
 ) -> list[Fit]:
     refuse_forked_child()
     if settings.spec.num_layers == 1 and settings.batch_size >= problems.most_samples:
         together = settings.as_columns(len(problems)).with_batches_of(len(inputs))
-        return _fit_columns(jax.random.key(seeds[0]), together, inputs, problems, priors)
+        return _fit_columns(jax.random.key(seeds[0]), together, inputs, problems, priors, watching)
     keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
     pool, run = _Run(settings, len(inputs)), _Run(settings, problems.most_samples)
     data = Problems(pool.padded(inputs), *(jnp.asarray(leaf) for leaf in problems.padded(run.length)))
@@ -166,7 +177,7 @@ def _fit_pool(
         if settings.annealing is not None:
             return exact.fit_many(keys, settings, data, problems_at_once)
         counts = pool.padded(problems.pool_weight(len(inputs)))
-        return _fit_side_by_side(keys, run, data, counts, problems_at_once, priors)
+        return _fit_side_by_side(keys, run, data, counts, problems_at_once, priors, watching)
 
 
 def _fit_columns(
@@ -175,6 +186,7 @@ def _fit_columns(
     inputs: NDArray,
     problems: BinaryProblems,
     priors: Sequence[State] | None,
+    watching: Watching,
 ) -> list[Fit]:
     """Single layers: P networks are one layer of P outputs, each with labels for its own samples only.
 
@@ -183,7 +195,8 @@ def _fit_columns(
     run = _Run(settings, len(inputs))
     data = Batch(*map(run.padded, (inputs, *problems.as_columns(len(inputs)))))
     prior = None if priors is None else _stacked(priors, jnp.concatenate, axis=1)
-    state, history = _train(key, run, data, prior)
+    watch = Watch(watching, run.settings, run.num_batches)
+    state, history = _train(key, run, data, prior, watch)
     hyper = run.last_numbers(len(history))
     counts = run.padded(problems.pool_weight(len(inputs)))
     weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs, counts)
@@ -204,6 +217,7 @@ def _fit_side_by_side(
     counts: Array,
     problems_at_once: int | None,
     priors: Sequence[State] | None,
+    watching: Watching,
 ) -> list[Fit]:
     """Hidden layers or mini-batches: every problem gathers its own samples.
 
@@ -211,7 +225,8 @@ def _fit_side_by_side(
     """
     num_problems, settings = len(data.rows), run.settings
     prior = None if priors is None else _stacked(priors, jnp.stack)
-    state, history = _train_many(keys, run, data, problems_at_once, prior)
+    watch = Watch(watching, settings, run.num_batches)
+    state, history = _train_many(keys, run, data, problems_at_once, prior, watch)
     state, history = jax.tree.map(lambda leaf: leaf[:num_problems], (state, history))
     hyper = run.last_numbers(len(history))
     weights = compiled.decode_many(settings.spec, settings.rounding, state, hyper, data.inputs, counts)
@@ -230,22 +245,24 @@ def _stacked(priors: Sequence[State], join: Callable[..., Array], **options: int
     return jax.tree.map(lambda *leaves: join(leaves, **options), *priors)
 
 
-def _train(key: Array, run: _Run, data: Batch, prior: State | None) -> tuple[State, list[Info]]:
+def _train(key: Array, run: _Run, data: Batch, prior: State | None, watch: Watch) -> tuple[State, list[Info]]:
     settings = run.settings
-    return training.train(
-        jax.random.fold_in(key, 1),
-        settings.spec,
-        compiled.init(key, settings) if prior is None else prior,
-        data,
-        settings.schedules,
-        num_epochs=settings.num_epochs,
-        batch_size=settings.batch_size,
-        num_samples=run.num_samples,
-    )
+    train = partial(training.train, on_epoch=watch.on_epoch)
+    with watch.running():
+        return train(
+            jax.random.fold_in(key, 1),
+            settings.spec,
+            compiled.init(key, settings) if prior is None else prior,
+            data,
+            settings.schedules,
+            num_epochs=settings.num_epochs,
+            batch_size=settings.batch_size,
+            num_samples=run.num_samples,
+        )
 
 
 def _train_many(
-    keys: Array, run: _Run, data: Problems, problems_at_once: int | None, prior: State | None
+    keys: Array, run: _Run, data: Problems, problems_at_once: int | None, prior: State | None, watch: Watch
 ) -> tuple[State, list[Info]]:
     """Networks are trained twice where it takes that for every device to have as many."""
     num_problems, settings = len(data.rows), run.settings
@@ -254,14 +271,16 @@ def _train_many(
     if len(filled) > num_problems:
         keys, state, *samples = jax.tree.map(lambda leaf: leaf[filled], [keys, state, *data[1:]])
         data = Problems(data.inputs, *samples)
-    return training.train_many(
-        jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
-        settings.spec,
-        state,
-        data,
-        settings.schedules,
-        num_epochs=settings.num_epochs,
-        batch_size=settings.batch_size,
-        problems_at_once=problems_at_once,
-        num_samples=run.num_samples,
-    )
+    train = partial(training.train_many, on_epoch=watch.on_epoch)
+    with watch.running():
+        return train(
+            jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, 1),
+            settings.spec,
+            state,
+            data,
+            settings.schedules,
+            num_epochs=settings.num_epochs,
+            batch_size=settings.batch_size,
+            problems_at_once=problems_at_once,
+            num_samples=run.num_samples,
+        )

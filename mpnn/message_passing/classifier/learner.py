@@ -1,14 +1,17 @@
 """Training of the estimator: from samples as they are given to a published network."""
 
+import operator
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_array, validate_data
 
+from mpnn.callbacks import Callback
 from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
@@ -17,12 +20,13 @@ from mpnn.message_passing.classifier import fitting
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
+from mpnn.message_passing.classifier.watching import Watching, callbacks_of, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import flag
+from mpnn.validation import flag, whole
 
 __all__ = ["Learner"]
 
@@ -46,6 +50,11 @@ class Learner(ProbabilisticClassifier):
     input_scaling: str | None
     class_weight: Any
     warm_start: bool
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    callbacks: Sequence[Callback] | None
+    verbose: int
     encoder_: TableEncoder | None
     input_transform_: InputTransform
     spec_: NetworkSpec
@@ -119,15 +128,33 @@ class Learner(ProbabilisticClassifier):
     def _learn(self, read: _Read, goes_on: bool, in_portions: bool) -> Any:
         """Train, from the present beliefs where training goes on, and publish the network."""
         self._checked_prediction()
-        given, count = self._parameters(in_portions), len(read.inputs)
+        given, seed = self._parameters(in_portions), self._seed()
+        read, validation = self._split(read, seed, in_portions)
+        count = len(read.inputs)
         transform = self._transform_of(given, read.inputs, count, read.counts, goes_on)
         samples = Samples(transform(read.inputs), self._targets(read.codes), read.weight)
         settings = self._settings(given, samples.inputs, count, read.counts)
         prior = self._prior(settings) if goes_on else None
-        seed = self._seed()
-        fit = fitting.fit(seed, settings, samples, self._columns(), prior)
+        watching = Watching(callbacks_of(self.callbacks, self.verbose), None, self.n_iter_no_change)
+        if validation is not None:
+            watching = watching._replace(validation=(transform(validation.inputs), validation.codes))
+        fit, scores = fitting.fit(seed, settings, samples, self._columns(), prior, watching)
         self._publish_fit(settings, transform, fit, seed)
+        if validation is not None:
+            self.validation_scores_ = scores
         return self
+
+    def _split(self, read: _Read, seed: int, in_portions: bool) -> tuple[_Read, _Read | None]:
+        """Samples to train on, and those that tell when to stop, if any."""
+        if not self.early_stopping:
+            return read, None
+        if in_portions:
+            raise ValueError("early_stopping belongs to fit: whoever gives the portions decides when to stop")
+        fraction = self.validation_fraction
+        kept, validation = (
+            jax.tree.map(operator.itemgetter(own), read) for own in split_rows(read.codes, fraction, seed)
+        )
+        return kept, validation
 
     def _prior(self, settings: Settings) -> State:
         """The present beliefs as the start of a training."""
@@ -229,7 +256,10 @@ class Learner(ProbabilisticClassifier):
         settings = first._settings(given, transformed, own.most_samples, counts)
         priors = [member._prior(settings) for member in members] if goes_on else None
         seeds = [member._seed() for member in members]
-        how = problems_at_once, first._columns(), priors
+        if first.early_stopping:
+            raise ValueError("early_stopping belongs to a single network, not to many side by side")
+        watching = Watching(callbacks_of(first.callbacks, first.verbose))
+        how = problems_at_once, first._columns(), priors, watching
         fits = fitting.fit_many(seeds, settings, transformed, own, *how)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member.encoder_ = first.encoder_
@@ -255,6 +285,8 @@ class Learner(ProbabilisticClassifier):
 
     def _parameters(self, in_portions: bool) -> Parameters:
         flag("warm_start", self.warm_start)
+        flag("early_stopping", self.early_stopping)
+        whole("n_iter_no_change", self.n_iter_no_change)
         return Parameters.of(self, coded=self.encoder_ is not None, in_portions=in_portions)
 
     def _settings(
