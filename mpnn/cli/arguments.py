@@ -129,11 +129,12 @@ def _options_of(kind: Any) -> dict[str, Any]:
     """Return the type of each option by its name on the command line, of nested dataclasses too."""
     found: dict[str, Any] = {}
     marked = typing.get_type_hints(kind, include_extras=True)
+    on = {item.name for item in dataclasses.fields(kind) if item.default is True}  # a flag turns it off
     for key, hint in typing.get_type_hints(kind).items():
         if dataclasses.is_dataclass(hint):
             found |= _options_of(hint)
         elif _POSITIONAL not in getattr(marked[key], "__metadata__", ()):
-            found[f"--{key.replace('_', '-')}"] = hint
+            found[f"--{'no-' * (key in on)}{key.replace('_', '-')}"] = hint
     return found
 
 

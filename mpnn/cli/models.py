@@ -141,7 +141,7 @@ def decide(model: Any, x: NDArray, prediction: str | None = None) -> Decision:
         probabilities = np.asarray(soft.predict_proba(x))
         labels = (model if by_votes else soft).predict(x)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"the model cannot read these examples: {error}") from error
+        raise ConfigError(f"cannot predict: {error}") from error
     return Decision(labels, probabilities, by_votes)
 
 

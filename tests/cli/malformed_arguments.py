@@ -74,6 +74,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     ([*TRAIN, "--lable", "x"], "mpnn train: unknown option '--lable'; did you mean '--label'?"),
     ([*TRAIN, "--test_sise=0.2"], "mpnn train: unknown option '--test_sise'; did you mean '--test-size'?"),
     ([*TRAIN, "more.csv"], "mpnn train: 'more.csv' is one argument too many; see mpnn train --help"),
+    ([*TRAIN, "--beliefs"], "mpnn train: unknown option '--beliefs'; did you mean '--no-beliefs'?"),
     ([*TRAIN, "--seed", "x"], "mpnn train: --seed must be a whole number, got 'x'"),
     ([*TRAIN, "--seed", "1.5"], "mpnn train: --seed must be a whole number, got '1.5'"),
     ([*TRAIN, "--seed"], "mpnn train: --seed must be a whole number, got nothing"),
