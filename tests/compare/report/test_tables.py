@@ -172,6 +172,16 @@ def test_the_answer_compares_the_best_of_both_kinds():
     assert find_answer([make_row("a", 2, 0, None, error="no")], "digits") is None
 
 
+def test_methods_without_a_disturbance_have_dashes_there():
+    """Bounds under the worst change exist for some methods, and for one prediction of them."""
+    rows = [
+        make_row("a", 2, 1, 0.5, robustness={"noise 1": 0.25, "worst 1": 0.125}),
+        make_row("b", 2, 1, 0.5, robustness={"noise 1": 0.25}),
+    ]
+    table = robustness_table(rows, "digits")
+    assert [cell.text for cell in table.rows[1]][-2:] == ["25.0", "–"]
+
+
 def test_robustness_stands_beside_the_plain_accuracy():
     rows = [make_row("a", 2, draw, 0.5, robustness={"noise 1": 0.25 * draw}) for draw in (1, 2)]
     rows += [make_row("b", 2, 0, 0.75)]
