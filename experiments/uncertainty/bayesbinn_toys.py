@@ -166,7 +166,7 @@ def train_and_draw(model: Model, seed: int, config: Config, points: list[np.ndar
     data = training.Data(
         jnp.asarray(inputs), jnp.arange(len(inputs)), jnp.asarray(targets), jnp.ones(len(inputs))
     )
-    state, _ = training.fit(training.fit_problem, jax.random.key(seed), method, plan, data)
+    state, _ = training.fit(training.BY_GRADIENTS, jax.random.key(seed), method, plan, data)
     latents = state.parameters.latents
     weights = tuple(map(method.family.mode, latents))
     fitted = deciding.Model(weights, latents, (), state.statistics, np.uint32(seed))

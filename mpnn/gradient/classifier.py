@@ -55,8 +55,8 @@ class GradientClassifier(ProbabilisticClassifier):
     few_samples = 2000
     few_epochs, many_epochs = 200, 20
     many_batch_size = 128
-    # Trains one network; compiled and mapped over problems by the shared trainer.
-    _fit_problem: training.FitProblem = staticmethod(training.fit_problem)
+    # How a network begins and what an epoch does; compiled and mapped over problems by the shared trainer.
+    _steps = training.BY_GRADIENTS
 
     @abstractmethod
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
@@ -91,7 +91,7 @@ class GradientClassifier(ProbabilisticClassifier):
         plan = self._plan(len(inputs))
         method = self._method(self._widths(inputs.shape[1]), plan)
         seed = self._seed()
-        how = self._fit_problem, seed, method, plan
+        how = self._steps, seed, method, plan
         fit = fitting.fit(*how, self.input_transform_(inputs), self._targets(codes))
         self._publish(method, fit, seed)
         return self
@@ -125,7 +125,7 @@ class GradientClassifier(ProbabilisticClassifier):
         plan = first._plan(own.most_samples, uneven=not padded.sample_weight.all())
         method = first._method(first._widths(inputs.shape[1]), plan)
         seeds = [member._seed() for member in members]
-        how = first._fit_problem, seeds, method, plan
+        how = first._steps, seeds, method, plan
         fits = fitting.fit_many(*how, transform(inputs), padded, problems_at_once)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member.input_transform_ = transform

@@ -20,7 +20,7 @@ from mpnn.gradient.families import LatentTernary
 from mpnn.gradient.losses import LOSSES, errors
 from mpnn.gradient.method import Leaves, Method, Parameters, Plan
 from mpnn.gradient.perceptron import PerceptronSpec
-from mpnn.gradient.training import Data, History, TrainState
+from mpnn.gradient.training import Data, History, Steps, TrainState
 
 __all__ = ["CoNNTrAClassifier", "Coordinates", "Discretes"]
 
@@ -48,31 +48,37 @@ class Coordinates(Method):
     """Coordinate descent; no gradient anywhere."""
 
 
-def fit_problem(key: Array, method: Coordinates, plan: Plan, data: Data) -> tuple[TrainState, History]:
-    """Train one network; an epoch is a sweep over all weights on all samples."""
+def _init(key: Array, method: Coordinates, plan: Plan) -> TrainState:
+    """Weights before the first sweep."""
     spec = method.network
-    init_key, order_key = jax.random.split(key)
     shapes = [
         (fan_in + spec.bias, fan_out)
         for fan_in, fan_out in zip(spec.widths[:-1], spec.widths[1:], strict=True)
     ]
-    keys = jax.random.split(init_key, len(shapes))
+    keys = jax.random.split(key, len(shapes))
     weights = tuple(method.family.init(own, shape) for own, shape in zip(keys, shapes, strict=True))
-    inputs = data.inputs[data.rows]
+    return TrainState(Parameters(weights, ()), (), (), jnp.zeros([], jnp.int32))
+
+
+def _sweep(
+    state: TrainState, key: Array, data: Data, method: Coordinates, plan: Plan
+) -> tuple[TrainState, History]:
+    """Visit all weights on all samples."""
+    spec, inputs, weights = method.network, data.inputs[data.rows], state.parameters.latents
 
     def loss(outputs: Array) -> Array:
         losses = LOSSES[method.loss](outputs, data.targets)
         return jnp.sum(data.mask * losses) / jnp.sum(data.mask)
 
-    def sweep(weights: Leaves, own: Array) -> tuple[Leaves, History]:
-        for layer in range(len(weights)):
-            weights = _sweep_layer(jax.random.fold_in(own, layer), spec, weights, layer, inputs, loss)
-        outputs = _forward(spec, weights, inputs)
-        wrong = jnp.sum(data.mask * errors(outputs, data.targets)) / jnp.sum(data.mask)
-        return weights, History(loss(outputs), wrong)
+    for layer in range(len(weights)):
+        weights = _sweep_layer(jax.random.fold_in(key, layer), spec, weights, layer, inputs, loss)
+    outputs = _forward(spec, weights, inputs)
+    wrong = jnp.sum(data.mask * errors(outputs, data.targets)) / jnp.sum(data.mask)
+    after = TrainState(Parameters(weights, ()), (), (), state.step + 1)
+    return after, History(loss(outputs), wrong)
 
-    weights, history = jax.lax.scan(sweep, weights, jax.random.split(order_key, plan.num_epochs))
-    return TrainState(Parameters(weights, ()), (), (), jnp.asarray(plan.num_epochs)), history
+
+BY_COORDINATES = Steps(_init, _sweep, num_keys=2)
 
 
 def _sweep_layer(
@@ -164,7 +170,7 @@ class CoNNTrAClassifier(GradientClassifier):
     """
 
     few_epochs = many_epochs = 10
-    _fit_problem = staticmethod(fit_problem)
+    _steps = BY_COORDINATES
 
     def __init__(
         self,

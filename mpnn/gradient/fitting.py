@@ -26,15 +26,13 @@ class Fit(NamedTuple):
     history: training.History
 
 
-def fit(
-    how: training.FitProblem, seed: int, method: Method, plan: Plan, inputs: NDArray, targets: NDArray
-) -> Fit:
+def fit(how: training.Steps, seed: int, method: Method, plan: Plan, inputs: NDArray, targets: NDArray) -> Fit:
     """Train one network.
 
     Parameters
     ----------
-    how : callable
-        Trains a network, as :func:`mpnn.gradient.training.fit_problem`.
+    how : Steps
+        The way to train.
     seed : int
         Of everything that is drawn.
     method, plan : Method, Plan
@@ -51,7 +49,7 @@ def fit(
 
 
 def fit_many(
-    how: training.FitProblem,
+    how: training.Steps,
     seeds: Sequence[int],
     method: Method,
     plan: Plan,
@@ -77,5 +75,5 @@ def fit_many(
     refuse_forked_child()
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     data = training.Data(jnp.asarray(inputs), *(jnp.asarray(leaf) for leaf in problems))
-    fits = jax.device_get(training.fit_many(how, keys, method, plan, data, problems_at_once))
+    fits = training.fit_many(how, keys, method, plan, data, problems_at_once)
     return [Fit(*jax.tree.map(operator.itemgetter(index), fits)) for index in range(len(seeds))]

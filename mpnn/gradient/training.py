@@ -1,21 +1,39 @@
-"""The trainer that all gradient methods share: epochs of mini-batches in one compiled program.
+"""The trainer that all gradient methods share: compiled epochs of mini-batches, in portions of bounded time.
 
-Data stay on the device; :func:`fit_many` maps the same program over problems of one shape. Axes: problems
+Data stay on the device; many problems of one shape are one program. Axes: problems
 P, samples n, batch B, outputs K.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
 from mpnn.gradient.losses import LOSSES, errors
 from mpnn.gradient.method import Leaves, Method, Parameters, Plan, RealWeights, apply, initial_leaves
+from mpnn.programs import Pace
 
-__all__ = ["Data", "FitProblem", "History", "TrainState", "fit", "fit_many", "fit_problem", "init", "train"]
+__all__ = [
+    "BY_GRADIENTS",
+    "Data",
+    "History",
+    "Running",
+    "Steps",
+    "TrainState",
+    "fit",
+    "fit_many",
+    "init",
+    "portion",
+    "train",
+]
+
+# Units that every input meets, for a first guess at the length of an epoch; then the clock decides.
+UNITS_GUESSED = 100
 
 
 class Data(NamedTuple):
@@ -168,77 +186,178 @@ def _train(
     return jax.lax.scan(lambda now, own: _epoch(now, own, data, method, plan), state, keys)
 
 
-def fit_problem(key: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
-    """Train one network from the start, after a real-valued one where the method asks for that.
-
-    Parameters
-    ----------
-    key : Array
-        Random key.
-    method : Method
-        The method of training; static.
-    plan : Plan
-        How long training is; static.
-    data : Data
-        The samples.
-    """
-    init_key, warm_key, train_key = jax.random.split(key, 3)
-    state = _init(init_key, method, plan)
-    if method.warm_epochs:
-        real, real_plan = RealWeights.like(method), plan._replace(num_epochs=method.warm_epochs)
-        warm, _ = _train(warm_key, real, real_plan, _init(init_key, real, real_plan), data)
-        latents = tuple(method.family.from_real(latent) for latent in warm.parameters.latents)
-        parameters = Parameters(latents, warm.parameters.real)
-        optimizer = method.optimizer(plan).init(parameters)
-        state = TrainState(parameters, warm.statistics, optimizer, jnp.zeros([], jnp.int32))
-    return _train(train_key, method, plan, state, data)
-
-
 # init(key, method, plan): a state before training.
 init = jax.jit(_init, static_argnums=(1, 2))
-# train(key, method, plan, state, data): all epochs, from a state, which is donated.
+# train(key, method, plan, state, data): all epochs as one program, from a state, which is donated.
 train = jax.jit(_train, static_argnums=(1, 2), donate_argnums=3)
 
 
-class FitProblem(Protocol):
-    """A way to train one network, such as :func:`fit_problem`."""
-
-    def __call__(self, key: Array, method: Any, plan: Plan, data: Data) -> tuple[TrainState, History]:
-        """Return the state after training, and the history."""
-
-
-@partial(jax.jit, static_argnums=(0, 2, 3))
-def fit(how: FitProblem, key: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
-    """Train one network: ``how(key, method, plan, data)``, compiled."""
-    return how(key, method, plan, data)
-
-
-@partial(jax.jit, static_argnums=(0, 2, 3, 5))
-def fit_many(
-    how: FitProblem, keys: Array, method: Method, plan: Plan, data: Data, at_once: int | None = None
-) -> tuple[TrainState, History]:
-    """Train P networks side by side; they share the inputs ``[n, ...]``.
+class Steps(NamedTuple):
+    """A way to train one network: how it begins, and what an epoch does.
 
     Parameters
     ----------
-    how : callable
-        Trains one network, such as :func:`fit_problem`.
+    init : callable
+        ``init(key, method, plan)``: a state before training.
+    epoch : callable
+        ``epoch(state, key, data, method, plan)``: the state after one epoch, and its history.
+    num_keys : int, default=3
+        Keys that a seed is split into: the first begins, the last orders the epochs, the second of three
+        orders those of a warm-up.
+    """
+
+    init: Callable[..., TrainState]
+    epoch: Callable[..., tuple[TrainState, History]]
+    num_keys: int = 3
+
+
+BY_GRADIENTS = Steps(_init, _epoch)
+
+
+class Running(NamedTuple):
+    """A training between two of its portions; None before the first.
+
+    Parameters
+    ----------
+    state : TrainState or None
+        The network.
+    history : History or None
+        Arrays of all epochs, 0 for those to come.
+    """
+
+    state: TrainState | None = None
+    history: History | None = None
+
+
+@partial(jax.jit, static_argnums=(0, 2, 3), donate_argnames="running")
+def portion(
+    how: Steps,
+    keys: tuple[Array, Array],
+    method: Method,
+    plan: Plan,
+    data: Data,
+    running: Running,
+    first: int,
+    after: int,
+) -> Running:
+    """Epochs ``first`` to ``after - 1`` of one network, or of as many as there are keys.
+
+    Parameters
+    ----------
+    how : Steps
+        The way to train; static, as are method and plan.
+    keys : pair of Array [] or [P]
+        Random keys of the state before and of the epochs.
+    method : Method
+        The method of training.
+    plan : Plan
+        How long training is.
+    data : Data
+        The samples; of many networks, rows, targets and mask are ``[P, m]``, and inputs shared.
+    running : Running
+        What the portion before left; donated.
+    first, after : int
+        Traced.
+    """
+
+    def one(keys: tuple[Array, Array], running: Running, own: tuple[Array, Array, Array]) -> Running:
+        init_key, order_key = keys
+        state = how.init(init_key, method, plan) if running.state is None else running.state
+        blank = jnp.zeros(plan.num_epochs)
+        history = History(blank, blank) if running.history is None else running.history
+        epoch_keys, samples = jax.random.split(order_key, plan.num_epochs), Data(data.inputs, *own)
+
+        def step(epoch: Array, now: Running) -> Running:
+            state, history = how.epoch(now.state, epoch_keys[epoch], samples, method, plan)
+            return Running(state, jax.tree.map(lambda all, own: all.at[epoch].set(own), now.history, history))
+
+        return jax.lax.fori_loop(first, after, step, Running(state, history))
+
+    arguments = (keys, running, data[1:])
+    return one(*arguments) if keys[0].ndim == 0 else jax.vmap(one)(*arguments)
+
+
+def _run(
+    how: Steps,
+    keys: tuple[Array, Array],
+    method: Method,
+    plan: Plan,
+    data: Data,
+    state: TrainState | None = None,
+) -> tuple[TrainState, History]:
+    """All epochs, in portions between which an interrupt is heard."""
+    running, inputs_met = Running(state), data.rows.size * data.inputs[0].size
+    for first, after in Pace(UNITS_GUESSED * inputs_met).portions(plan.num_epochs):
+        running = jax.block_until_ready(portion(how, keys, method, plan, data, running, first, after))
+    assert running.state is not None
+    assert running.history is not None
+    return running.state, running.history
+
+
+def fit(how: Steps, keys: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
+    """Train one network, or several side by side, after real-valued ones where the method requires that.
+
+    Parameters
+    ----------
+    how : Steps
+        The way to train.
+    keys : Array [] or [P]
+        Random keys.
+    method : Method
+        The method of training.
+    plan : Plan
+        How long training is.
+    data : Data
+        The samples; of several networks, rows, targets and mask are ``[P, m]``, and inputs shared.
+    """
+    split = partial(jax.random.split, num=how.num_keys)
+    own = split(keys) if keys.ndim == 0 else jax.vmap(split)(keys)
+    init_keys, order_keys, state = own[..., 0], own[..., -1], None
+    if method.warm_epochs:
+        real, real_plan = RealWeights.like(method), plan._replace(num_epochs=method.warm_epochs)
+        warm, _ = _run(how, (init_keys, own[..., 1]), real, real_plan, data)
+        begin = partial(_from_real, method=method, plan=plan)
+        state = begin(warm) if keys.ndim == 0 else jax.vmap(begin)(warm)
+    return _run(how, (init_keys, order_keys), method, plan, data, state)
+
+
+def _from_real(warm: TrainState, method: Method, plan: Plan) -> TrainState:
+    latents = tuple(method.family.from_real(latent) for latent in warm.parameters.latents)
+    parameters = Parameters(latents, warm.parameters.real)
+    optimizer = method.optimizer(plan).init(parameters)
+    return TrainState(parameters, warm.statistics, optimizer, jnp.zeros([], jnp.int32))
+
+
+def fit_many(
+    how: Steps, keys: Array, method: Method, plan: Plan, data: Data, at_once: int | None = None
+) -> tuple[TrainState, History]:
+    """Train P networks; they share the inputs ``[n, ...]``.
+
+    Parameters
+    ----------
+    how : Steps
+        The way to train.
     keys : Array [P]
         Random keys.
     method : Method
-        The method of training; static.
+        The method of training.
     plan : Plan
-        How long training is; static.
+        How long training is.
     data : Data
         The samples; rows, targets and mask ``[P, m]``.
     at_once : int or None, default=None
         Networks that are trained at a time, which bounds the memory; None: all.
+
+    Returns
+    -------
+    tuple of TrainState and History
+        NumPy arrays with a leading axis P.
     """
-
-    def one(own: tuple[Array, Array, Array, Array]) -> tuple[TrainState, History]:
-        return how(own[0], method, plan, Data(data.inputs, *own[1:]))
-
-    own = (keys, data.rows, data.targets, data.mask)
-    if at_once is None or at_once >= data.rows.shape[0]:
-        return jax.vmap(one)(own)
-    return jax.lax.map(one, own, batch_size=at_once)
+    count = len(keys)
+    at_once = count if at_once is None else min(at_once, count)
+    found = []
+    for start in range(0, count, at_once):  # as many every time: one program
+        chosen = np.resize(np.arange(start, min(start + at_once, count)), at_once)
+        own = Data(data.inputs, *(leaf[chosen] for leaf in data[1:]))
+        found.append(jax.device_get(fit(how, keys[chosen], method, plan, own)))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *found)

@@ -154,9 +154,9 @@ def test_fitting_again_compiles_nothing(digits):
     with jax.log_compiles(False):
         from mpnn.gradient import training
 
-        before = training.fit._cache_size()
+        before = training.portion._cache_size()
         clone(classifier).set_params(random_state=1).fit(X, y)
-        assert training.fit._cache_size() == before
+        assert training.portion._cache_size() == before
 
 
 @pytest.mark.parametrize(
