@@ -64,10 +64,13 @@ class Pace:
     ----------
     products : float > 0
         Of a weight and an input, in one step.
+    bounded : bool, default=True
+        Whether there are portions; else every loop is one.
     """
 
-    def __init__(self, products: float) -> None:
-        self.steps = max(1, int(SECONDS * SLOWEST / max(products, 1.0)))
+    def __init__(self, products: float, *, bounded: bool = True) -> None:
+        self.bounded = bounded
+        self.fewest = self.steps = max(1, int(SECONDS * SLOWEST / max(products, 1.0)))
 
     def portions(self, num_steps: int) -> Iterator[tuple[int, int]]:
         """First steps of the portions, and the steps after their last ones.
@@ -77,10 +80,14 @@ class Pace:
         num_steps : int >= 0
             Steps of the loop.
         """
+        if not self.bounded:
+            yield 0, num_steps
+            return
         first = 0
         while first < num_steps:
             begun, after = perf_counter(), min(first + self.steps, num_steps)
             yield first, after
             rate = (after - first) / max(perf_counter() - begun, 1e-6)
-            self.steps = max(1, min(int(SECONDS * rate), GROWTH * self.steps))
+            # not fewer than guessed: the first portion's time is that of compiling, too
+            self.steps = max(self.fewest, min(int(SECONDS * rate), GROWTH * self.steps))
             first = after

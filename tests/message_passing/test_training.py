@@ -8,8 +8,9 @@ import numpy as np
 import optax
 import pytest
 
+from mpnn import programs
 from mpnn.linear_maps import products
-from mpnn.message_passing import training
+from mpnn.message_passing import portions
 from mpnn.message_passing.network import Batch, anchor_at_posterior, init
 from mpnn.message_passing.prediction import decode, discrete_outputs
 from mpnn.message_passing.spec import NetworkSpec
@@ -31,14 +32,14 @@ def train_small(state, num_epochs=1, spec=SPEC, schedules=None, batch_size=4, **
 def traces(monkeypatch):
     """Counts how often an epoch is traced."""
     count = {"epochs": 0}
-    run_epoch = training.run_epoch
+    shuffled = portions.shuffled
 
-    @functools.wraps(run_epoch)
+    @functools.wraps(shuffled)
     def counting(*arguments):
         count["epochs"] += 1
-        return run_epoch(*arguments)
+        return shuffled(*arguments)
 
-    monkeypatch.setattr(training, "run_epoch", counting)
+    monkeypatch.setattr(portions, "shuffled", counting)
     return count
 
 
@@ -332,3 +333,14 @@ def test_a_falling_step_ends_at_nothing_and_the_output_layer_holds_one_batch():
 def test_numbers_that_cannot_count_samples(numbers, message):
     with pytest.raises(ValueError, match=message):
         Schedules.counting_once(**numbers)
+
+
+@pytest.mark.parametrize("batch_size", [18, 4])
+def test_portions_change_nothing(batch_size, monkeypatch):
+    """Steps one at a time, as where they are slow, give the same beliefs and the same Info."""
+    spec = NetworkSpec.dense((6, 5, 1), rule="amp", sweeps_per_batch=5)
+    whole, infos = train_small(start(spec), num_epochs=2, spec=spec, batch_size=batch_size)
+    monkeypatch.setattr(programs, "SECONDS", 0.0)
+    state, portioned = train_small(start(spec), num_epochs=2, spec=spec, batch_size=batch_size)
+    for own, other in zip(*map(jax.tree.leaves, ((whole, infos), (state, portioned))), strict=True):
+        np.testing.assert_array_equal(own, other)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mpnn import sharding as meshes
-from mpnn.message_passing import network, training
+from mpnn.message_passing import network, portions, training
 from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode
@@ -75,12 +75,12 @@ def assert_same_ensemble(base):
 
 
 def check_several_networks():
-    assert_same({"networks": 2, "data": 2, "model": 2}, train_several, training._epoch_of_many)
+    assert_same({"networks": 2, "data": 2, "model": 2}, train_several, portions.portion_of_many)
     check_errors()
 
 
 def check_one_network():
-    assert_same({"data": 2, "model": 4}, train_one, training._epoch)
+    assert_same({"data": 2, "model": 4}, train_one, portions.portion)
 
 
 def check_ensembles():

@@ -7,7 +7,7 @@ from scipy.special import ndtr
 from sklearn.base import clone
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.message_passing import training
+from mpnn.message_passing import portions
 from mpnn.message_passing.channels import VARIANCE_FLOOR
 from mpnn.message_passing.classifier import compiled
 
@@ -139,7 +139,7 @@ def test_ten_values_of_every_number_compile_once(two_blobs):
     X, y = two_blobs
 
     def programs():
-        jitted = (compiled._init, training._epoch, compiled.decode, compiled.decide)
+        jitted = (compiled._init, portions.portion, compiled.decode, compiled.decide)
         return [function._cache_size() for function in jitted]
 
     sizes = []
