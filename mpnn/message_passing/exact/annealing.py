@@ -12,11 +12,12 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mpnn import sharding as meshes
+from mpnn.message_passing.epochs import Problems
 from mpnn.message_passing.exact.sweep import Annealing, Beliefs, Carry, Incumbent, init, prepare, sweep
 from mpnn.message_passing.fields import LayerState, Natural
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.training import Problems
+from mpnn.programs import Pace
 
 __all__ = ["Annealing", "Fit", "fit_many", "fit_one"]
 
@@ -24,6 +25,8 @@ __all__ = ["Annealing", "Fit", "fit_many", "fit_one"]
 AT_ONCE = 15
 # New starts for problems that keep training errors.
 RESTARTS = 4
+# Cost of an exact message in products, for a first guess at the length of a sweep.
+EXACT_PRODUCTS = 100
 # Precision of the belief about a weight whose input never moved: it is 0.
 DEAD_PRECISION = 80.0
 
@@ -63,31 +66,75 @@ def _as_state(beliefs: Beliefs, live: Array) -> State:
     return State(tuple(layers))
 
 
-def _run(key: Array, spec: NetworkSpec, numbers: Annealing, batch: Batch) -> Fit:
-    """Train one network from one start."""
+class _Running(NamedTuple):
+    """A run between two of its portions, None before the first: what sweeps hand on, errors of all sweeps."""
+
+    carry: Carry | None = None
+    errors: Array | None = None
+
+
+def _run(
+    key: Array,
+    spec: NetworkSpec,
+    numbers: Annealing,
+    batch: Batch,
+    running: _Running,
+    portion: tuple[Array, Array],
+) -> tuple[_Running, Fit]:
+    """Sweeps of one network from one start: from the first of a portion to before the second number."""
     data = prepare(batch)
-    beliefs, memory = init(key, spec, numbers, data)
-    blank = tuple(jnp.zeros(shape) for shape in itertools.pairwise(spec.widths))
-    incumbent = Incumbent(jnp.full((), jnp.inf), jnp.full((), -jnp.inf), blank)
     done = jnp.arange(spec.sweeps_per_batch) / spec.sweeps_per_batch
-    carry = Carry(beliefs, memory, incumbent, beliefs)
-    carry, errors = jax.lax.scan(partial(sweep, spec, numbers, data), carry, done)
+    carry, errors = running
+    if carry is None:
+        beliefs, memory = init(key, spec, numbers, data)
+        blank = tuple(jnp.zeros(shape) for shape in itertools.pairwise(spec.widths))
+        incumbent = Incumbent(jnp.full((), jnp.inf), jnp.full((), -jnp.inf), blank)
+        carry = Carry(beliefs, memory, incumbent, beliefs)
+    if errors is None:
+        _, one = jax.eval_shape(partial(sweep, spec, numbers, data), carry, done[0])
+        errors = jnp.zeros(done.shape, one.dtype)
+
+    def step(index: Array, now: tuple[Carry, Array]) -> tuple[Carry, Array]:
+        carry, error = sweep(spec, numbers, data, now[0], done[index])
+        return carry, now[1].at[index].set(error)
+
+    carry, errors = jax.lax.fori_loop(*portion, step, (carry, errors))
     weights = [layer.astype(jnp.int8) for layer in carry.incumbent.weights]
     error = errors / jnp.sum(data.weight)
-    return Fit(weights, _as_state(carry.published, data.live), carry.incumbent.errors, error)
+    fit = Fit(weights, _as_state(carry.published, data.live), carry.incumbent.errors, error)
+    return _Running(carry, errors), fit
 
 
-@partial(jax.jit, static_argnames="spec")
-def _run_many(keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems) -> Fit:
-    def run_share(shared: tuple[Array, Annealing], own: tuple[Array, ...]) -> Fit:
-        inputs, numbers = shared
+@partial(jax.jit, static_argnames="spec", donate_argnames="running")
+def _run_many(
+    keys: Array,
+    spec: NetworkSpec,
+    numbers: Annealing,
+    data: Problems,
+    running: _Running,
+    portion: tuple[int, int],
+) -> tuple[_Running, Fit]:
+    def run_share(shared: Any, own: Any) -> tuple[_Running, Fit]:
+        inputs, numbers, portion = shared
 
-        def one(key: Array, rows: Array, labels: Array, sample_weight: Array) -> Fit:
-            return _run(key, spec, numbers, Batch(inputs[rows], labels, sample_weight))
+        def one(key: Array, samples: Any, running: _Running) -> tuple[_Running, Fit]:
+            rows, labels, sample_weight = samples
+            return _run(key, spec, numbers, Batch(inputs[rows], labels, sample_weight), running, portion)
 
         return jax.vmap(one)(*own)
 
-    return meshes.over_networks(run_share)((data.inputs, numbers), (keys, *data[1:]))
+    return meshes.over_networks(run_share)((data.inputs, numbers, portion), (keys, data[1:], running))
+
+
+def _run_in_portions(keys: Array, spec: NetworkSpec, numbers: Annealing, data: Problems) -> Fit:
+    """All sweeps, in portions between which an interrupt is heard."""
+    running, fit = _Running(), None
+    products = data.rows.size * sum(a * b for a, b in itertools.pairwise(spec.widths))
+    pace = Pace(EXACT_PRODUCTS * products, bounded=jax.process_count() == 1)
+    for portion in pace.portions(spec.sweeps_per_batch):
+        running, fit = jax.block_until_ready(_run_many(keys, spec, numbers, data, running, portion))
+    assert fit is not None
+    return fit
 
 
 def _run_chosen(
@@ -99,7 +146,7 @@ def _run_chosen(
         own = np.resize(chosen[start : start + at_once], at_once)
         chunk = jax.tree.map(lambda leaf, own=own: leaf[own], [keys, *data[1:]])
         own_keys, *samples = meshes.place(chunk, meshes.NETWORKS)
-        fits.append(_run_many(own_keys, spec, numbers, Problems(data.inputs, *samples)))
+        fits.append(_run_in_portions(own_keys, spec, numbers, Problems(data.inputs, *samples)))
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *meshes.to_host(fits))
     return jax.tree.map(lambda leaf: leaf[: len(chosen)], joined)
 
