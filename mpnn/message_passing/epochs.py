@@ -226,9 +226,7 @@ def key_of_batches(key: Array) -> Array:
     return jax.random.fold_in(key, 1)
 
 
-def shuffled(
-    key: Array, num_rows: int, batch_size: int, num_samples: Array | int | None = None
-) -> Array:
+def shuffled(key: Array, num_rows: int, batch_size: int, num_samples: Array | int | None = None) -> Array:
     """A permutation of the rows with the first ``num_samples`` in random order before all others.
 
     The order of the samples does not depend on how many rows follow.
