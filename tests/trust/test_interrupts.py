@@ -49,7 +49,6 @@ def test_an_interrupt_is_heard_and_the_next_fit_runs(kind):
         begun = perf_counter()
         assert child.stdout.readline().strip() == "heard"
         seconds = perf_counter() - begun
-        print(f"{kind}: heard after {seconds:.2f} s")
         assert seconds < 5.0, "a portion takes half a second, on a busy machine a few"
         out, _ = child.communicate(timeout=300)
         assert "fitted again" in out
