@@ -30,6 +30,9 @@ _DAMAGED = (EOFError, ValueError, KeyError, MemoryError, SyntaxError, NotImpleme
 _PACKED = (zipfile.BadZipFile, zlib.error)
 _OBJECTS = "holds Python objects, which are never loaded; save it as numbers or text"
 _BATCH_ROWS = 1 << 16
+# A small packed file must not fill the memory: what it unpacks to is at most so many times its size, or this.
+_LARGEST_MULTIPLE, _ALWAYS_ALLOWED = 1024, 1 << 28
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that numpy.savez knows
 
 
 class Arrays2D(NamedTuple):
@@ -95,11 +98,25 @@ def _members(path: Path) -> list[str]:
 
 def _member(path: Path, name: str) -> NDArray:
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as stream:
-            return _checked(f"{path}: {name}", stream)
+        with zipfile.ZipFile(path) as archive:
+            member = archive.getinfo(f"{name}.npy")
+            if member.compress_type not in _PACKINGS:
+                raise DataError(f"{path}: {name} is packed in an unknown way; save it again with numpy.savez")
+            _require_moderate(path, member.file_size)
+            with archive.open(member) as stream:
+                return _checked(f"{path}: {name}", stream)
     except (OSError, EOFError, KeyError, RuntimeError, *_PACKED) as error:
         # RuntimeError: the member claims encryption or a compression that zipfile does not know
         raise DataError(f"{path}: {name} is damaged; save the file again with numpy.savez") from error
+
+
+def _require_moderate(path: Path, unpacked: int) -> None:
+    """Refuse a file that unpacks to a great multiple of its size."""
+    if unpacked > max(_ALWAYS_ALLOWED, _LARGEST_MULTIPLE * path.stat().st_size):
+        raise DataError(
+            f"{path} unpacks to {unpacked:.1e} bytes, more than {_LARGEST_MULTIPLE} times its size; "
+            "if that is no attack, write it in several files or without packing"
+        )
 
 
 def _checked(name: str, stream: Any) -> NDArray:
@@ -180,6 +197,7 @@ def read_parquet_columns(path: Path, names: Sequence[str], id: str | None = None
     blocks: dict[str, list[NDArray]] = {name: [] for name in names}
     kinds: dict[str, Kind] = {}
     with _opened_parquet(path) as file:
+        _require_moderate(path, 8 * file.metadata.num_rows * len(names))
         for batch in file.iter_batches(_BATCH_ROWS, columns=list(names)):
             for name in names:
                 kinds[name], values = _arrow_values(path, name, batch.column(name), name == id)

@@ -147,8 +147,18 @@ def read_json(path: Path, default: Any = None) -> Any:
         The file.
     default : object, default=None
         Returned where there is no file.
+
+    Raises
+    ------
+    ConfigError
+        Where the file is no JSON.
     """
-    return json.loads(path.read_text()) if path.exists() else default
+    if not path.exists():
+        return default
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not JSON or damaged; remove it, or use --fresh") from error
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -172,7 +182,12 @@ def _parse(content: bytes, path: Path) -> list[Row]:
     rows = []
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            rows.append(json.loads(line))
-        except ValueError as error:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: line {number} is not JSON; remove it, or use --fresh") from error
+        if not isinstance(row, dict) or not isinstance(row.get("key"), str) or "error" not in row:
+            raise ConfigError(
+                f"{path}: line {number} is no row with a key and an error; remove it, or use --fresh"
+            )
+        rows.append(row)
     return rows

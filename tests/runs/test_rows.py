@@ -1,6 +1,6 @@
 import pytest
 
-from mpnn.runs.rows import lock_folder, open_results, read_rows, row_key
+from mpnn.runs.rows import lock_folder, open_results, read_json, read_rows, row_key
 from mpnn.runs.toml import ConfigError
 
 
@@ -76,3 +76,19 @@ def test_one_run_a_folder(tmp_path):
 def test_keys_depend_on_content_alone():
     assert row_key({"a": 1, "b": [2]}) == row_key({"b": [2], "a": 1})
     assert row_key({"a": 1}) != row_key({"a": 2})
+
+
+@pytest.mark.parametrize(
+    "line", [b"3\n", b"[]\n", b"{}\n", b'{"key": 1, "error": null}\n', b"[" * 100_000 + b"\n"]
+)
+def test_a_line_that_is_no_row_is_refused_by_its_number(path, line):
+    path.write_bytes(b'{"key": "a", "error": null}\n' + line)
+    with pytest.raises(ConfigError, match="line 2 is no"):
+        read_rows(path)
+
+
+def test_a_damaged_json_file_is_refused(tmp_path):
+    damaged = tmp_path / "config.json"
+    damaged.write_bytes(b'{"name": "\xff')
+    with pytest.raises(ConfigError, match=r"config.json is not JSON or damaged"):
+        read_json(damaged)

@@ -38,13 +38,18 @@ def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
     rows = read_rows(folder / "results.jsonl")
     if config is None or not rows:
         raise ConfigError(f"{folder} holds no results; name the output folder of an `mpnn compare`")
-    order = [method["name"] for method in config["methods"]]
+    try:
+        order = [method["name"] for method in config["methods"]]
 
-    def place(row: Row) -> tuple[int, ...]:
-        dataset = config["datasets"].index(row["dataset"])
-        return order.index(row["name"]), dataset, row["shots"], row["draw"]
+        def place(row: Row) -> tuple[int, ...]:
+            dataset = config["datasets"].index(row["dataset"])
+            return order.index(row["name"]), dataset, row["shots"], row["draw"]
 
-    return config, sorted(rows, key=place)
+        return config, sorted(rows, key=place)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{folder}: config.json and results.jsonl do not belong together ({error})"
+        ) from error
 
 
 def write_report(folder: str | Path) -> Path:

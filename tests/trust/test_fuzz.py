@@ -1,0 +1,37 @@
+"""Damaged files given to every reader: no fault (all of the inputs: ``python -m experiments.trust.fuzz``)."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from experiments.trust.fuzz import KINDS, try_kind
+from mpnn.data import DataError, read_table
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_readers_read_or_refuse(kind):
+    assert try_kind(kind, inputs=2000, seed=7)["faults"] == {}
+
+
+def test_arrays_that_unpack_to_a_great_multiple_are_refused(tmp_path):
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive, archive.open("x.npy", "w") as stream:
+        np.lib.format.write_array(stream, np.zeros((100, 2)))
+    with pytest.raises(DataError, match="x is packed in an unknown way"):
+        read_table(path)
+
+
+def test_tables_that_unpack_to_a_great_multiple_are_refused(tmp_path, monkeypatch):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    from mpnn.data import array_files
+
+    path = tmp_path / "bomb.parquet"
+    parquet.write_table(pyarrow.table({"a": np.zeros(1_000_000)}), path)
+    read_table(path)
+    monkeypatch.setattr(array_files, "_ALWAYS_ALLOWED", 0)
+    with pytest.raises(DataError, match=r"unpacks to 8.0e\+06 bytes, more than 1024 times its size"):
+        read_table(path)
