@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.message_passing import training
+from mpnn.message_passing import portions, training
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch, init
@@ -144,9 +144,9 @@ def test_another_number_of_rows_compiles_nothing(three_blobs):
     X, y = three_blobs
     for classifier in (QUICK, VOTE):
         clone(classifier).fit(X[:24], y[:24])
-        programs = training._epoch._cache_size(), compiled.decode._cache_size()
+        programs = portions.portion._cache_size(), compiled.decode._cache_size()
         clone(classifier).fit(X[:30], y[:30], sample_weight=np.arange(30) + 1)
-        assert (training._epoch._cache_size(), compiled.decode._cache_size()) == programs
+        assert (portions.portion._cache_size(), compiled.decode._cache_size()) == programs
 
 
 def test_mini_batches_do_not_read_the_padding(two_blobs):
