@@ -16,7 +16,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mpnn.cli.console import print_line
-from mpnn.compare.report.tables import Table
+from mpnn.compare.report.cells import Table
 from mpnn.compare.run.engine import Listener
 from mpnn.compare.run.jobs import Job
 from mpnn.runs.rows import Row

@@ -4,6 +4,14 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
+from mpnn.compare.report.cells import (
+    Cell,
+    Table,
+    accuracy_cell,
+    best_mean,
+    marked_best,
+    number_cell,
+)
 from mpnn.compare.report.series import (
     Series,
     list_series,
@@ -15,17 +23,7 @@ from mpnn.compare.report.series import (
     summarize,
 )
 from mpnn.compare.report.significance import LEVEL, holm, p_text, signed_rank_p
-from mpnn.compare.report.tables import (
-    SIZE_COLUMNS,
-    Cell,
-    Table,
-    accuracy_cell,
-    best_mean,
-    marked_best,
-    number_cell,
-    size_cells,
-    size_note,
-)
+from mpnn.compare.report.sizes import SIZE_COLUMNS, size_cells, size_note
 from mpnn.runs.rows import Row
 
 __all__ = ["overall_table", "paired_table"]

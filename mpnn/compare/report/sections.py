@@ -19,12 +19,12 @@ from mpnn.compare.report.artifacts import (
     read_reliability,
     read_weights,
 )
+from mpnn.compare.report.cells import Table
 from mpnn.compare.report.figure_style import render_png, render_svg
 from mpnn.compare.report.paired_tables import overall_table, paired_table
 from mpnn.compare.report.palette import Look
 from mpnn.compare.report.series import Series, list_series
 from mpnn.compare.report.tables import (
-    Table,
     cost_table,
     headline_table,
     label_status_table,

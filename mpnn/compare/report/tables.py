@@ -1,68 +1,14 @@
-"""The tables of a comparison, for the console, Markdown and HTML alike."""
+"""The tables of a comparison on one data set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from mpnn.compare.report.series import (
-    Series,
-    Summary,
-    is_few_bit,
-    list_series,
-    list_shots,
-    model_bytes,
-    removed_share,
-    summarize,
-)
+from mpnn.compare.report.cells import Cell, Table, accuracy_cell, best_mean, marked_best, number_cell
+from mpnn.compare.report.series import Series, Summary, list_series, list_shots, summarize
+from mpnn.compare.report.sizes import size_cells
 from mpnn.runs.rows import Row
 
-__all__ = [
-    "SIZE_COLUMNS",
-    "Cell",
-    "Table",
-    "accuracy_cell",
-    "best_mean",
-    "cost_table",
-    "headline_table",
-    "label_status_table",
-    "marked_best",
-    "model_table",
-    "number_cell",
-    "robustness_table",
-    "size_cells",
-    "size_note",
-]
-
-
-MOST_NAMES = 3  # in a sentence
-SIZE_COLUMNS = ("bits a weight", "bytes", "µs in C", "zero %")
-
-
-class Cell(NamedTuple):
-    """A table cell: what people read, and the number that sorting compares if it is one.
-
-    The detail stands small below the text, or in parentheses behind it.
-    """
-
-    text: str
-    value: float | None = None
-    strong: bool = False
-    detail: str = ""
-
-    @property
-    def line(self) -> str:
-        """Text and detail in one line."""
-        return f"{self.text} ({self.detail})" if self.detail else self.text
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table that the console, Markdown and HTML render alike; the first column is text."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
+__all__ = ["cost_table", "headline_table", "label_status_table", "model_table", "robustness_table"]
 
 
 def headline_table(rows: Sequence[Row], dataset: str) -> Table:
@@ -85,17 +31,6 @@ def headline_table(rows: Sequence[Row], dataset: str) -> Table:
         (*lines, *failures),
         "Bold: the best of the column.",
     )
-
-
-def best_mean(summaries: Sequence[Summary | None]) -> float | None:
-    """Return the largest mean; None of none."""
-    return max((summary.mean for summary in summaries if summary), default=None)
-
-
-def marked_best(cell: Cell, best: float | None) -> Cell:
-    """Return the cell in bold if it is the best as far as it is shown."""
-    shown = cell.value is not None and best is not None and f"{100 * cell.value:.1f}" == f"{100 * best:.1f}"
-    return cell._replace(strong=shown)
 
 
 def cost_table(rows: Sequence[Row], dataset: str) -> Table:
@@ -230,70 +165,8 @@ def _failures(rows: Sequence[Row], dataset: str) -> list[tuple[Cell, ...]]:
     return lines
 
 
-def accuracy_cell(summary: Summary | None) -> Cell:
-    """Return an accuracy in %, mean ± standard deviation; a dash for none."""
-    if summary is None:
-        return Cell("–")
-    text = f"{100 * summary.mean:.1f}"
-    if summary.deviation is not None:
-        text += f" ± {100 * summary.deviation:.1f}"
-    return Cell(text, summary.mean)
-
-
-def number_cell(value: float | None, style: str) -> Cell:
-    """Return a number in a format; a dash for none."""
-    return Cell("–") if value is None else Cell(format(value, style), value)
-
-
 def _mean(summary: Summary | None) -> float | None:
     return summary.mean if summary else None
-
-
-def size_cells(series: Series, shots: int) -> list[Cell]:
-    """Return bits a weight, bytes, microseconds of the C, and zeros; the beliefs behind "bayes" have none."""
-    if series.prediction == "bayes":
-        return [Cell("–")] * len(SIZE_COLUMNS)
-    return [
-        number_cell(series.median_fact(shots, lambda row: row.get("weight_bits")), ".0f"),
-        number_cell(model_bytes(series, shots), ",.0f"),
-        number_cell(series.median_fact(shots, lambda row: row.get("c_microseconds")), ".3g"),
-        number_cell(series.median_fact(shots, removed_share), ".1f"),
-    ]
-
-
-def size_note(lines: Sequence[Series]) -> str:
-    """Explain the columns of sizes, and every dash in them.
-
-    Parameters
-    ----------
-    lines : sequence of Series
-        The lines of the table.
-    """
-    note = (
-        "Bytes: of a few-bit network, its packed file with everything that prediction needs; of other "
-        "classifiers, the fitted arrays that prediction needs."
-    )
-    if any(series.prediction == "bayes" for series in lines):
-        note += " Bayesian predictions come from beliefs, which are real numbers: no size in bits."
-    few_bit = [series for series in lines if is_few_bit(series)]
-    without = [series for series in few_bit if model_bytes(series, max(series.rows)) is None]
-    reasons = {
-        series.name: next(
-            (row["size_note"] for row in series.rows[max(series.rows)] if row.get("size_note")), ""
-        )
-        for series in few_bit
-    }
-    old = dict.fromkeys(series.name for series in without if not reasons[series.name])
-    if old:
-        whose = ", ".join(old) if len(old) <= MOST_NAMES else f"{len(old)} few-bit networks"
-        note += (
-            f" No bytes of {whose}: these rows were written before files were measured; run the comparison "
-            "again with --fresh."
-        )
-    for name, reason in reasons.items():
-        if reason:
-            note += f" {name}: {reason}."
-    return note
 
 
 def _peak_mebibytes(row: Row) -> float | None:
