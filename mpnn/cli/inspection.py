@@ -43,15 +43,16 @@ def describe(saved: Saved, path: Path) -> list[tuple[str, str]]:
 
 
 def _exported(model: Any) -> list[tuple[str, str]]:
-    """Return bytes and operations of the packed network, or why there is none."""
-    from tempfile import TemporaryDirectory
+    """Return bytes and operations of the exported network, or why there is none."""
+    from mpnn.deploy import deployment_costs
 
-    from mpnn.deploy import export
-
-    with TemporaryDirectory() as folder:
-        try:
-            report = export(model, Path(folder) / "packed")
-        except ValueError as error:
-            return [("packed", f"not possible: {error}")]
-    operations = ", ".join(f"{count} {name}" for name, count in report.operations.items())
-    return [("bytes packed", str(report.num_bytes)), ("operations an inference, at most", operations)]
+    costs = deployment_costs(model)
+    if costs.packed_bytes is None:
+        return [("packed", f"not possible: {costs.reason}")]
+    lines = [("bytes packed", str(costs.packed_bytes))]
+    if costs.flash_bytes is not None:
+        lines.append(("flash on a Cortex-M0", f"{costs.flash_bytes} bytes of tables and code"))
+    if costs.ram_bytes is not None:
+        lines.append(("RAM", f"{costs.ram_bytes} bytes of stack beside the inputs"))
+    operations = ", ".join(f"{count or 'no'} {name}" for name, count in costs.operations.items())
+    return [*lines, ("operations an inference, at most", operations)]

@@ -19,7 +19,7 @@ from mpnn.deploy.c_text import c_array, c_comment, c_string
 from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels
 from mpnn.integer_networks.network import IntegerNetwork
 
-__all__ = ["c_files", "c_inputs", "save_c"]
+__all__ = ["c_files", "c_inputs", "save_c", "stack_bytes"]
 
 OPTIMIZE = ("size", "speed")
 LARGEST_INT32 = 2**31
@@ -155,15 +155,19 @@ def _describe_inputs(inputs: PixelTable | RealInputs, encoded: bool) -> str:
     return f"codes: {scaled}{zone}{power}, rounded to the nearest, -{inputs.clip}..{inputs.clip}"
 
 
+def stack_bytes(network: IntegerNetwork) -> int:
+    """Bytes of the stack that sums and signs take: all RAM of the C, beside the inputs."""
+    above = [layer.weights.shape for layer in network.layers[1:]]
+    signs = sum(
+        blocks * -(-inputs // word_bits_of(inputs)) * word_bits_of(inputs) // 8 for blocks, inputs, _ in above
+    )
+    return signs + 4 * (network.layers[0].num_units + network.decision.num_outputs)
+
+
 def _header(network: IntegerNetwork, name: str) -> str:
     upper, labels = name.upper(), [str(label) for label in network.labels]
     lines = [c_comment(f"{key}: {value}") for key, value in network.provenance.items()]
     texts = ", ".join(c_string(label) for label in labels)
-    stack = 4 * (network.layers[0].num_units + network.decision.num_outputs)
-    words = [network.layers[index].weights.shape for index in range(1, len(network.layers))]
-    stack += sum(
-        shape[0] * -(-shape[1] // word_bits_of(shape[1])) * word_bits_of(shape[1]) // 8 for shape in words
-    )
     unlabelled = " or -1: no label" if getattr(network.decision, "ties", "") == "head_to_head" else ""
     return f"""/* Written by mpnn; do not edit. */
 {chr(10).join(lines)}
@@ -181,7 +185,7 @@ extern "C" {{
 /* Labels of the classes: const char *labels[] = {upper}_LABELS; */
 #define {upper}_LABELS {{ {texts} }}
 
-/* RAM: none but the stack, about {stack} bytes of sums and signs. */
+/* RAM: none but the stack, about {stack_bytes(network)} bytes of sums and signs. */
 
 /* Class 0..{network.decision.num_classes - 1}{unlabelled}.
    x: {upper}_INPUTS {_describe_inputs(network.inputs, network.encoder is not None)}. */

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mpnn.deploy.c_source import c_inputs, save_c
+from mpnn.deploy.c_source import c_inputs, save_c, stack_bytes
 from mpnn.deploy.packed import to_bytes
 from mpnn.integer_networks.lowering import lower
 from mpnn.integer_networks.network import IntegerNetwork
@@ -39,6 +39,8 @@ class Costs:
         Bytes of the packed file; None: the network is not exported, see ``reason``.
     flash_bytes : int or None
         Tables and code of the C for a Cortex-M0; None: no compiler, or no C.
+    ram_bytes : int or None
+        Of the C, all on the stack, beside the inputs; None: no C.
     microseconds : float or None
         Of one prediction of the C on this processor, one core; None: no compiler, or no C.
     operations : dict of int
@@ -49,39 +51,42 @@ class Costs:
 
     packed_bytes: int | None
     flash_bytes: int | None
+    ram_bytes: int | None
     microseconds: float | None
     operations: dict[str, int]
     reason: str
 
 
-def deployment_costs(model: Any, X: ArrayLike, *, inputs: str = "auto") -> Costs:
+def deployment_costs(model: Any, X: ArrayLike | None = None, *, inputs: str = "auto") -> Costs:
     """Costs of a fitted classifier's discrete network; never raises for one that is not exported.
 
     Parameters
     ----------
     model : classifier or IntegerNetwork
-        See :func:`mpnn.integer_networks.lowering.lower`.
-    X : array-like [n, F]
-        Rows that show the inputs' range; the first 256 are timed.
+        See :func:`mpnn.deploy.lower`.
+    X : array-like [n, F] or None, default=None
+        Rows that show the inputs' range; the first 256 are timed. None: no time.
     inputs : str, default="auto"
-        See :func:`mpnn.integer_networks.lowering.lower`.
+        See :func:`mpnn.deploy.lower`.
     """
     try:
         network = model if isinstance(model, IntegerNetwork) else lower(model, inputs=inputs, examples=X)
     except ValueError as error:
-        return Costs(None, None, None, {}, str(error))
+        return Costs(None, None, None, None, {}, str(error))
     packed, operations = len(to_bytes(network)), network.operations
+    reasons, microseconds = [], None
     with tempfile.TemporaryDirectory() as folder:
         try:
             source, _ = save_c(network, Path(folder) / "net.c", name="net")
-            microseconds = microseconds_in_c(network, X, source)
         except ValueError as error:
-            return Costs(packed, None, None, operations, str(error))
-        flash = flash_bytes(source)
-    missing = [] if microseconds is not None else [f"none of the compilers {', '.join(HOST_COMPILERS)}"]
-    missing += [] if flash is not None else [ARM_COMPILER]
-    reason = f"not installed: {'; '.join(missing)}" if missing else ""
-    return Costs(packed, flash, microseconds, operations, reason)
+            return Costs(packed, None, None, None, operations, str(error))
+        if X is None or not len(np.asarray(X)):
+            reasons.append("no rows to time")
+        elif (microseconds := microseconds_in_c(network, X, source)) is None:
+            reasons.append(f"none of {', '.join(HOST_COMPILERS)} is installed")
+        if (flash := flash_bytes(source)) is None:
+            reasons.append(f"{ARM_COMPILER} is not installed")
+    return Costs(packed, flash, stack_bytes(network), microseconds, operations, "; ".join(reasons))
 
 
 def flash_bytes(source: Path, core: str = "cortex-m0") -> int | None:
@@ -132,8 +137,6 @@ def microseconds_in_c(network: IntegerNetwork, X: ArrayLike, source: Path) -> fl
     if compiler is None:
         return None
     rows = c_inputs(network, np.asarray(X)[:PREDICTIONS])
-    if not len(rows):
-        raise ValueError("at least one row is needed to time a prediction, got none")
     rows = np.resize(rows, (PREDICTIONS, rows.shape[1]))
     data = source.with_suffix(".rows")
     rows.tofile(data)

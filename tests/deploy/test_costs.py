@@ -20,7 +20,7 @@ def test_costs_name_what_is_not_installed(monkeypatch):
 
 def test_what_is_not_exported_costs_none():
     costs = deployment_costs(object(), [[1.0]])
-    assert costs == Costs(None, None, None, {}, costs.reason)
+    assert costs == Costs(None, None, None, None, {}, costs.reason)
     assert "cannot be exported" in costs.reason
 
 
