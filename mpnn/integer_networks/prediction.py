@@ -7,6 +7,7 @@ counts. Rows are taken in chunks that stay in the processor's cache.
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -21,6 +22,7 @@ __all__ = ["EXACT_FLOAT32", "Predictor", "rows_of_a_chunk"]
 # Numbers of one chunk's widest array: what a processor's second cache holds.
 CHUNK = 2**19
 EXACT_FLOAT32 = 2**24
+ENGINES = ("numpy", "numba")
 
 
 def rows_of_a_chunk(widest: int) -> int:
@@ -34,6 +36,18 @@ def rows_of_a_chunk(widest: int) -> int:
     return max(1, CHUNK // widest)
 
 
+def _kernels_of(engine: str) -> Any:
+    if engine not in ENGINES:
+        raise ValueError(f"engine must be one of {ENGINES}, got {engine!r}")
+    if engine == "numpy":
+        return None
+    try:
+        from mpnn.integer_networks import kernels
+    except ImportError as error:
+        raise ImportError("engine='numba' needs numba: pip install numba") from error
+    return kernels
+
+
 class Predictor:
     """Labels, scores and votes of an integer network.
 
@@ -41,14 +55,24 @@ class Predictor:
     ----------
     network : IntegerNetwork
         What :func:`mpnn.deploy.packed.load_network` or :func:`mpnn.integer_networks.lowering.lower` returns.
+    engine : str, default="numpy"
+        ``"numba"`` counts signs of layers of many weights in compiled loops: faster for many rows, after
+        seconds of compilation at first use.
+
+    Raises
+    ------
+    ValueError
+        If the engine is another one.
+    ImportError
+        If numba is not installed.
     """
 
-    def __init__(self, network: IntegerNetwork) -> None:
-        self.network = network
+    def __init__(self, network: IntegerNetwork, engine: str = "numpy") -> None:
+        self.network, kernels = network, _kernels_of(engine)
         self._type: DTypeLike = np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64
         self._first = network.layers[0].weights[0].astype(self._type)
         self._limits = network.layers[0].thresholds.astype(self._type)
-        self._above = [SignLayer(layer.weights, layer.thresholds) for layer in network.layers[1:]]
+        self._above = [SignLayer(layer.weights, layer.thresholds, kernels) for layer in network.layers[1:]]
         widest = max(len(network.columns), network.num_inputs, *(layer.num_units for layer in network.layers))
         self._rows = rows_of_a_chunk(widest)
 

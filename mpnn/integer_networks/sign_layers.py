@@ -5,6 +5,7 @@ and half sums compared with halved thresholds. NumPy only.
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -28,6 +29,8 @@ class SignLayer:
         Block g multiplies the g-th share of the units below.
     thresholds : ndarray [G * units]
         Whole; a unit is +1 where its sum is at least its threshold.
+    kernels : module or None, default=None
+        :mod:`mpnn.integer_networks.kernels`, to count the signs of any number of rows.
 
     Attributes
     ----------
@@ -37,8 +40,8 @@ class SignLayer:
         Thresholds of the half sums; a sum less its threshold is twice its half sum less its limit.
     """
 
-    def __init__(self, weights: NDArray[np.int8], thresholds: NDArray) -> None:
-        self._small_weights = weights
+    def __init__(self, weights: NDArray[np.int8], thresholds: NDArray, kernels: Any = None) -> None:
+        self._small_weights, self._kernels = weights, kernels
         self.totals = weights.sum(axis=1, dtype=np.int64).ravel()
         limits = (thresholds + self.totals) / 2
         largest = np.abs(weights).sum(axis=1, dtype=np.int64).max(initial=0) + np.abs(limits).max(initial=0)
@@ -57,6 +60,8 @@ class SignLayer:
         """
         if self._counted and len(bits) <= FEW_ROWS:
             return self._counts(bits)
+        if self._counted and self._kernels is not None:
+            return self._kernels.half_sums(words_of(bits), *self._planes)
         numbers, weights = bits.astype(self._type), self._weights
         if weights.ndim == 2:
             return numbers @ weights
@@ -82,6 +87,13 @@ class SignLayer:
         own = np.arange(blocks)
         together[own, :, own] = self._small_weights
         return together.reshape(blocks * inputs, blocks * units)
+
+    @cached_property
+    def _planes(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.float32]]:
+        """Signs and kept links, a row of units a word, and half sums where no sign differs."""
+        positive, kept, links = self._words
+        offsets = ((links + self.totals) / 2).astype(np.float32)
+        return np.ascontiguousarray(positive.T), np.ascontiguousarray(kept.T), offsets
 
     @cached_property
     def _words(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:

@@ -6,6 +6,8 @@ import subprocess
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mpnn.deploy.c_source import c_inputs, save_c
 from mpnn.deploy.packed import from_bytes, to_bytes
@@ -112,6 +114,21 @@ def test_population_counts_equal_products(seed, monkeypatch):
     expected = network.outputs(network.codes(X))
     found = [Predictor(network).outputs(X[start : start + 3]) for start in range(0, len(X), 3)]
     np.testing.assert_array_equal(np.concatenate(found), expected)
+
+
+@pytest.mark.slow
+def test_numba_equals_numpy(monkeypatch):
+    pytest.importorskip("numba", reason="install numba to test its loops")
+    monkeypatch.setattr("mpnn.integer_networks.sign_layers.MANY_WEIGHTS", 1)
+    for seed in range(24):
+        network, X = draw_network(seed)
+        expected = network.outputs(network.codes(X))
+        np.testing.assert_array_equal(Predictor(network, "numba").outputs(X), expected)
+
+
+def test_engines_are_named():
+    with pytest.raises(ValueError, match="engine must be one of"):
+        Predictor(draw_network(0)[0], "cuda")
 
 
 @pytest.mark.parametrize(("seed", "optimize"), [(1, "size"), (3, "speed"), (5, "size"), (8, "size")])
@@ -238,3 +255,30 @@ def test_classifier_behind_an_encoder():
         np.testing.assert_array_equal(network.predict(table), model.predict(bits))
         check_packed(network, table)
         check_onnx(network, table)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["classifier", "network"]),
+    optimize=st.sampled_from(["size", "speed"]),
+)
+def test_any_network_is_the_same_everywhere(tmp_path, seed, kind, optimize):
+    """Packed, NumPy, C with both compilers and the sanitizers, ONNX: one label each."""
+    compilers = [found for found in map(shutil.which, ("gcc", "clang")) if found]
+    if not compilers:
+        pytest.skip("install gcc or clang to test the exported C")
+    if kind == "network":
+        network, X = draw_network(seed)
+    else:
+        model, X = draw_classifier(seed)
+        real = seed % 7 == 5
+        network = lower(model, inputs="real" if real else "uint8", examples=X)
+        check_against_classifier(network, model, X)
+        if real:  # sums of rounded real inputs may not fit the C's integers
+            compilers = []
+    check_packed(network, X)
+    check_onnx(network, X)
+    for compiler in compilers:
+        check_c(compiler, tmp_path, network, X[:40], optimize)
