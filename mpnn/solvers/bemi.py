@@ -314,6 +314,8 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         check_levels(self.levels)
         if self.search not in SEARCHES:
             raise ValueError(f"search must be one of {SEARCHES}, got {self.search!r}")
+        if self.search == "neighbourhoods" and self.work_limit is not None:
+            raise ValueError(f"work_limit is for search='whole'; set time_limit alone, got {self.work_limit}")
         if self.big_m not in BIG_MS:
             raise ValueError(f"big_m must be one of {BIG_MS}, got {self.big_m!r}")
         if not 0.0 < self.eps <= 1.0:

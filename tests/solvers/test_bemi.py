@@ -226,6 +226,7 @@ def test_members_of_the_vote():
         ({"levels": 200}, "levels must be"),
         ({"hidden": (0,)}, "every width in hidden must be a whole number of at least 1, got 0"),
         ({"search": "deep"}, "search must be one of"),
+        ({"search": "neighbourhoods", "work_limit": 1.0}, "work_limit is for search='whole'"),
         ({"engine": "cplex"}, "engine must be one of"),
         ({"big_m": "huge"}, "big_m must be one of"),
         ({"eps": 0.0}, "eps must be"),

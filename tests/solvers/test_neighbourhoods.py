@@ -134,3 +134,20 @@ def test_beliefs_come_with_the_warm_start():
     assert moments.mean.shape == moments.variance.shape == (4, 1)
     np.testing.assert_array_equal(moments.mean, np.asarray(source.state_.layers[0].mean)[:5][live])
     assert given_moments([np.ones((5, 1))], live) is None
+
+
+@pytest.mark.usefixtures("any_engine")
+@pytest.mark.parametrize("hidden", [(), (2,)])
+def test_bemi_reaches_by_neighbourhoods_what_whole_programs_prove(hidden):
+    from mpnn.solvers import BeMiClassifier
+
+    rng = np.random.default_rng(5)
+    labels = np.arange(6) % 2
+    # separable, so that SM keeps the same samples: all
+    inputs = rng.integers(0, 5, (6, 4)) + np.outer(labels, [8, 8, 0, 0]) + np.outer(1 - labels, [0, 0, 8, 8])
+    whole, parts = (
+        BeMiClassifier(hidden, 30, stages=["SM", "MM"], search=search, random_state=0).fit(inputs, labels)
+        for search in ("whole", "neighbourhoods")
+    )
+    assert [stage.status for stage in whole.stages_] == ["optimal"] * 2
+    assert [stage.objective for stage in parts.stages_] == [stage.objective for stage in whole.stages_]
