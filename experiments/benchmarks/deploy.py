@@ -8,6 +8,7 @@ the C for Cortex-M0 and M4 (``arm-none-eabi-gcc -Os``, tables and code), instruc
 Cortex-M4, and times of many images and of one. What is not installed is left out.
 """
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import tyro
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.data import load_dataset, sample_few_shot
@@ -227,6 +229,15 @@ def measure(name: str, rounds: int, seed: int, folder: Path) -> dict[str, Any]:
     row["predict, ms"] = round(1e3 * _least(lambda: model.predict(X), rounds), 2)
     row["packed NumPy, ms"] = round(1e3 * _least(lambda: predictor.predict(X), rounds), 2)
     row["packed NumPy / predict"] = round(row["packed NumPy, ms"] / row["predict, ms"], 3)
+    if importlib.util.find_spec("numba") is not None:
+        compiled = load(path, "numba")
+        row["packed numba, ms"] = round(1e3 * _least(lambda: compiled.predict(X), rounds), 2)
+    linear = LogisticRegression(max_iter=50).fit(X[:500] / 255.0, y[:500])  # for its time alone
+    row["logistic regression, ms"] = round(1e3 * _least(lambda: linear.predict(X / 255.0), rounds), 2)
+    product = np.zeros((X.shape[1], predictor.network.layers[0].num_units), np.float32)
+    row["float32 product of the first layer, ms"] = round(
+        1e3 * _least(lambda: X.astype(np.float32) @ product, rounds), 2
+    )
     row["predict, us an image"] = round(1e6 * _least(lambda: model.predict(X[:1]), rounds, 20), 1)
     row["packed NumPy, us an image"] = round(1e6 * _least(lambda: predictor.predict(X[:1]), rounds, 50), 1)
     row["import and first prediction, s"] = round(_fresh_process(path, X, folder), 3)
