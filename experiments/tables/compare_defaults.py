@@ -30,6 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from experiments.common.runs import main, run_jobs
 from experiments.tables.development import TABLES, load_table, split_table
+from experiments.tables.model_bytes import BYTES_OF_NODE, BYTES_OF_NUMBER, model_bytes
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.encoders import TableEncoder
 from mpnn.gradient import STEClassifier
@@ -40,8 +41,7 @@ JUDGES = ("test", "validation")
 # Methods that take columns as they are: trees, and the classifiers that code tables themselves.
 AS_THEY_ARE = ("random_forest", "boosting", "tree", "message_passing", "pairwise")
 NUM_BINS = 10
-# Of a tree's inner node: number of a column, threshold, child; and of a ternary weight and of a threshold.
-BYTES_OF_NODE, BYTES_OF_WEIGHT, BYTES_OF_THRESHOLD = 7, 0.25, 4
+BYTES_OF_TERNARY_WEIGHT = 0.25
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _straight_through(seed: int, width: int, params: Mapping[str, Any]) -> Any:
 
 def _tree(seed: int, width: int, params: Mapping[str, Any]) -> Any:
     """As many bytes as one layer of ternary weights with a threshold for each of its inputs."""
-    num_nodes = int(width * (BYTES_OF_WEIGHT + BYTES_OF_THRESHOLD) / BYTES_OF_NODE)
+    num_nodes = int(width * (BYTES_OF_TERNARY_WEIGHT + BYTES_OF_NUMBER) / BYTES_OF_NODE)
     return DecisionTreeClassifier(max_leaf_nodes=max(2, num_nodes + 1), random_state=seed, **params)
 
 
@@ -122,7 +122,8 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(split.x_train, split.y_train)
-    found = {"inputs": width, **_judged(model, split.x_test, split.y_test)}
+    found = {"inputs": width, "bytes": model_bytes(model, split.x_train)}
+    found |= _judged(model, split.x_test, split.y_test)
     if job["method"] in ("message_passing", "pairwise"):
         own = classifier if job["method"] == "message_passing" else classifier.estimator
         own.set_params(prediction="bayes")

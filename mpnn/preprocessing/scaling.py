@@ -13,7 +13,7 @@ INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard"
 # Chosen on validation draws of training images, 2 to 40 a class: power, dead zone and centring on MNIST and
 # Fashion-MNIST, what few inputs get on both at 7 x 7 and 14 x 14 pixels and on the 8 x 8 digits. Without the
 # dead zone, where a root is infinitely steep, one grey level more on a dark background decides.
-POWERS = {"root": 0.25, "mild_root": 0.6}
+POWERS = {"root": 0.2, "mild_root": 0.6}
 DEAD_ZONES = {"root": 1 / 32, "mild_root": 1 / 16}
 ROOT_CENTRING = 0.8
 MANY_INPUTS = 400
@@ -76,7 +76,7 @@ def fit_transform_of(
     """Learn a transform from training inputs ``[n, features]``, float32.
 
     ``"max_abs"``: divide by the largest magnitude. ``"root"``: then move magnitudes towards 0 by at most
-    1/32, take the signed power 0.25 and subtract 0.8 of each feature's mean. ``"mild_root"``: the same with
+    1/32, take the signed power 0.2 and subtract 0.8 of each feature's mean. ``"mild_root"``: the same with
     1/16 and power 0.6. ``"standard"``: global mean and deviation. ``"features"``: each feature's own.
     ``"centred"``: each feature's own mean and the global deviation, so that what never changes is 0. None:
     nothing. ``"auto"``: root for intensities, mild root where they are fewer than 400, features for others.

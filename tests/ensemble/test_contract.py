@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
 ]
 # The checks use some fifty shapes, each compiled anew; short programs keep that cheap.
-QUICK = {"hidden": (), "num_sweeps": 3, "rounding": "mode"}
+QUICK = {"hidden": (), "num_sweeps": 3, "rounding": "mode", "noise": 0.5}
 
 
 @parametrize_with_checks([PairwiseVoteClassifier(MessagePassingClassifier(**QUICK))])

@@ -106,7 +106,8 @@ class MessagePassingClassifier(Learner):
 
     Notes
     -----
-    ``noise`` and ``margin`` are shares of the norm of a layer's inputs.
+    ``noise`` and ``margin`` are shares of the norm of a layer's inputs. Of a table in code with 50 to 2,000
+    samples, a noise at None is 1 or 0.5, whichever predicts samples better that are held out in turn.
 
     Attributes
     ----------

@@ -1,7 +1,8 @@
 """Training of the estimator: from samples as they are given to a published network."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_t
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
-from mpnn.message_passing.classifier import fitting
+from mpnn.message_passing.classifier import fitting, noise
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
@@ -133,7 +134,8 @@ class Learner(ProbabilisticClassifier):
         count = len(read.inputs)
         transform = self._transform_of(given, read.inputs, count, read.counts, goes_on)
         samples = Samples(transform(read.inputs), self._targets(read.codes), read.weight)
-        settings = self._settings(given, samples.inputs, count, read.counts)
+        tried = self._settings_to_try(given, samples.inputs, count, read.counts, goes_on)
+        settings = _best(tried, partial(noise.log_likelihood, seed, samples))
         prior = self._prior(settings) if goes_on else None
         watching = Watching(callbacks_of(self.callbacks, self.verbose), None, self.n_iter_no_change)
         if validation is not None:
@@ -253,11 +255,12 @@ class Learner(ProbabilisticClassifier):
         given = first._parameters(in_portions)
         transform = first._transform_of(given, inputs, own.most_samples, counts, goes_on)
         transformed = transform(inputs)
-        settings = first._settings(given, transformed, own.most_samples, counts)
-        priors = [member._prior(settings) for member in members] if goes_on else None
         seeds = [member._seed() for member in members]
         if first.early_stopping:
             raise ValueError("early_stopping belongs to a single network, not to many side by side")
+        tried = first._settings_to_try(given, transformed, own.most_samples, counts, goes_on)
+        settings = _best(tried, partial(noise.log_likelihood_many, seeds, transformed, own, problems_at_once))
+        priors = [member._prior(settings) for member in members] if goes_on else None
         watching = Watching(callbacks_of(first.callbacks, first.verbose))
         how = problems_at_once, first._columns(), priors, watching
         fits = fitting.fit_many(seeds, settings, transformed, own, *how)
@@ -289,6 +292,14 @@ class Learner(ProbabilisticClassifier):
         whole("n_iter_no_change", self.n_iter_no_change)
         return Parameters.of(self, coded=self.encoder_ is not None, in_portions=in_portions)
 
+    def _settings_to_try(
+        self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
+    ) -> list[Settings]:
+        """Settings to choose from, which differ in their noise."""
+        counted = len(inputs) if counts is None else float(counts.sum())
+        noises = noise.noises_to_try(given, num_samples, counted, goes_on)
+        return [self._settings(replace(given, noise=share), inputs, num_samples, counts) for share in noises]
+
     def _settings(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None
     ) -> Settings:
@@ -311,6 +322,11 @@ class Learner(ProbabilisticClassifier):
         """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
         self.spec_, self.state_, self.hyper_ = spec, state, hyper
         self._publish_weights(weights, bool(spec.weighted[0].bias))
+
+
+def _best(tried: list[Settings], judge: Callable[[Settings], float]) -> Settings:
+    """The settings of the largest score, the first of equal ones; one alone is not judged."""
+    return max(tried, key=judge) if len(tried) > 1 else tried[0]
 
 
 def _architecture(spec: NetworkSpec) -> dict[str, Any]:

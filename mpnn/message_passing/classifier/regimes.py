@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
+from mpnn.message_passing.classifier.noise import noises_to_try
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.hyper import Schedule
+from mpnn.preprocessing.scaling import DEAD_ZONES, POWERS
 
 __all__ = ["REGIMES", "Regime", "defaults_by_regime"]
 
@@ -66,16 +68,21 @@ def _resolved(given: Parameters, regime: Regime) -> dict[str, Any]:
     hidden = choose_hidden(given, regime.num_outputs)
     # noise and margin are shares of the inputs' norm: of a norm of 1, the first layer's are the shares
     settings = resolve(given, (_NUM_INPUTS, *hidden, regime.num_outputs), regime.num_samples, input_norm=1.0)
+    scaling = choose_input_scaling(given, regime.num_samples)
+    roots = {"powers": tuple(POWERS.values()), "dead_zones": tuple(DEAD_ZONES.values())}
+    noises = noises_to_try(given, regime.num_samples, regime.num_samples, goes_on=False)
     return {
         "hidden": hidden,
         "bias": bool(settings.spec.weighted[0].bias),
-        "input_scaling": choose_input_scaling(given, regime.num_samples),
+        "input_scaling": scaling,
+        **(roots if scaling == "auto" else {}),
         "num_epochs": settings.num_epochs,
         "batch_size": settings.batch_size if settings.batch_size < regime.num_samples else "all",
         "num_sweeps": settings.spec.sweeps_per_batch,
         "initial_field": settings.initial_field,
         "rounding": settings.rounding,
         **_numbers(settings, regime.num_samples),
+        **({"noise": noises} if len(noises) > 1 else {}),
     }
 
 
