@@ -88,6 +88,22 @@ class BinaryProblems:
         """Samples of the longest problem."""
         return max(len(rows) for rows in self.rows)
 
+    def chosen(self, indices: Sequence[int]) -> "BinaryProblems":
+        """Some of the problems.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Which ones, in this order; one may be there twice.
+        """
+
+        def of(items: Sequence[NDArray]) -> list[NDArray]:
+            return [items[index] for index in indices]
+
+        return BinaryProblems(
+            of(self.rows), of(self.targets), None if self.weights is None else of(self.weights)
+        )
+
     def reweighted(self, weigh: Callable[[NDArray, NDArray | None], NDArray | None]) -> "BinaryProblems":
         """The same problems with other weights of their samples.
 

@@ -38,6 +38,8 @@ from mpnn.validation import whole
 
 __all__ = ["PairwiseVoteClassifier"]
 
+# 19,900 pairs. In memory a member of 100 classes took 25 kB; a link has two moments, a field and a message.
+MOST_CLASSES, BYTES_OF_A_MEMBER, BYTES_OF_A_LINK = 200, 25_000, 16
 TIES = ("confidence", "head_to_head")
 VOTES = ("hard", "soft")
 # Coupled probabilities that agree in so many are equal: float32 knows no more.
@@ -197,11 +199,23 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             raise ValueError(
                 f"PairwiseVoteClassifier needs at least two classes, got one class: {self.classes_.item(0)!r}"
             )
+        self._refuse_too_many()
         self._unlabelled_label()
         self.pairs_ = voting.all_pairs(len(self.classes_))
         if not goes_on:
             self.estimators_ = self._unfitted_members(len(self.pairs_))
         return pair_problems(codes, self.pairs_)
+
+    def _refuse_too_many(self) -> None:
+        """Pairs grow as the square of the classes: beyond some hundred, one network for all is better."""
+        count = len(self.classes_)
+        if count > MOST_CLASSES:
+            pairs = count * (count - 1) // 2
+            gibibytes = pairs * (BYTES_OF_A_MEMBER + self.n_features_in_ * BYTES_OF_A_LINK) / 2**30
+            raise ValueError(
+                f"{count} classes make {pairs:,} pairs, whose networks take some {gibibytes:.0f} GiB, and "
+                f"{MOST_CLASSES} is the limit: take MessagePassingClassifier, one network for all classes"
+            )
 
     def _with_training_errors(self, inputs: NDArray, problems: list[Problem]) -> "PairwiseVoteClassifier":
         first_wins = self._wins(inputs)

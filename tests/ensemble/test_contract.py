@@ -24,6 +24,20 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+def weights_that_are_not_exact(estimator):
+    """Weights are copies in full batches, up to the rounding of float32."""
+    reasons = {
+        "batch_size": (8, "mini-batches are drawn anew"),
+        "prediction": ("bayes", "equal to 1e-6, not 1e-7"),
+    }
+    return {
+        f"check_sample_weight_equivalence_on_{kind}_data": reason
+        for name, (value, reason) in reasons.items()
+        for kind in ("dense", "sparse")
+        if getattr(estimator, name, None) == value
+    }
+
+
 @pytest.mark.slow
 @parametrize_with_checks(
     [
@@ -35,7 +49,8 @@ def test_scikit_learn_checks(estimator, check):
         MessagePassingClassifier(hidden=(4, 4), bias=True, prediction="bayes"),
         PairwiseVoteClassifier(MessagePassingClassifier(hidden=(4,)), ties="head_to_head"),
         PairwiseVoteClassifier(vote="soft", pairs_per_batch=2),
-    ]
+    ],
+    expected_failed_checks=weights_that_are_not_exact,
 )
 def test_scikit_learn_checks_of_more_configurations(estimator, check):
     check(estimator)

@@ -5,6 +5,7 @@ are never read. Axes: samples of the pool n, problems P.
 """
 
 import operator
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from mpnn import sharding as meshes
+from mpnn.callbacks.base import Epoch, notify, running
 from mpnn.classifiers.problems import BinaryProblems, few_sizes
 from mpnn.message_passing import training
 from mpnn.message_passing.classifier import compiled, exact
@@ -32,6 +34,8 @@ __all__ = ["fit", "fit_many"]
 
 # More rows take longer to train than to compile for, and a copy of them costs memory.
 MOST_PADDED_ROWS = 1 << 15
+# Networks trained side by side: more of them, as of a hundred classes, one group after the other.
+MOST_PROBLEMS = 512
 
 
 def fit(
@@ -105,10 +109,41 @@ def fit_many(
     priors : sequence of State or None, default=None
         Beliefs to begin with, one a network; None: random ones.
     watching : Watching, optional
-        What happens after every epoch, with means over the networks.
+        What happens after every epoch, with means over the networks; of more than :data:`MOST_PROBLEMS`
+        networks, after every group of them.
     """
-    fits = _fit_pool(seeds, settings, inputs, problems, problems_at_once, priors, watching)
+    how = settings, inputs
+    if len(problems) <= MOST_PROBLEMS:
+        fits = _fit_pool(seeds, *how, problems, problems_at_once, priors, watching)
+    else:
+        fits = _fit_in_groups(seeds, *how, problems, problems_at_once, priors, watching)
     return _hardened(settings, fits, [inputs[rows] for rows in problems.rows], columns, problems.weights)
+
+
+def _fit_in_groups(
+    seeds: Sequence[int],
+    settings: Settings,
+    inputs: NDArray,
+    problems: BinaryProblems,
+    problems_at_once: int | None,
+    priors: Sequence[State] | None,
+    watching: Watching,
+) -> list[Fit]:
+    """Equal groups of problems, one after the other by one program: bounded memory, and a report a group."""
+    num_groups = -(-len(problems) // MOST_PROBLEMS)
+    size = -(-len(problems) // num_groups)
+    fits: list[Fit] = []
+    begun = time.perf_counter()
+    with running(watching.callbacks, num_groups):
+        for group in range(num_groups):
+            rows = np.arange(group * size, min((group + 1) * size, len(problems)))
+            own = np.resize(rows, size).tolist()
+            chosen = None if priors is None else [priors[index] for index in own]
+            part = [seeds[index] for index in own], settings, inputs, problems.chosen(own)
+            fits += _fit_pool(*part, problems_at_once, chosen, UNWATCHED)
+            metrics = {"error": float(np.mean([fit.history["error"][-1] for fit in fits[-size:]]))}
+            notify(watching.callbacks, Epoch(group + 1, num_groups, metrics, time.perf_counter() - begun))
+    return fits[: len(problems)]
 
 
 def _hardened(

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.message_passing import portions, training
-from mpnn.message_passing.classifier import compiled
+from mpnn.message_passing.classifier import compiled, fitting
 from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import Batch, init
 from mpnn.message_passing.spec import NetworkSpec
@@ -167,6 +167,21 @@ def test_mini_batches_do_not_read_the_padding(two_blobs):
         assert not infos[0].error[len(X) // 7 :].any()
     np.testing.assert_array_equal(fields[0], fields[1])
     np.testing.assert_array_equal(fields[0], fields[2])
+
+
+def test_many_classes_are_trained_in_groups_of_pairs(three_blobs, monkeypatch, capsys):
+    X, y = three_blobs
+    together = clone(VOTE).fit(X, y)
+    monkeypatch.setattr(fitting, "MOST_PROBLEMS", 2)
+    in_groups = clone(VOTE).set_params(estimator__verbose=2).fit(X, y)
+    np.testing.assert_allclose(in_groups.predict_proba(X), together.predict_proba(X), atol=1e-6)
+    assert "epoch 2 of 2" in capsys.readouterr().err
+
+
+def test_a_thousand_classes_are_refused_with_what_they_take():
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    with pytest.raises(ValueError, match=r"1000 classes make 499,500 pairs, .* some 12 GiB, .* take Message"):
+        PairwiseVoteClassifier().fit(X, np.arange(3000) % 1000)
 
 
 @pytest.mark.slow
