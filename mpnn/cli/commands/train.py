@@ -11,7 +11,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mpnn import __version__
-from mpnn.cli.activity import activity
+from mpnn.callbacks import Callback, Epoch
+from mpnn.cli.activity import Activity, activity
 from mpnn.cli.console import print_line
 from mpnn.cli.interrupts import in_background
 from mpnn.cli.models import build, decide, require_writable, save, train
@@ -55,7 +56,7 @@ def run(command: Train, arguments: list[str], console: Console) -> None:
     lines = _cross_validation(command, model, data.train) if command.cv else []
     start = perf_counter()
     with activity(f"training on {len(data.train.x)} examples") as shown:
-        in_background(train, model, data.train)
+        in_background(_train_watched, model, data.train, shown)
         seconds = perf_counter() - start
         shown.text = "scoring"
         lines += in_background(_scores, model, data, command.cv is None)
@@ -64,6 +65,28 @@ def run(command: Train, arguments: list[str], console: Console) -> None:
     provenance = _provenance(command, data.train, lines)
     save(model, _schema(data.train), command.output, provenance, beliefs=command.beliefs)
     print_line(console, f"trained in {seconds:.2f} s, saved to {command.output}")
+
+
+class _ShownEpochs(Callback):
+    """Adds the number of the epoch to what is shown, where there are several."""
+
+    def __init__(self, shown: Activity) -> None:
+        self._shown, self._text = shown, shown.text
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_ShownEpochs":
+        return self  # members of an ensemble are copies, and all show in one line
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        if epoch.total > 1:
+            self._shown.text = f"{self._text}, epoch {epoch.number} of {epoch.total}"
+
+
+def _train_watched(model: Any, examples: Examples, shown: Activity) -> None:
+    network = getattr(model, "estimator", model)
+    network.set_params(callbacks=[_ShownEpochs(shown)])
+    train(model, examples)
+    for watched in (network, *getattr(model, "estimators_", ())):
+        watched.set_params(callbacks=None)
 
 
 def _provenance(command: Train, examples: Examples, scores: Sequence[str]) -> dict[str, str]:
