@@ -104,11 +104,12 @@ def _fewer(ours: Series, theirs: Series, shots: int) -> str:
         return ""
     ratio = max(own, other) / min(own, other)
     word = "fewer" if own < other else "more"
-    return f", with {ratio:.2g} times {word} bytes" if ratio >= 1.5 else ""
+    times = f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+    return f", with {times} times {word} bytes" if ratio >= 1.5 else ""
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
+    return f"{round(value, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def _sized(series: Series, shots: Sequence[int]) -> str:
