@@ -6,9 +6,12 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from mpnn.compare.report.figure_style import (
+    BOTTOM,
     FIGURE_INCHES,
+    HEIGHT,
     INK,
     LABEL_POINTS,
+    LEFT,
     add_tips,
     draw_lines,
     label_share,
@@ -38,7 +41,8 @@ def difference_figure(looks: Mapping[str, Look], lines: Sequence[Series], refere
     others = [series for series in others if found[series.label]]
     if len(shots) < 2 or not others:
         return None
-    figure, axes = new_figure("training examples per class", "difference, points")
+    bounds = (LEFT + 0.03, BOTTOM, 0.8, HEIGHT)  # room for a sign before two digits
+    figure, axes = new_figure("training examples per class", "difference, points", bounds=bounds)
     log_ticks(axes, shots)
     axes.axhline(0.0, color=INK, linewidth=1.0)
 
@@ -77,9 +81,9 @@ def overall_difference_figure(
         return None
     rows = [*found, (Summary(0.0, None, None, 1), reference)]
     rows.sort(key=lambda row: -row[0].mean)
-    height = 0.75 + ROW_INCHES * len(rows)
+    height = 0.8 + ROW_INCHES * len(rows)
     left = label_share([series.label for _, series in rows]) + 0.03
-    bounds = (left, 0.56 / height, 0.97 - left, 1 - 0.64 / height)
+    bounds = (left, 0.62 / height, 0.97 - left, 1 - 0.7 / height)
     figure, axes = new_figure("difference, points", "", bounds=bounds, grid="x")
     figure.set_size_inches(FIGURE_INCHES[0], height)
     axes.axvline(0.0, color=INK, linewidth=1.0)

@@ -22,9 +22,11 @@ __all__ = [
     "BOTTOM",
     "FIGURE_INCHES",
     "GRID",
+    "HEIGHT",
     "INK",
     "LABEL_POINTS",
     "LEFT",
+    "add_axes",
     "add_tips",
     "bytes_text",
     "draw_lines",
@@ -72,14 +74,25 @@ def new_figure(
     grid: Literal["x", "y"] = "y",
 ) -> tuple[Figure, Axes]:
     """Return an empty figure with one pair of axes."""
+    figure = Figure(figsize=FIGURE_INCHES)
+    return figure, add_axes(figure, bounds, xlabel, ylabel, grid)
+
+
+def add_axes(
+    figure: Figure,
+    bounds: tuple[float, float, float, float],
+    xlabel: str,
+    ylabel: str,
+    grid: Literal["x", "y"] = "y",
+) -> Axes:
+    """Return new axes of a figure in the house's style."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=FIGURE_INCHES)
         axes = figure.add_axes(bounds)
         axes.set_xlabel(xlabel)
         axes.set_ylabel(ylabel)
         axes.grid(axis=grid)
         axes.set_axisbelow(True)
-    return figure, axes
+    return axes
 
 
 def log_ticks(

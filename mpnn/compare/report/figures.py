@@ -15,6 +15,7 @@ from mpnn.compare.report.figure_style import (
     GRID,
     INK,
     LEFT,
+    add_axes,
     add_tips,
     bytes_text,
     draw_lines,
@@ -146,11 +147,7 @@ def reliability_figure(looks: Mapping[str, Look], bins: Sequence[tuple[Series, N
     if not bins:
         return None
     figure, axes = new_figure("", "examples right, %", bounds=(LEFT, 0.36, 0.8, 0.61))
-    below = figure.add_axes((LEFT, BOTTOM, 0.8, 0.17))
-    for spine in ("top", "right"):
-        below.spines[spine].set_visible(False)
-    below.set_xlabel("confidence, %")
-    below.set_ylabel("share, %")
+    below = add_axes(figure, (LEFT, BOTTOM, 0.8, 0.17), "confidence, %", "share, %")
     axes.tick_params(labelbottom=False)
     axes.plot([0, 100], [0, 100], color=INK, linewidth=0.8, linestyle=(0, (2, 3)))
     counts_of = {series.label: counts for series, counts in bins}
