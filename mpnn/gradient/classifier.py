@@ -16,6 +16,7 @@ from mpnn.classifiers.base import ProbabilisticClassifier
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
+from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import above_zero, whole
@@ -86,7 +87,8 @@ class GradientClassifier(ProbabilisticClassifier):
         y : array [n]
             Labels of any type, of at least two classes.
         """
-        inputs, codes = self._encode(X, y, dtype=np.float32)
+        inputs, codes = self._encode(X, y, dtype=NUMBER_TYPES)
+        inputs = as_float32(inputs)
         self.input_transform_ = self._transform_of(inputs)
         plan = self._plan(len(inputs))
         method = self._method(self._widths(inputs.shape[1]), plan)
@@ -118,7 +120,7 @@ class GradientClassifier(ProbabilisticClassifier):
         problems_at_once : int or None, default=None
             Bounds the memory; None trains all side by side.
         """
-        inputs = check_array(X, dtype=np.float32, input_name="X")
+        inputs = as_float32(check_array(X, dtype=NUMBER_TYPES, input_name="X"))
         own = cls._binary_problems(members, inputs.shape[1], problems)
         first, padded = members[0], own.padded()
         transform = first._transform_of(inputs)

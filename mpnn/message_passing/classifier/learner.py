@@ -25,6 +25,7 @@ from mpnn.message_passing.classifier.watching import Watching, callbacks_of, spl
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import flag, whole
@@ -115,7 +116,8 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
         if self.encoder_ is None:
-            table, labels = validate_data(self, dense(X), y, dtype=np.float32, reset=not known_inputs)
+            numbers, labels = validate_data(self, dense(X), y, dtype=NUMBER_TYPES, reset=not known_inputs)
+            table = as_float32(numbers)
         else:
             table, labels = read_table_and_labels(self, X, y, reset=not known_inputs)
         table, labels, counts = only_present(table, labels, read_weights(sample_weight, labels))
@@ -273,7 +275,7 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
         if self.encoder_ is None:
-            return check_array(dense(X), dtype=np.float32, input_name="X")
+            return as_float32(check_array(dense(X), dtype=NUMBER_TYPES, input_name="X"))
         if not known_inputs:
             self.encoder_.fit(X, sample_weight=counts)
         return coded(self.encoder_, X)
