@@ -61,7 +61,8 @@ data = Batch(inputs, jnp.sign(inputs @ jax.random.normal(jax.random.key(2), (20,
 try:
     done = restore_state(folder, spec)
     state, first = done.state, done.epoch
-except FileNotFoundError:
+except CheckpointError as error:
+    assert "no checkpoint" in str(error)  # killed before the first one
     state, first = init(key, spec, numbers), 0
 print("started", flush=True)
 state, _ = train(key, spec, state, data, schedules, num_epochs=40, batch_size=20, first_epoch=first,

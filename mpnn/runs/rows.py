@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -178,11 +179,19 @@ def _line(row: Row) -> bytes:
     return json.dumps(row, allow_nan=False).encode() + b"\n"
 
 
+def _finite(text: str) -> float:
+    """A number that JSON can hold; NaN, infinities and what is read as one are none."""
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number
+
+
 def _parse(content: bytes, path: Path) -> list[Row]:
     rows = []
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_float=_finite, parse_constant=_finite)
         except (ValueError, RecursionError) as error:
             raise ConfigError(f"{path}: line {number} is not JSON; remove it, or use --fresh") from error
         if not isinstance(row, dict) or not isinstance(row.get("key"), str) or "error" not in row:

@@ -79,7 +79,15 @@ def test_keys_depend_on_content_alone():
 
 
 @pytest.mark.parametrize(
-    "line", [b"3\n", b"[]\n", b"{}\n", b'{"key": 1, "error": null}\n', b"[" * 100_000 + b"\n"]
+    "line",
+    [
+        b"3\n",
+        b"[]\n",
+        b'{"key": "b", "error": null, "x": 1e999}\n',
+        b"{}\n",
+        b'{"key": 1, "error": null}\n',
+        b"[" * 100_000 + b"\n",
+    ],
 )
 def test_a_line_that_is_no_row_is_refused_by_its_number(path, line):
     path.write_bytes(b'{"key": "a", "error": null}\n' + line)
