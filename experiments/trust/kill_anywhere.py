@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
+from time import perf_counter, sleep
 
 import numpy as np
 import tyro
@@ -205,8 +205,9 @@ def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers:
         )
 
     counts: Counter[str] = Counter()
-    whole = folder / "whole"
+    whole, begun = folder / "whole", perf_counter()
     subprocess.run(command(whole), check=True, capture_output=True)
+    seconds = perf_counter() - begun
     expected = {row["key"]: _untimed(row) for row in read_rows(whole / "results.jsonl")}
     run = 0
     while counts["kills"] < kills:
@@ -214,7 +215,7 @@ def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers:
         output, seen = folder / f"run_{run}", 0
         while seen < len(expected):
             process = start(command(output), folder / "log")
-            ran = kill_after(process, rng.uniform(1.0, 25.0), wait_for_start=False)
+            ran = kill_after(process, rng.uniform(0.3, 1.1) * seconds, wait_for_start=False)
             counts["kills"] += ran
             require(ran or process.returncode == 0, "a run that was not killed failed")
             rows = read_rows(output / "results.jsonl")
@@ -246,10 +247,13 @@ def kill_train(folder: Path, rng: np.random.Generator, kills: int) -> Counter[st
         comments="",
     )
     command = [sys.executable, "-m", "mpnn", "train", str(table), "--label", "x30", "--output", str(model)]
+    begun = perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    seconds = perf_counter() - begun
     for _ in range(kills):
         model.unlink(missing_ok=True)
         process = start(command, folder / "log")
-        counts["kills"] += kill_after(process, rng.uniform(2.0, 30.0), wait_for_start=False)
+        counts["kills"] += kill_after(process, rng.uniform(0.3, 1.1) * seconds, wait_for_start=False)
         if model.exists():
             load_model(model)
             counts["whole models"] += 1
