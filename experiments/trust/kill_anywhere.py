@@ -191,7 +191,8 @@ def kill_checkpoints(folder: Path, rng: np.random.Generator, kills: int) -> Coun
 
 
 def _untimed(row: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in row.items() if not any(word in name for word in TIMED)}
+    timed = ("run", *(name for name in row if any(word in name for word in TIMED)))
+    return {name: value for name, value in row.items() if name not in timed}
 
 
 def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers: int) -> Counter[str]:

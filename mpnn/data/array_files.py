@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,12 @@ _OBJECTS = "holds Python objects, which are never loaded; save it as numbers or 
 _BATCH_ROWS = 1 << 16
 # A small packed file must not fill the memory: what it unpacks to is at most so many times its size, or this.
 _LARGEST_MULTIPLE, _ALWAYS_ALLOWED = 1024, 1 << 28
+# By version; the third is the second but for the letters of names, which do not matter here.
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # all that numpy.savez knows
 
 
@@ -104,7 +111,7 @@ def _member(path: Path, name: str) -> NDArray:
                 raise DataError(f"{path}: {name} is packed in an unknown way; save it again with numpy.savez")
             _require_moderate(path, member.file_size)
             with archive.open(member) as stream:
-                return _checked(f"{path}: {name}", stream)
+                return _checked(f"{path}: {name}", stream, member.file_size)
     except (OSError, EOFError, KeyError, RuntimeError, *_PACKED) as error:
         # RuntimeError: the member claims encryption or a compression that zipfile does not know
         raise DataError(f"{path}: {name} is damaged; save the file again with numpy.savez") from error
@@ -119,10 +126,25 @@ def _require_moderate(path: Path, unpacked: int) -> None:
         )
 
 
-def _checked(name: str, stream: Any) -> NDArray:
-    """Read one array, never through pickle."""
+def _require_honest_header(stream: Any, size: int) -> None:
+    """Refuse an array whose header is longer, or promises more, than the bytes that are there."""
+    version = np.lib.format.read_magic(stream)
+    start = stream.tell()
+    length = int.from_bytes(stream.read(2 if version == (1, 0) else 4), "little")
+    stream.seek(start)
+    if length <= size:
+        shape, _, dtype = _HEADERS[version](stream)
+        if prod(shape) * dtype.itemsize <= size:
+            return
+    raise ValueError("the header promises more than is there")
+
+
+def _checked(name: str, stream: Any, size: int) -> NDArray:
+    """Read one array of a stream of so many bytes, never through pickle, nor more than is there."""
     try:
         with warnings.catch_warnings(action="ignore"):
+            _require_honest_header(stream, size)
+            stream.seek(0)
             return np.lib.format.read_array(stream, allow_pickle=False)
     except Exception as error:  # a damaged header is evaluated, and may raise anything
         if "pickle" in str(error) or "Object arrays" in str(error):
@@ -139,7 +161,7 @@ def read_npy(path: Path) -> Arrays2D:
             if not stream.read(1):
                 raise DataError(f"{path} is empty")
             stream.seek(0)
-            array = _checked(str(path), stream)
+            array = _checked(str(path), stream, path.stat().st_size)
     except OSError as error:
         raise unreadable(str(path), error) from error
     if array.dtype.names:

@@ -1,5 +1,6 @@
 """Damaged files given to every reader: no fault (all of the inputs: ``python -m experiments.trust.fuzz``)."""
 
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -21,6 +22,20 @@ def test_arrays_that_unpack_to_a_great_multiple_are_refused(tmp_path):
         np.lib.format.write_array(stream, np.zeros((100, 2)))
     with pytest.raises(DataError, match="x is packed in an unknown way"):
         read_table(path)
+
+
+def test_a_header_that_promises_more_than_is_there_allocates_nothing(tmp_path):
+    path = tmp_path / "huge.npy"
+    with path.open("wb") as stream:
+        about = {"descr": "<f8", "fortran_order": False, "shape": (10**9, 4)}
+        np.lib.format.write_array_header_1_0(stream, about)
+        stream.write(bytes(80))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="is no NumPy array, or a damaged one"):
+        read_table(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 24
 
 
 def test_tables_that_unpack_to_a_great_multiple_are_refused(tmp_path, monkeypatch):
