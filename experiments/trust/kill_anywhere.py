@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
+from typing import Any
 
 import numpy as np
 import tyro
@@ -190,9 +191,12 @@ def kill_checkpoints(folder: Path, rng: np.random.Generator, kills: int) -> Coun
     return counts
 
 
-def _untimed(row: dict[str, object]) -> dict[str, object]:
-    timed = ("run", *(name for name in row if any(word in name for word in TIMED)))
-    return {name: value for name, value in row.items() if name not in timed}
+def _untimed(row: Any) -> Any:
+    """A row without what differs between two undisturbed runs: times, the start, whether programs were new."""
+    if not isinstance(row, dict):
+        return row
+    timed = ("run", "cold", *(name for name in row if any(word in name for word in TIMED)))
+    return {name: _untimed(value) for name, value in row.items() if name not in timed}
 
 
 def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers: int) -> Counter[str]:
