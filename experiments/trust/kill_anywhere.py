@@ -192,7 +192,7 @@ def kill_checkpoints(folder: Path, rng: np.random.Generator, kills: int) -> Coun
 
 
 def _untimed(row: Any) -> Any:
-    """A row without what differs between two undisturbed runs: times, the start, whether programs were new."""
+    """A row without what differs between two runs: times, the start, whether programs were new."""
     if not isinstance(row, dict):
         return row
     timed = ("run", "cold", *(name for name in row if any(word in name for word in TIMED)))
