@@ -7,7 +7,7 @@ Every input is a valid file with a few changes: bytes flipped, cut out, doubled 
 file, numbers made huge, the end cut off. Where a digest protects a file, it is made right again in half of
 the inputs, so that what lies behind it is reached. A fault is an exception of another kind than the reader
 promises, an input that takes more than ten seconds, memory of more than the promised multiple of the file and
-a constant, or another file in the folder. Counts go to ``results/fuzz/results.jsonl``, a row a kind and seed.
+a constant, or another file in the folder. Counts go to ``runs/fuzz/results.jsonl``, a row a kind and seed.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Options:
     inputs: int = 100_000
     kinds: tuple[str, ...] = ()
     seed: int = 0
-    output: Path = Path("results/fuzz")
+    output: Path = Path("runs/fuzz")
 
 
 def _flip(rng: np.random.Generator, content: bytearray) -> None:

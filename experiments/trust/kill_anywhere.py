@@ -5,7 +5,7 @@
 Each trial starts a program in a process group of its own, kills the group after a random time, and looks at
 what lies on the disk: a file is whole or not there, rows are a beginning of what an undisturbed run writes,
 none lost, doubled or torn, and the run that goes on ends with the same int8 weights. Rows of this
-experiment go to ``results/kill_anywhere/results.jsonl``, one a kind of trial, and its counts to the screen.
+experiment go to ``runs/kill_anywhere/results.jsonl``, one a kind of trial, and its counts to the screen.
 """
 
 import json
@@ -103,7 +103,7 @@ class Options:
     kills: int = 40
     kinds: tuple[str, ...] = ()
     seed: int = 0
-    output: Path = Path("results/kill_anywhere")
+    output: Path = Path("runs/kill_anywhere")
 
 
 class FaultError(AssertionError):

@@ -132,7 +132,8 @@ def _run(
     order = shuffled(key, data.labels.shape[0], epoch.batch_size, place.num_samples)
     hyper, order = in_batches(spec, hyper, order, epoch.batch_size)
     keys = jax.random.split(key_of_batches(key), len(order))
-    full = len(order) == 1
+    # one sweep keeps nothing for a next one: its batch is a mini-batch
+    full = len(order) == 1 and spec.sweeps_per_batch > 1
 
     def batch_of(index: Array | int) -> Batch:
         batch = take(data, order[index])

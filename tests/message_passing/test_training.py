@@ -11,6 +11,7 @@ import pytest
 from mpnn import programs
 from mpnn.linear_maps import products
 from mpnn.message_passing import portions
+from mpnn.message_passing.epochs import run_batch
 from mpnn.message_passing.network import Batch, anchor_at_posterior, init
 from mpnn.message_passing.prediction import decode, discrete_outputs
 from mpnn.message_passing.spec import NetworkSpec
@@ -344,3 +345,15 @@ def test_portions_change_nothing(batch_size, monkeypatch):
     state, portioned = train_small(start(spec), num_epochs=2, spec=spec, batch_size=batch_size)
     for own, other in zip(*map(jax.tree.leaves, ((whole, infos), (state, portioned))), strict=True):
         np.testing.assert_array_equal(own, other)
+
+
+def test_one_sweep_over_a_full_batch_is_a_step():
+    spec = NetworkSpec.dense((4, 3, 1))
+    inputs = jax.random.normal(jax.random.key(0), (12, 4))
+    data, schedules = Batch(inputs, jnp.sign(inputs[:, 0])), Schedules(damping=0.3)
+    numbers = schedules.at_sweep(0, 2)
+    state = init(jax.random.key(1), spec, numbers)
+    trained, _ = train(jax.random.key(2), spec, state, data, schedules, num_epochs=1, batch_size=12)
+    expected, _ = run_batch(spec, state, data, jax.tree.map(lambda leaf: leaf[None], numbers))
+    for one, other in zip(jax.tree.leaves(trained), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
