@@ -1,5 +1,5 @@
-"""Layers of networks: dense, convolution, pooling, residual."""
+"""Layers of networks: dense, convolution, pooling, residual, shapes."""
 
-from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Residual
+from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Residual, Unflatten
 
-__all__ = ["Conv2D", "Dense", "Flatten", "MaxPool2D", "MeanPool2D", "Residual"]
+__all__ = ["Conv2D", "Dense", "Flatten", "MaxPool2D", "MeanPool2D", "Residual", "Unflatten"]

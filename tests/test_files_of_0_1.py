@@ -30,7 +30,9 @@ def test_models_predict_as_they_did(name):
         inputs = answers["inputs"]
         np.testing.assert_array_equal(model.predict(inputs), answers["predict"])
         if "predict_proba" in answers:
-            np.testing.assert_allclose(model.predict_proba(inputs), answers["predict_proba"], atol=1e-5)
+            # Bayesian predictions of that release divided the probability of a tie between both signs
+            tolerance = 1e-2 if model.get_params().get("estimator__prediction") == "bayes" else 1e-5
+            np.testing.assert_allclose(model.predict_proba(inputs), answers["predict_proba"], atol=tolerance)
 
 
 def test_models_were_found():

@@ -24,7 +24,17 @@ from mpnn.linear_maps.base import Moments
 from mpnn.message_passing import weights
 from mpnn.message_passing.channels import ACTIVATIONS, OUTPUTS
 from mpnn.message_passing.fields import Natural
-from mpnn.message_passing.layers import LAYERS, Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Place, Residual
+from mpnn.message_passing.layers import (
+    LAYERS,
+    Conv2D,
+    Dense,
+    Flatten,
+    MaxPool2D,
+    MeanPool2D,
+    Place,
+    Residual,
+    Unflatten,
+)
 from mpnn.message_passing.prediction import decode, discrete_outputs, moment_outputs
 from mpnn.message_passing.rules import RULES, RuleEntry
 from mpnn.message_passing.rules.base import Inputs, Rule
@@ -48,6 +58,7 @@ EXAMPLES = {
     "MaxPool2D": ((5, 4, 2), MaxPool2D(2)),
     "MeanPool2D": ((5, 4, 2), MeanPool2D(2)),
     "Flatten": ((5, 4, 2), Flatten()),
+    "Unflatten": ((40,), Unflatten((5, 4, 2))),
     "Residual": ((5, 4, 2), Residual((Conv2D(3, 3, padding="same"), Conv2D(2, 1)))),
 }
 
@@ -223,7 +234,7 @@ def test_a_layer_keeps_its_contract(kind, one_sweep):
     shape, layer = EXAMPLES[kind]
     layer = layer.complete() if hasattr(layer, "complete") else layer
     assert_static(layer)
-    place = Place(in_shape=shape, known_inputs=False, sign_inputs=True, one_sweep=one_sweep)
+    place = Place(in_shape=shape, known_inputs=False, averaged_signs=1, one_sweep=one_sweep)
     layer.check(place)
     spec = NetworkSpec.dense((2,) * (layer.num_weighted + 2))
     numbers = spec.numbers(first_numbers(spec))[: layer.num_weighted]
@@ -235,7 +246,7 @@ def test_a_layer_keeps_its_contract(kind, one_sweep):
     memory = layer.begin(place, state, 3, mean.dtype, numbers)
     outputs, cache = layer.forward(place, state, below, memory, numbers)
     assert outputs.mean.shape == (3, *layer.out_shape(shape))
-    precision = None if layer.gives_signs(place.sign_inputs) else jnp.full(outputs.mean.shape, 0.1)
+    precision = None if layer.averaged_signs(place.averaged_signs) == 1 else jnp.full(outputs.mean.shape, 0.1)
     above = Natural(jnp.full(outputs.mean.shape, 0.3), precision)
     moved, kept, down = layer.backward(place, state, cache, above, memory, numbers, jnp.ones(3))
     assert jax.tree.map(jnp.shape, moved) == jax.tree.map(jnp.shape, state)
@@ -249,18 +260,20 @@ def test_certain_weights_and_inputs_make_the_discrete_network(kind):
     shape, layer = EXAMPLES[kind]
     layer = layer.complete() if hasattr(layer, "complete") else layer
     images = Conv2D(shape[-1], 1) if len(shape) == 3 else Dense(shape[0])
-    above = () if kind in ("Dense", "Flatten") else (Flatten(),)
+    above = () if len(layer.out_shape(shape)) == 1 else (Flatten(),)
     spec = NetworkSpec(shape, (images, layer, *above, Dense(1)))
     assert spec_from_json(json.loads(json.dumps(spec_to_json(spec)))) == spec
     generator = np.random.default_rng(1)
     weights = [
-        jnp.asarray(generator.normal(size=(fan_in, width)), jnp.float32)  # real, so that no sum is 0
+        jnp.asarray(generator.choice([-1.0, 1.0], (fan_in, width)), jnp.float32)
         for fan_in, width in zip(spec.fan_ins, spec.widths[1:], strict=True)
     ]
     inputs = jnp.asarray(generator.normal(size=(4, *shape)), jnp.float32)
     certain = [Moments(own, jnp.zeros_like(own)) for own in weights]
     mean = moment_outputs(spec, certain, inputs, jnp.zeros(spec.num_layers)).mean
-    np.testing.assert_allclose(mean, discrete_outputs(spec, weights, inputs), atol=1e-3)
+    found = discrete_outputs(spec, weights, inputs)
+    largest_step = 1.0  # what keeps a sum of 0 from being a tie
+    assert np.all((np.asarray(mean) >= found - 1e-3) & (np.asarray(mean) <= found + largest_step + 1e-3))
 
 
 def test_every_layer_has_an_example():

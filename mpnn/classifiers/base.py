@@ -143,12 +143,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     weights_ : list of arrays [inputs, outputs]
         One a layer.
     biases_ : list of arrays [outputs], or None
-        One a layer.
+        One a layer, None for a layer without; None where no layer has one.
     """
 
     classes_: NDArray
     weights_: list[NDArray]
-    biases_: list[NDArray] | None
+    biases_: list[NDArray | None] | None
     input_transform_: Any
 
     @abstractmethod
@@ -321,17 +321,18 @@ class ProbabilisticClassifier(NetworkClassifier):
             raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
         return self.prediction, whole("num_samples", self.num_samples)
 
-    def _publish_weights(self, layers: Sequence[NDArray], bias: bool) -> None:
-        """Store discrete weights whose last row, with a bias, is the bias."""
-        self.weights_ = [layer[:-1] for layer in layers] if bias else list(layers)
-        self.biases_ = [layer[-1] for layer in layers] if bias else None
+    def _publish_weights(self, layers: Sequence[NDArray], with_bias: Sequence[bool]) -> None:
+        """Store discrete weights; the last row of a layer with a bias is the bias."""
+        pairs = list(zip(layers, with_bias, strict=True))
+        self.weights_ = [layer[:-1] if bias else layer for layer, bias in pairs]
+        self.biases_ = [layer[-1] if bias else None for layer, bias in pairs] if any(with_bias) else None
 
     def _joined_weights(self) -> list[NDArray]:
         """The published weights with the biases as last rows."""
         if self.biases_ is None:
             return self.weights_
         pairs = zip(self.weights_, self.biases_, strict=True)
-        return [np.concatenate([layer, bias[None]]) for layer, bias in pairs]
+        return [layer if bias is None else np.concatenate([layer, bias[None]]) for layer, bias in pairs]
 
     @staticmethod
     def _binary_problems(

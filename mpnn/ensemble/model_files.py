@@ -21,6 +21,7 @@ from mpnn.message_passing.checkpoints import CheckpointError, load_arrays, save_
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.message_passing.fields import LayerState, Natural
 from mpnn.message_passing.hyper import Hyper, Schedules
+from mpnn.message_passing.layers import Unflatten
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.preprocessing.scaling import InputTransform
@@ -137,16 +138,17 @@ def _rebuild(
     _check_counts(spec, metadata, len(classes), ensemble)
     members = []
     for index, seed in enumerate(metadata["seeds"]):
-        member = _with_parameters(MessagePassingClassifier(), metadata["member_parameters"])
+        member = _with_parameters(MessagePassingClassifier(**_hidden_of(spec)), metadata["member_parameters"])
         member.classes_ = np.array([False, True]) if ensemble else classes
         member.encoder_ = encoder
         member.n_features_in_, member.input_transform_ = metadata["num_features"], transform
+        member.image_shape_ = _image_shape_of(spec)
         _restore_member(member, f"{index}", spec, arrays)
         member.sampling_seed_ = seed
         members.append(member)
     if not ensemble:
         return _with_feature_names(members[0], metadata["feature_names"])
-    template = _with_parameters(MessagePassingClassifier(), metadata["member_parameters"])
+    template = _with_parameters(MessagePassingClassifier(**_hidden_of(spec)), metadata["member_parameters"])
     model = _with_parameters(PairwiseVoteClassifier(template), metadata["parameters"])
     model.classes_, model.n_features_in_ = classes, metadata["num_features"]
     model.pairs_, model.estimators_ = all_pairs(len(classes)), members
@@ -171,6 +173,18 @@ def _check_counts(spec: NetworkSpec, metadata: dict[str, Any], num_classes: int,
         )
     if columns is not None and max(num_bits(from_json(columns)), 1) != spec.widths[0]:
         raise ValueError(f"the code of the columns does not fit a network of {spec.widths[0]} inputs")
+
+
+def _hidden_of(spec: NetworkSpec) -> dict[str, Any]:
+    """Hidden layers of a network of images, which JSON does not hold as a parameter."""
+    shape = _image_shape_of(spec)
+    return {} if shape is None else {"hidden": spec.layers[1:-1], "image_shape": shape}
+
+
+def _image_shape_of(spec: NetworkSpec) -> tuple[int, ...] | None:
+    """Shape of the images that a network reads in rows; None: it reads none."""
+    first = spec.layers[0]
+    return first.shape if isinstance(first, Unflatten) else None
 
 
 def _encoder_of(metadata: dict[str, Any]) -> TableEncoder | None:

@@ -188,7 +188,8 @@ class GradientClassifier(ProbabilisticClassifier):
         self.real_ = [np.asarray(leaf) for leaf in parameters.real]
         self.statistics_ = [np.asarray(leaf) for leaf in fit.state.statistics]
         layers = [np.asarray(method.family.mode(jnp.asarray(leaf))).astype(np.int8) for leaf in self.latents_]
-        self._publish_weights(layers, getattr(method.network, "bias", False))
+        bias = bool(getattr(method.network, "bias", False))
+        self._publish_weights(layers, [bias] * len(layers))
         self.history_ = {name: np.asarray(leaf) for name, leaf in zip(history._fields, history, strict=True)}
         self.n_iter_ = len(self.history_["loss"])
 

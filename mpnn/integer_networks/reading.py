@@ -174,9 +174,11 @@ def _offset_cut(transform: Transform, first: NDArray) -> NDArray[np.float64]:
 
 
 def _biases(model: Any, weights: tuple[NDArray, ...]) -> list[NDArray[np.float64]]:
-    if model.biases_ is None:
-        return [np.zeros(layer.shape[1]) for layer in weights]
-    return [np.asarray(bias, np.float64) for bias in model.biases_]
+    biases = [None] * len(weights) if model.biases_ is None else model.biases_
+    return [
+        np.zeros(layer.shape[1]) if bias is None else np.asarray(bias, np.float64)
+        for layer, bias in zip(weights, biases, strict=True)
+    ]
 
 
 def _read_message_passing(model: Any, name: str, prediction: str) -> ReadNetwork:

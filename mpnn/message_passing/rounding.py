@@ -6,6 +6,7 @@ with the later ones absorbing the pre-activation that the earlier ones lost, kee
 needs inputs that are known, so it is for first layers.
 """
 
+import itertools
 from functools import partial
 
 import jax
@@ -14,6 +15,7 @@ from jax import Array
 
 from mpnn.message_passing.fields import LayerState
 from mpnn.message_passing.hyper import Hyper
+from mpnn.message_passing.layers.chain import apply_chain
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = ["can_round", "round_first_layer", "round_with_feedback"]
@@ -62,9 +64,13 @@ def round_first_layer(
     """
     every = slice(None, None, -(-len(inputs) // SAMPLES_LOOKED_AT))
     first = spec.weighted[0]
-    rows = first.discrete_rows(inputs[every])
+    below = list(itertools.takewhile(lambda own: own.num_weighted == 0, spec.layers))
+    rows = first.discrete_rows(apply_chain(below, (), inputs[every]))
     if sample_weight is not None:
         sample_weight = jnp.repeat(sample_weight[every], len(rows) // len(inputs[every]))
+    if len(rows) > SAMPLES_LOOKED_AT:  # patches: some of every image
+        some = jax.random.permutation(jax.random.key(0), len(rows))[:SAMPLES_LOOKED_AT]
+        rows, sample_weight = rows[some], None if sample_weight is None else sample_weight[some]
     levels = first.family.levels or ()
     weights = round_with_feedback(layer.mean, rows, hyper.sparsity[0], levels, sample_weight)
     return weights if layer.mask is None else weights * layer.mask.astype(weights.dtype)

@@ -57,7 +57,9 @@ class SolverClassifier(NetworkClassifier):
         transform = self.input_transform_
         inputs = transform.of_live(validate_data(self, X, reset=False))
         first, *above = (layer.astype(np.int64) for layer in self.weights_)
-        biases = None if self.biases_ is None else tuple(bias.astype(np.int64) for bias in self.biases_)
+        biases = None
+        if self.biases_ is not None:
+            biases = tuple(bias.astype(np.int64) for bias in self.biases_ if bias is not None)
         return forward(inputs, Weights((first[transform.live], *above), biases, transform.unit))[-1]
 
 

@@ -84,11 +84,19 @@ def preactivation(layer, mean, variance):
     return omega, spread + VARIANCE_FLOOR
 
 
+def half_step(layer):
+    """Half the distance of the sums of signs of 0 and of the next below: the probability of an even sum."""
+    odd = layer.variance + layer.mean**2
+    return 0.5 * (1.0 + np.prod(1.0 - 2.0 * odd, axis=0))
+
+
 def one_sweep_batch(layers, inputs, labels, rule, rho, damping):
     """One batch of one sweep; ``labels`` are class numbers (joint argmax) or -1.0 and 1.0 (one output)."""
     incoming, preactivations = [(inputs, np.zeros_like(inputs))], []
-    for layer in layers:
+    for index, layer in enumerate(layers):
         omega, variance = preactivation(layer, *incoming[-1])
+        if index > 0 and not (layer is layers[-1] and labels.dtype.kind == "i"):
+            omega = omega + half_step(layer)
         preactivations.append((omega, variance))
         unit = erf(omega / np.sqrt(2 * variance))
         incoming.append((unit, 1 - unit**2))
@@ -156,7 +164,7 @@ def amp_batch(layers, inputs, labels, num_sweeps, rho, damping, reinforcement=0.
                 omega = omega - before * np.einsum("ik,bi,bi->bk", sigma, unit, old_x)
                 omega = omega - before * np.einsum("ik,ik,bi->bk", mean, old_m, delta)
                 omega = omega + before**2 * np.einsum("ik,ik,bi,bi->bk", sigma, old_m, old_x, delta)
-            omegas.append(omega)
+            omegas.append(omega if n == 0 else omega + half_step(layer))
             variances.append(variance)
             deltas.append(delta)
         above = labels[:, None] * np.inf
@@ -200,7 +208,8 @@ def bp_batch(layers, inputs, labels, num_sweeps, rho, damping):
                 unit = np.tanh(up + heard[n])
                 unit_cavity = np.tanh(up[:, :, None] + heard_from_others[n])
                 delta = 1 - unit**2
-            omegas.append(np.sum(weight_cavity[n] * unit_cavity, axis=1))
+            omega = np.sum(weight_cavity[n] * unit_cavity, axis=1)
+            omegas.append(omega if n == 0 else omega + half_step(layer))
             variances.append(preactivation(layer, unit, delta)[1])
             units.append(unit)
             unit_cavities.append(unit_cavity)

@@ -89,7 +89,8 @@ def weight_size(estimators: list[Any]) -> dict[str, int]:
         Fitted members.
     """
     weights = [np.asarray(layer) for estimator in estimators for layer in estimator.weights_]
-    weights += [np.asarray(layer) for one in estimators for layer in getattr(one, "biases_", None) or ()]
+    biases = (bias for one in estimators for bias in getattr(one, "biases_", None) or ())
+    weights += [np.asarray(bias) for bias in biases if bias is not None]
     if any(layer.dtype.kind == "f" for layer in weights):
         bits = 8 * max(layer.itemsize for layer in weights)
     else:

@@ -1,19 +1,22 @@
 """Defaults by regime: the best settings known for parameters left at None."""
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from mpnn.message_passing.classifier import exact
+from mpnn.message_passing.classifier.architecture import hidden_layers, network_layers
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.exact.sweep import Annealing
 from mpnn.message_passing.hyper import NUMBERS, Schedule, Schedules
+from mpnn.message_passing.layers import Layer
 from mpnn.message_passing.rounding import can_round
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
-from mpnn.validation import at_least_zero, hidden_widths, whole
+from mpnn.validation import at_least_zero, whole
 
 __all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_hidden", "choose_input_scaling", "resolve"]
 
@@ -115,8 +118,8 @@ class _Regime(NamedTuple):
     falling_step: bool
 
 
-def choose_hidden(given: Parameters, num_outputs: int) -> tuple[int, ...]:
-    """Widths of the hidden layers: of ``"auto"``, one layer, but none for two classes of intensities.
+def choose_hidden(given: Parameters, num_outputs: int) -> tuple[Any, ...]:
+    """The hidden layers: of ``"auto"``, one, but none for two classes of intensities.
 
     Parameters
     ----------
@@ -129,7 +132,7 @@ def choose_hidden(given: Parameters, num_outputs: int) -> tuple[int, ...]:
         if given.coded:
             return CODED_HIDDEN
         return () if num_outputs == 1 else HIDDEN_OF_CLASSES
-    return hidden_widths(given.hidden)
+    return hidden_layers(given.hidden)
 
 
 def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
@@ -149,15 +152,15 @@ def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
     return _defaults(given, _regime(given, num_samples), num_layers=1, binary=True).input_scaling
 
 
-def resolve(given: Parameters, widths: tuple[int, ...], num_samples: int, input_norm: float) -> Settings:
+def resolve(given: Parameters, widths: tuple[Any, ...], num_samples: int, input_norm: float) -> Settings:
     """Resolve parameters to the settings of a training run, with defaults for those left at None.
 
     Parameters
     ----------
     given : Parameters
         Of the estimator.
-    widths : tuple of int
-        Inputs, hidden layers, outputs; one output for two classes.
+    widths : tuple of int or Layer
+        Inputs, hidden layers, outputs; one output for two classes. Layers may stand for hidden widths.
     num_samples : int >= 1
         Training samples.
     input_norm : float > 0
@@ -174,8 +177,10 @@ def resolve(given: Parameters, widths: tuple[int, ...], num_samples: int, input_
         If a parameter is out of range or does not go with another.
     """
     regime = _regime(given, num_samples)
-    defaults = _defaults(given, regime, len(widths) - 1, widths[-1] == 1)
-    spec = _spec(given, widths, whole("num_sweeps", _either(given.num_sweeps, defaults.num_sweeps)), regime)
+    layers = _layers(given, widths)
+    defaults = _defaults(given, regime, sum(layer.num_weighted for layer in layers), widths[-1] == 1)
+    num_sweeps = whole("num_sweeps", _either(given.num_sweeps, defaults.num_sweeps))
+    spec = _spec(given, widths, layers, num_sweeps, regime)
     annealed = exact.chosen(given, spec, regime.full_batch)
     if annealed:
         defaults = EXACT
@@ -278,18 +283,29 @@ def _best_rounding(given: Parameters, full_batch: bool, num_layers: int) -> str:
     return "feedback" if full_batch or given.in_portions or 0 not in levels else "mode"
 
 
-def _spec(given: Parameters, widths: tuple[int, ...], num_sweeps: int, regime: _Regime) -> NetworkSpec:
+def _layers(given: Parameters, widths: tuple[Any, ...]) -> tuple[Layer, ...]:
     if given.cavity not in CAVITIES:
         raise ValueError(f"cavity must be one of {tuple(CAVITIES)}, got {given.cavity!r}")
-    replicas: Any = _either(given.replicas, NUMBERS["replicas"].default)
-    return NetworkSpec.dense(
-        widths,
+    return network_layers(
+        widths[1:-1],
+        widths[-1],
+        given.image_shape,
         weights=given.weights,
         rule=CAVITIES[given.cavity] if given.rule == "bp_inspired" else given.rule,
         activation=given.activation,
-        output="binary_label" if widths[-1] == 1 else "argmax",
         bias=_bias(given),
         density=given.density,
+    )
+
+
+def _spec(
+    given: Parameters, widths: tuple[Any, ...], layers: tuple[Layer, ...], num_sweeps: int, regime: _Regime
+) -> NetworkSpec:
+    replicas: Any = _either(given.replicas, NUMBERS["replicas"].default)
+    return NetworkSpec(
+        (int(widths[0]),),
+        layers,
+        output="binary_label" if widths[-1] == 1 else "argmax",
         sweeps_per_batch=num_sweeps,
         focusing=bool(replicas != 1.0),
         anchored=regime.falling_step,
@@ -343,9 +359,12 @@ def _best_step(num_epochs: int, num_steps: int, num_layers: int) -> _Step:
 def _in_units_of_inputs(schedules: Schedules, spec: NetworkSpec, input_norm: float) -> Schedules:
     """Turn shares of the inputs' norm into units of the pre-activations.
 
-    The norm is that of the training inputs for the first layer, and the root of the fan-in above.
+    The norm is that of the training inputs that one unit of the first layer sums, and the root of the fan-in
+    above.
     """
-    norms = (input_norm, *(fan_in**0.5 for fan_in in spec.fan_ins[1:]))
+    first, shape = spec.weighted[0], spec.weighted_shapes[0]
+    share = first.linear_map.fan_in(shape) / math.prod(shape)
+    norms = (input_norm * share**0.5, *(fan_in**0.5 for fan_in in spec.fan_ins[1:]))
     scaled = {name: _times_norms(name, getattr(schedules, name), norms) for name in SHARES_OF_INPUT_NORM}
     return dataclasses.replace(schedules, **scaled)
 

@@ -33,9 +33,10 @@ class MessagePassingClassifier(Learner):
 
     Parameters
     ----------
-    hidden : sequence of int >= 1 or ``"auto"``, default="auto"
-        Widths of the hidden layers; () for a single layer. ``"auto"``: 32 units for tables in code, 101 for
-        more than two classes of other inputs, else none.
+    hidden : sequence of int >= 1 or layers, or ``"auto"``, default="auto"
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
+        ``"auto"``: 32 units for tables in code, 101 for more than two classes of other inputs, else none.
     weights : ``"binary"``, ``"ternary"``, int from 1 to 127 or ``"gaussian"``, default="ternary"
         Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights.
     rule : str, default="bp_inspired"
@@ -82,6 +83,8 @@ class MessagePassingClassifier(Learner):
         To discrete weights: the most probable levels; or the first layer one weight at a time, each repairing
         on the training inputs what earlier ones lost, then the mode; or from there a descent over levels
         towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For convolutions and pools.
     num_samples : int >= 1, default=32
         Networks drawn by ``prediction="sample"``.
     class_weight : ``"balanced"``, dict or None, default=None
@@ -116,7 +119,7 @@ class MessagePassingClassifier(Learner):
     weights_ : list of int8 arrays [inputs, outputs]
         One a layer.
     biases_ : list of int8 arrays [outputs], or None
-        One a layer.
+        One a layer, None for a layer without; None where no layer has one.
     state_ : State
         The beliefs, apart from the weights: :class:`mpnn.message_passing.network.State` of NumPy arrays.
     history_ : dict of arrays
@@ -142,7 +145,7 @@ class MessagePassingClassifier(Learner):
 
     def __init__(
         self,
-        hidden: Sequence[int] | str = "auto",
+        hidden: Sequence[Any] | str = "auto",
         weights: str | int = "ternary",
         rule: str = "bp_inspired",
         prediction: str = "mode",
@@ -169,6 +172,7 @@ class MessagePassingClassifier(Learner):
         encoding: str | None = "auto",
         input_scaling: str | None = "auto",
         rounding: str | None = None,
+        image_shape: Sequence[int] | None = None,
         num_samples: int = 32,
         class_weight: str | Mapping[Any, float] | None = None,
         warm_start: bool = False,
@@ -205,6 +209,7 @@ class MessagePassingClassifier(Learner):
         self.encoding = encoding
         self.input_scaling = input_scaling
         self.rounding = rounding
+        self.image_shape = image_shape
         self.num_samples = num_samples
         self.class_weight = class_weight
         self.warm_start = warm_start
@@ -217,7 +222,11 @@ class MessagePassingClassifier(Learner):
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
-        return super()._blocks(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+        return (
+            super()._blocks(dense(self._as_rows(X)))
+            if self.encoder_ is None
+            else coded_blocks(self.encoder_, X)
+        )
 
     def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
         return super()._rows(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
@@ -262,7 +271,7 @@ class MessagePassingClassifier(Learner):
         how, model = (self.spec_, *self._checked_prediction()), self._model()
         found = [
             in_few_shapes(lambda rows: compiled_function(*how, model, rows), self.input_transform_(block))
-            for block in read_blocks(self, X)
+            for block in read_blocks(self, self._as_rows(X))
         ]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
 

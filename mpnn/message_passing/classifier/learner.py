@@ -18,6 +18,7 @@ from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier import fitting, noise
+from mpnn.message_passing.classifier.architecture import checked_shape, flat_images, reads_images
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
@@ -57,6 +58,9 @@ class Learner(ProbabilisticClassifier):
     n_iter_no_change: int
     callbacks: Sequence[Callback] | None
     verbose: int
+    hidden: Any
+    image_shape: Sequence[int] | None
+    image_shape_: tuple[int, ...] | None
     encoder_: TableEncoder | None
     input_transform_: InputTransform
     spec_: NetworkSpec
@@ -113,8 +117,9 @@ class Learner(ProbabilisticClassifier):
         self, X: Any, y: Any, sample_weight: ArrayLike | None, known_inputs: bool, known_classes: bool
     ) -> _Read:
         """Check samples; what is not known yet, the code of a table and the classes, is fitted."""
+        X = self._read_images(X, known_inputs)
         if not known_inputs:
-            self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
+            self.encoder_ = self._choose_encoder(X)
         if self.encoder_ is None:
             numbers, labels = validate_data(self, dense(X), y, dtype=NUMBER_TYPES, reset=not known_inputs)
             table = as_float32(numbers)
@@ -127,6 +132,23 @@ class Learner(ProbabilisticClassifier):
                 self.encoder_.fit(table, sample_weight=counts)
             table = coded(self.encoder_, table)
         return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
+
+    def _read_images(self, X: Any, known_inputs: bool) -> Any:
+        """Images as rows, for networks of layers that read images; the first ones fix their shape."""
+        if known_inputs:
+            return self._as_rows(X)
+        self.image_shape_ = None
+        checked_shape(self.image_shape)
+        if not reads_images(self.hidden):
+            return X
+        rows, self.image_shape_ = flat_images(X, self.image_shape)
+        return rows
+
+    def _as_rows(self, X: Any) -> Any:
+        return X if self.image_shape_ is None else flat_images(X, self.image_shape_)[0]
+
+    def _choose_encoder(self, X: Any) -> TableEncoder | None:
+        return None if self.image_shape_ else choose_encoder(self.encoding, self.input_scaling, X)
 
     def _learn(self, read: _Read, goes_on: bool, in_portions: bool) -> Any:
         """Train, from the present beliefs where training goes on, and publish the network."""
@@ -267,13 +289,14 @@ class Learner(ProbabilisticClassifier):
         how = problems_at_once, first._columns(), priors, watching
         fits = fitting.fit_many(seeds, settings, transformed, own, *how)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
-            member.encoder_ = first.encoder_
+            member.encoder_, member.image_shape_ = first.encoder_, first.image_shape_
             member._publish_fit(settings, transform, fit, seed)
 
     def _pool(self, X: Any, counts: NDArray | None, known_inputs: bool) -> NDArray:
         """Inputs of many problems ``[n, features]``, numbers or a table in code."""
+        X = self._read_images(X, known_inputs)
         if not known_inputs:
-            self.encoder_ = choose_encoder(self.encoding, self.input_scaling, X)
+            self.encoder_ = self._choose_encoder(X)
         if self.encoder_ is None:
             return as_float32(check_array(dense(X), dtype=NUMBER_TYPES, input_name="X"))
         if not known_inputs:
@@ -292,7 +315,8 @@ class Learner(ProbabilisticClassifier):
         flag("warm_start", self.warm_start)
         flag("early_stopping", self.early_stopping)
         whole("n_iter_no_change", self.n_iter_no_change)
-        return Parameters.of(self, coded=self.encoder_ is not None, in_portions=in_portions)
+        coded = self.encoder_ is not None
+        return Parameters.of(self, coded, in_portions, self.image_shape_)
 
     def _settings_to_try(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
@@ -323,7 +347,7 @@ class Learner(ProbabilisticClassifier):
     ) -> None:
         """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
         self.spec_, self.state_, self.hyper_ = spec, state, hyper
-        self._publish_weights(weights, bool(spec.weighted[0].bias))
+        self._publish_weights(weights, [bool(layer.bias) for layer in spec.weighted])
 
 
 def _best(tried: list[Settings], judge: Callable[[Settings], float]) -> Settings:

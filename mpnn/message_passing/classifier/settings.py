@@ -49,13 +49,20 @@ class Parameters:
     warm_start: bool
     coded: bool = False
     in_portions: bool = False
+    image_shape: tuple[int, ...] | None = None
 
     @classmethod
-    def of(cls, estimator: Any, coded: bool = False, in_portions: bool = False) -> "Parameters":
-        """The parameters of an estimator; ``coded``: whether its inputs are a table in code."""
-        names = {field.name for field in dataclasses.fields(cls)} - {"coded", "in_portions"}
-        given = {name: getattr(estimator, name) for name in names}
-        return cls(**given, coded=coded, in_portions=in_portions)
+    def of(
+        cls,
+        estimator: Any,
+        coded: bool = False,
+        in_portions: bool = False,
+        image_shape: tuple[int, ...] | None = None,
+    ) -> "Parameters":
+        """The parameters of an estimator; whether its inputs are a table in code, or images in rows."""
+        found: dict[str, Any] = {"coded": coded, "in_portions": in_portions, "image_shape": image_shape}
+        names = {field.name for field in dataclasses.fields(cls)} - set(found)
+        return cls(**{name: getattr(estimator, name) for name in names}, **found)
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:

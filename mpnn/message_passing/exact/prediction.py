@@ -6,7 +6,9 @@ from jax import Array
 from mpnn import numerics
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.exact import messages
+from mpnn.message_passing.exact.requirements import TERNARY
 from mpnn.message_passing.rules.base import Inputs, gaussian_preactivation
+from mpnn.message_passing.ties import half_step_of_data, settled
 
 __all__ = ["exact_probabilities"]
 
@@ -30,6 +32,7 @@ def exact_probabilities(beliefs: list[Moments], inputs: Array, noise: Array) -> 
     """
     known = Inputs(inputs, None, jnp.square(inputs))
     mean, variance = gaussian_preactivation(beliefs[0], known)
+    mean = settled(mean, variance, noise[0], half_step_of_data(TERNARY, inputs, None))
     scaled = (mean / jnp.sqrt(variance + jnp.square(noise[0]))).T
     up = jnp.stack([numerics.ndtr(-scaled), numerics.ndtr(scaled)])
     for belief in beliefs[1:]:

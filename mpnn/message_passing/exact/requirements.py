@@ -5,7 +5,11 @@ from typing import Any, Protocol
 
 from mpnn.message_passing.exact.messages import FAN_IN_LIMIT
 
-__all__ = ["Described", "unmet_requirement"]
+__all__ = ["TERNARY", "Described", "unmet_requirement"]
+
+
+# Levels of the weights.
+TERNARY = (-1, 0, 1)
 
 
 class Described(Protocol):
@@ -18,6 +22,10 @@ class Described(Protocol):
     @property
     def weighted(self) -> Sequence[Any]:
         """Layers with weights."""
+
+    @property
+    def layers(self) -> Sequence[Any]:
+        """All layers."""
 
     @property
     def output(self) -> str:
@@ -40,6 +48,8 @@ def unmet_requirement(spec: Described) -> str | None:
     spec : NetworkSpec
         The network's static description.
     """
+    if len(spec.layers) > len(spec.weighted) or any(hasattr(layer, "size") for layer in spec.weighted):
+        return "dense layers alone"
     hidden = spec.widths[1:-1]
     if not hidden or max(hidden) > FAN_IN_LIMIT:
         return f"hidden layers of 1 to {FAN_IN_LIMIT} units, got {hidden}"

@@ -28,8 +28,10 @@ from jax import Array
 
 from mpnn import numerics
 from mpnn.message_passing.exact import messages as small_fan_in
+from mpnn.message_passing.exact.requirements import TERNARY
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.ties import half_step_of_data
 
 __all__ = ["Annealing", "Beliefs", "Carry", "Data", "init", "prepare", "sweep"]
 
@@ -155,6 +157,8 @@ class Data(NamedTuple):
         How often each sample counts; 0 for padding.
     live : Array [N, 1]
         Which inputs were ever non-zero.
+    half_step : Array [B, 1]
+        What is added to sums of whole numbers, so that 0 is no tie (:mod:`mpnn.message_passing.ties`).
     """
 
     inputs: Array
@@ -162,6 +166,7 @@ class Data(NamedTuple):
     labels: Array
     weight: Array
     live: Array
+    half_step: Array | float
 
 
 def prepare(batch: Batch) -> Data:
@@ -177,7 +182,8 @@ def prepare(batch: Batch) -> Data:
     inputs = batch.inputs * present[:, None]
     labels = 0.5 * (1.0 + jnp.stack([-batch.labels, batch.labels]) * present)[:, None]
     live = jnp.any(inputs != 0.0, axis=0)[:, None].astype(inputs.dtype)
-    return Data(inputs, jnp.square(inputs), labels, weight, live)
+    half_step = half_step_of_data(TERNARY, inputs, None)
+    return Data(inputs, jnp.square(inputs), labels, weight, live, half_step)
 
 
 def init(key: Array, spec: NetworkSpec, numbers: Annealing, data: Data) -> tuple[Beliefs, Memory]:
@@ -313,7 +319,7 @@ def _preactivate(
     second = (1.0 - alpha) * (first.variance + jnp.square(first.mean)) + alpha * jnp.abs(rounded)
     spread = second - jnp.square(mean) + jnp.square(numbers.weight_noise) * second
     both = jnp.concatenate([mean, rounded], axis=1), jnp.concatenate([spread, jnp.abs(rounded)], axis=1)
-    omega = jnp.matmul(data.inputs, both[0]).T
+    omega = (jnp.matmul(data.inputs, both[0]) + data.half_step).T
     variance = jnp.matmul(data.squares, both[1]).T + VARIANCE_FLOOR
     units = mean.shape[1]
     return (

@@ -2,7 +2,7 @@
 
 from mpnn.message_passing.layers.base import Labels, Layer, Place
 from mpnn.message_passing.layers.linear import Conv2D, Dense, Linear
-from mpnn.message_passing.layers.pooling import Flatten, MaxPool2D, MeanPool2D
+from mpnn.message_passing.layers.pooling import Flatten, MaxPool2D, MeanPool2D, Unflatten
 from mpnn.message_passing.layers.residual import Residual
 
 __all__ = [
@@ -17,9 +17,10 @@ __all__ = [
     "MeanPool2D",
     "Place",
     "Residual",
+    "Unflatten",
 ]
 
 # By the name that files know them by.
 LAYERS: dict[str, type] = {
-    kind.__name__: kind for kind in (Dense, Conv2D, MaxPool2D, MeanPool2D, Flatten, Residual)
+    kind.__name__: kind for kind in (Dense, Conv2D, MaxPool2D, MeanPool2D, Flatten, Unflatten, Residual)
 }

@@ -35,8 +35,8 @@ class Place:
         Shape of one sample of its inputs.
     known_inputs : bool
         Whether the inputs are data, which take no messages.
-    sign_inputs : bool
-        Whether every input is -1 or +1, so that precisions have no effect on them.
+    averaged_signs : int
+        Signs that every input is the mean of: 1 for signs themselves, 0 for other numbers.
     output : OutputChannel or None
         The channel of the labels, for the last layer.
     feeds_pool : bool
@@ -49,12 +49,17 @@ class Place:
 
     in_shape: Shape
     known_inputs: bool = True
-    sign_inputs: bool = False
+    averaged_signs: int = 0
     output: OutputChannel | None = None
     feeds_pool: bool = False
     one_sweep: bool = True
     focusing: bool = False
     anchored: bool = False
+
+    @property
+    def sign_inputs(self) -> bool:
+        """Whether every input is -1 or +1, so that precisions have no effect on them."""
+        return self.averaged_signs == 1
 
 
 class Labels(NamedTuple):
@@ -92,13 +97,13 @@ class Layer(Protocol):
             Shape of one sample of the inputs.
         """
 
-    def gives_signs(self, sign_inputs: bool) -> bool:
-        """Whether every output is -1 or +1.
+    def averaged_signs(self, of_inputs: int) -> int:
+        """Signs that every output is the mean of: 1 for signs, 0 for numbers of other kinds.
 
         Parameters
         ----------
-        sign_inputs : bool
-            Whether every input is -1 or +1.
+        of_inputs : int >= 0
+            The same of the inputs.
         """
 
     def check(self, place: Place) -> None:

@@ -40,7 +40,7 @@ def places_of(layers: Sequence[Layer], start: Place) -> tuple[Place, ...]:
             place,
             in_shape=layer.out_shape(place.in_shape),
             known_inputs=place.known_inputs and layer.num_weighted == 0,
-            sign_inputs=layer.gives_signs(place.sign_inputs),
+            averaged_signs=layer.averaged_signs(place.averaged_signs),
         )
     return tuple(places)
 

@@ -27,6 +27,7 @@ from mpnn.message_passing.layers.base import Labels, Numbers, Place, Shape, resh
 from mpnn.message_passing.rules import RuleEntry, find_rule
 from mpnn.message_passing.rules import base as rules
 from mpnn.message_passing.rules.base import Inputs, Preactivation, RequiredMessages, gaussian_preactivation
+from mpnn.message_passing.ties import half_step_of_data, half_step_of_signs, settled
 from mpnn.message_passing.weights import WeightFamily, weight_family
 
 __all__ = ["Conv2D", "Dense", "Linear", "LinearMemory"]
@@ -55,6 +56,13 @@ class Cache(NamedTuple):
     """Between the passes of a sweep: the layer as the rule takes it, its input rows and pre-activation."""
 
     view: rules.Layer
+    rows: Inputs
+    preactivation: Preactivation
+
+
+class Summed(NamedTuple):
+    """Input rows and what the units sum up."""
+
     rows: Inputs
     preactivation: Preactivation
 
@@ -132,9 +140,9 @@ class Linear:
         """Shape of one sample of the outputs."""
         return self.linear_map.out_shape(in_shape)
 
-    def gives_signs(self, sign_inputs: bool) -> bool:
-        """Whether the units are signs."""
-        return self.channel.values_square_to_one
+    def averaged_signs(self, of_inputs: int) -> int:
+        """1 for signs."""
+        return int(self.channel.values_square_to_one)
 
     def fan_in(self, in_shape: Shape) -> int:
         """Inputs of one unit, the constant one included."""
@@ -246,13 +254,57 @@ class Linear:
         rows = self.linear_map.unfold(inputs)
         return _append(rows, constant) if self.bias else rows
 
-    def preactivate(
+    def sum_up(
         self, place: Place, state: LayerState, below: Inputs, memory: LinearMemory, numbers: Numbers
     ) -> Cache:
-        """Mean and variance of the pre-activations, noise included."""
+        """Mean and variance of what the units sum up, by the rule."""
         view, rows = self._view(state, numbers[0]), self.rows(place, below)
-        mean, variance = self._entry(place).forward(view, rows, memory.rule)
-        return Cache(view, rows, Preactivation(mean, variance + jnp.square(numbers[0].noise)))
+        return Cache(view, rows, self._entry(place).forward(view, rows, memory.rule))
+
+    def settle(
+        self,
+        place: Place,
+        weights: Moments,
+        rows: Inputs,
+        summed: Preactivation,
+        noise: Array,
+        extra_signs: int | None = 0,
+    ) -> Preactivation:
+        """Mean and variance of the pre-activations, noise included, decided where they are 0.
+
+        ``extra_signs`` are summed beside the layer's own; None: other numbers are.
+        """
+        mean, variance = summed
+        if self._decides_by_sign(place):
+            step = self._half_step(place, weights, rows, extra_signs)
+            mean = settled(mean, variance, noise, step)
+        return Preactivation(mean, variance + jnp.square(noise))
+
+    def _decides_by_sign(self, place: Place) -> bool:
+        """Whether a pre-activation of 0 is a tie: not where outputs are compared, or are no Gaussians."""
+        if self._entry(place).messages.zero_temperature:
+            return False
+        if place.output is not None:
+            return not place.output.joint
+        return self.channel.values_square_to_one
+
+    def _half_step(
+        self, place: Place, weights: Moments, rows: Inputs, extra_signs: int | None
+    ) -> Array | float:
+        levels = self.family.levels
+        if extra_signs is None:
+            return 0.0
+        if place.known_inputs:
+            masked = self._chosen("density") < 1.0
+            mask = weights.variance + jnp.square(weights.mean) if masked else None
+            return half_step_of_data(levels, rows.mean, mask) if extra_signs == 0 else 0.0
+        existing = None
+        if self.linear_map.pads(place.in_shape):
+            existing = self._row(jnp.ones((1, *place.in_shape), rows.mean.dtype), 1.0)
+        step = half_step_of_signs(levels, weights, existing, place.averaged_signs, extra_signs)
+        if existing is None:
+            return step
+        return jnp.tile(step, (len(rows.mean) // len(existing), 1)) if isinstance(step, Array) else step
 
     def activate(self, place: Place, preactivation: Preactivation, above: Natural | None) -> Inputs:
         """Moments of the units ``[B, *out_shape]``; of the last layer, its pre-activations themselves."""
@@ -278,8 +330,10 @@ class Linear:
         self, place: Place, state: LayerState, below: Inputs, memory: LinearMemory, numbers: Numbers
     ) -> tuple[Inputs, Cache]:
         """Moments of the units under the last message from above."""
-        cache = self.preactivate(place, state, below, memory, numbers)
-        return self.activate(place, cache.preactivation, memory.above), cache
+        cache = self.sum_up(place, state, below, memory, numbers)
+        weights, noise = damped_moments(state), numbers[0].noise
+        total = self.settle(place, weights, cache.rows, cache.preactivation, noise)
+        return self.activate(place, total, memory.above), cache._replace(preactivation=total)
 
     def backward(
         self,
@@ -350,17 +404,16 @@ class Linear:
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
         """Moments of the units with nothing above; of the last layer, of its pre-activations."""
-        preactivation = self.moments_of_preactivation(place, beliefs[0], below, noise[0])
+        summed = self.moments_of_sum(place, beliefs[0], below)
+        preactivation = self.settle(place, beliefs[0], summed.rows, summed.preactivation, noise[0])
         if place.output is not None:
             return Inputs(*preactivation, None)
         return self.unit_moments(place, preactivation)
 
-    def moments_of_preactivation(
-        self, place: Place, belief: Moments, below: Inputs, noise: Array
-    ) -> Preactivation:
-        """Mean and variance, noise included, weights averaged over their beliefs."""
-        mean, variance = gaussian_preactivation(belief, self.rows(place, below))
-        return Preactivation(mean, variance + jnp.square(noise))
+    def moments_of_sum(self, place: Place, belief: Moments, below: Inputs) -> Summed:
+        """Mean and variance of what the units sum up, weights averaged over their beliefs."""
+        rows = self.rows(place, below)
+        return Summed(rows, gaussian_preactivation(belief, rows))
 
     def unit_moments(self, place: Place, preactivation: Preactivation) -> Inputs:
         """Moments of the units ``[B, *out_shape]`` with nothing above."""

@@ -17,7 +17,7 @@ from mpnn.message_passing.layers.base import Labels, Numbers, Place, Shape, resh
 from mpnn.message_passing.rules.base import Inputs
 from mpnn.validation import whole
 
-__all__ = ["Flatten", "MaxPool2D", "MeanPool2D"]
+__all__ = ["Flatten", "MaxPool2D", "MeanPool2D", "Unflatten"]
 
 # Probability that keeps a logarithm finite.
 LEAST_PROBABILITY = 1e-30
@@ -51,9 +51,9 @@ class Flatten(Weightless):
         """The product of all axes."""
         return (math.prod(in_shape),)
 
-    def gives_signs(self, sign_inputs: bool) -> bool:
+    def averaged_signs(self, of_inputs: int) -> int:
         """As the inputs."""
-        return sign_inputs
+        return of_inputs
 
     def forward(
         self, place: Place, state: None, below: Inputs, memory: Any, numbers: Numbers
@@ -80,15 +80,72 @@ class Flatten(Weightless):
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
         """The inputs, reshaped."""
-        return reshaped(
-            below,
-            lambda leaf: leaf.reshape(leaf.shape[0], -1),
-            lambda leaf: leaf.reshape(-1, *place.in_shape),
-        )
+        return reshaped(below, _flattened, lambda leaf: leaf.reshape(-1, *place.in_shape))
 
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """The inputs, reshaped."""
-        return inputs.reshape(inputs.shape[0], -1)
+        return _flattened(inputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unflatten(Weightless):
+    """Inputs of one axis as images: data in rows, as tables have them, for layers that read images.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one sample of the outputs.
+    """
+
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(whole("every side of shape", side) for side in self.shape))
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        """The shape of images."""
+        if in_shape != (math.prod(self.shape),):
+            raise ValueError(f"images of the shape {self.shape} do not fit inputs of the shape {in_shape}")
+        return self.shape
+
+    def averaged_signs(self, of_inputs: int) -> int:
+        """As the inputs."""
+        return of_inputs
+
+    def forward(
+        self, place: Place, state: None, below: Inputs, memory: Any, numbers: Numbers
+    ) -> tuple[Inputs, None]:
+        """The inputs, reshaped."""
+        return self.moments(place, (), below, ()), None
+
+    def backward(
+        self,
+        place: Place,
+        state: None,
+        cache: None,
+        above: Natural | Labels,
+        memory: Any,
+        numbers: Numbers,
+        sample_mask: Array | None,
+    ) -> tuple[None, Any, Natural | None]:
+        """The message, reshaped."""
+        if place.known_inputs or isinstance(above, Labels):
+            return None, None, None
+        return None, None, above.mapped(_flattened)
+
+    def moments(
+        self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
+    ) -> Inputs:
+        """The inputs, reshaped."""
+        return reshaped(below, lambda leaf: leaf.reshape(-1, *self.shape), _flattened)
+
+    def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
+        """The inputs, reshaped."""
+        return inputs.reshape(-1, *self.shape)
+
+
+def _flattened(images: Array) -> Array:
+    return images.reshape(images.shape[0], -1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,9 +216,9 @@ class MaxPool2D(Pool2D):
     probability that all other inputs are -1.
     """
 
-    def gives_signs(self, sign_inputs: bool) -> bool:
+    def averaged_signs(self, of_inputs: int) -> int:
         """Signs."""
-        return True
+        return 1
 
     def check(self, place: Place) -> None:
         """Refuse inputs that are not signs of units, and the place of the last layer."""
@@ -249,9 +306,9 @@ class MeanPool2D(Pool2D):
     and ``V_i`` are mean and variance of the other inputs' share of p. Exact where ``A = 0``.
     """
 
-    def gives_signs(self, sign_inputs: bool) -> bool:
-        """No: means are real."""
-        return False
+    def averaged_signs(self, of_inputs: int) -> int:
+        """A window of them."""
+        return of_inputs * self.size_of_pool
 
     def check(self, place: Place) -> None:
         """Units of several sweeps must be signs, whose fields are known without the pool's own message."""

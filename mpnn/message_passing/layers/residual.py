@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jax import Array
 
 from mpnn.linear_maps.base import Moments
-from mpnn.message_passing.fields import Natural
+from mpnn.message_passing.fields import Natural, damped_moments
 from mpnn.message_passing.layers.base import Labels, Layer, Numbers, Place, Shape
 from mpnn.message_passing.layers.chain import (
     apply_chain,
@@ -18,7 +18,7 @@ from mpnn.message_passing.layers.chain import (
     moments_chain,
     places_of,
 )
-from mpnn.message_passing.layers.linear import Cache, Linear
+from mpnn.message_passing.layers.linear import Cache, Linear, Summed
 from mpnn.message_passing.rules.base import Inputs, Preactivation
 
 __all__ = ["Residual"]
@@ -89,9 +89,9 @@ class Residual:
             raise ValueError(f"a residual branch must keep the shape {in_shape} of its inputs, got {shape}")
         return shape
 
-    def gives_signs(self, sign_inputs: bool) -> bool:
+    def averaged_signs(self, of_inputs: int) -> int:
         """As the branch's last layer."""
-        return self.last.gives_signs(sign_inputs)
+        return self.last.averaged_signs(of_inputs)
 
     def check(self, place: Place) -> None:
         """Refuse the place of the last layer, and rules that pass no moments."""
@@ -122,17 +122,23 @@ class Residual:
         """Moments of the units under the last message from above."""
         *places, last_place = self._places(place)
         inside, caches = forward_chain(self.layers[:-1], places, state[:-1], below, memory[:-1], numbers[:-1])
-        cache = self.last.preactivate(last_place, state[-1], inside, memory[-1], numbers[-1:])
-        cache = cache._replace(preactivation=self._plus(cache.preactivation, below))
+        cache = self.last.sum_up(last_place, state[-1], inside, memory[-1], numbers[-1:])
+        total = self._settle(place, damped_moments(state[-1]), cache, below, numbers[-1].noise)
+        cache = cache._replace(preactivation=total)
         units = self.last.activate(last_place, cache.preactivation, memory[-1].above)
         return units, ResidualCache(caches, cache, below)
 
-    def _plus(self, preactivation: Preactivation, below: Inputs) -> Preactivation:
-        mean, variance = preactivation
+    def _settle(
+        self, place: Place, weights: Moments, branch: Cache | Summed, below: Inputs, noise: Array
+    ) -> Preactivation:
+        """The branch's pre-activation plus the inputs, noise included, decided where it is 0."""
+        mean, variance = branch.preactivation
         mean = mean + below.mean.reshape(mean.shape)
-        return Preactivation(
-            mean, variance if below.variance is None else variance + below.variance.reshape(mean.shape)
-        )
+        if below.variance is not None:
+            variance = variance + below.variance.reshape(mean.shape)
+        last_place = self._places(place)[-1]
+        extra = 1 if place.sign_inputs and last_place.sign_inputs else None
+        return self.last.settle(last_place, weights, branch.rows, Preactivation(mean, variance), noise, extra)
 
     def backward(
         self,
@@ -184,8 +190,9 @@ class Residual:
         """Moments of the units with nothing above."""
         *places, last_place = self._places(place)
         inside = moments_chain(self.layers[:-1], places, beliefs[:-1], below, noise[:-1])
-        mean, variance = self.last.moments_of_preactivation(last_place, beliefs[-1], inside, noise[-1])
-        return self.last.unit_moments(last_place, self._plus(Preactivation(mean, variance), below))
+        branch = self.last.moments_of_sum(last_place, beliefs[-1], inside)
+        total = self._settle(place, beliefs[-1], branch, below, noise[-1])
+        return self.last.unit_moments(last_place, total)
 
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """Units of the discrete network."""

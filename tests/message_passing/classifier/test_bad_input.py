@@ -137,6 +137,8 @@ OUT_OF_RANGE = [
     ("initial_field", -1.0, "initial_field must be at least 0 and finite, got -1.0"),
     ("initial_field", "small", "initial_field must be at least 0 and finite, got 'small'"),
     ("activation", "tanh", "activation must be one of"),
+    ("image_shape", (8, 0), "every side in image_shape must be a whole number of at least 1, got 0"),
+    ("image_shape", 8, "image_shape must be (height, width, channels), got 8"),
     ("density", 0.0, "density must be in (0, 1], got 0.0"),
     ("cavity", "third_order", "cavity must be one of ('exact', 'interpolated', 'second_order'), got"),
     ("small_fan_in", "sometimes", "small_fan_in must be one of"),

@@ -13,7 +13,7 @@ from mpnn.message_passing.rules.base import Inputs
 from mpnn.message_passing.spec import NetworkSpec
 from tests.oracles.helpers import compiled_batch, numbers_for, start
 
-PLACE = Place(in_shape=(2, 2, 1), known_inputs=False, sign_inputs=True)
+PLACE = Place(in_shape=(2, 2, 1), known_inputs=False, averaged_signs=1)
 SIGNS = np.array(list(itertools.product([-1.0, 1.0], repeat=4)))
 
 
@@ -78,7 +78,7 @@ def test_the_mean_is_close_for_a_precision(x64):
 
 @pytest.mark.parametrize("pool", [MaxPool2D(2), MeanPool2D(2)])
 def test_what_is_left_over_gets_no_message(pool):
-    place = Place(in_shape=(5, 4, 2), known_inputs=False, sign_inputs=True)
+    place = Place(in_shape=(5, 4, 2), known_inputs=False, averaged_signs=1)
     fields = jnp.zeros((3, 5, 4, 2))
     below = Inputs(jnp.tanh(fields), jnp.ones_like(fields), None, None, fields)
     outputs, cache = pool.forward(place, None, below, None, ())

@@ -10,7 +10,7 @@ from mpnn.message_passing.layers import Conv2D, Dense, Flatten, Place, Residual
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode, discrete_outputs
 from mpnn.message_passing.rules import find_rule
-from mpnn.message_passing.rules.base import Inputs, RequiredMessages
+from mpnn.message_passing.rules.base import Inputs, Preactivation, RequiredMessages
 from mpnn.message_passing.spec import NetworkSpec
 from tests.oracles.helpers import compiled_batch, first_numbers, numbers_for, start
 
@@ -20,7 +20,7 @@ NUM_UNITS, NUM_SAMPLES = 6, 5
 def test_messages_are_those_of_a_weight_of_one(x64):
     """Exact cavities: the rule itself, on inputs [x, x] and weights [W, 1]."""
     layer = Dense(NUM_UNITS, rule="bp_inspired", weights="ternary").complete()
-    place = Place(in_shape=(NUM_UNITS,), known_inputs=False, sign_inputs=True)
+    place = Place(in_shape=(NUM_UNITS,), known_inputs=False, averaged_signs=1)
     residual = Residual((layer,))
     generator = np.random.default_rng(0)
     numbers = NetworkSpec.dense((NUM_UNITS, 1)).numbers(first_numbers(NetworkSpec.dense((NUM_UNITS, 1))))
@@ -39,7 +39,10 @@ def test_messages_are_those_of_a_weight_of_one(x64):
     )
     twice = Inputs(jnp.tile(below.mean, 2), jnp.tile(below.variance, 2), jnp.ones((NUM_SAMPLES, 12)))
     rule = find_rule("bp_inspired", one_sweep=True)
-    preactivation = rule.forward(doubled, twice, None)
+    mean, variance = rule.forward(doubled, twice, None)
+    odd = doubled.variance + doubled.mean**2
+    half_step = 0.5 * (1.0 + jnp.prod(1.0 - 2.0 * odd, axis=0))  # the link is one more sign in the sum
+    preactivation = Preactivation(mean + half_step, variance)
     required = RequiredMessages(precision=False, down=True, down_precision=False)
     derive = rule.messages.from_above(layer.channel, above)
     expected, _ = rule.backward(doubled, twice, preactivation, derive, None, required)

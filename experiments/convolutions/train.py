@@ -1,0 +1,310 @@
+"""Convolutional networks with binary weights: message passing and its straight-through twin, epoch by epoch.
+
+    python -m experiments.convolutions.train configs/convolutions/settings_mnist.toml
+
+Settings are chosen on held-out training images (``held_out`` above 0); the official test images are scored
+where it is 0. Every row holds the errors of the discrete network and of the Bayesian prediction after every
+epoch, and last those of the network whose hidden layers are rounded with feedback. Layers may be frozen at
+the start of an epoch, rounded or as they are: a frozen layer keeps its beliefs, those above go on learning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+import mpnn.layers
+from experiments.common.networks import hold_out
+from experiments.common.runs import main, run_jobs
+from mpnn.data import Dataset, load_dataset
+from mpnn.gradient import STEClassifier
+from mpnn.message_passing import network, prediction
+from mpnn.message_passing.fields import LayerState
+from mpnn.message_passing.hyper import Schedules
+from mpnn.message_passing.layers.chain import apply_chain
+from mpnn.message_passing.network import Batch, State
+from mpnn.message_passing.rounding import round_with_feedback
+from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.training import train
+from mpnn.preprocessing.augmentation import ImageAugmentation
+from mpnn.preprocessing.scaling import fit_transform_of
+
+# Field of a weight that is rounded, and damping of a layer that is frozen.
+CERTAIN_FIELD, FROZEN = 20.0, 0.999999
+ROWS_AT_ONCE = 500
+PATCHES = 4096
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """A layer with weights (from 0) whose beliefs stay as they are from the start of an epoch on.
+
+    rounded: as discrete weights, with error feedback; else as they are.
+    """
+
+    layer: int
+    epoch: int
+    rounded: bool = True
+
+
+@dataclass(frozen=True)
+class Model:
+    """One network and how it is trained.
+
+    layers: hidden layers by kind and keywords. rate: learning rate of the straight-through twin; None:
+    message passing. memories: the first step, in units of the run's length. counts: how often a sample counts
+    below the output, at first and at last; output_counts: in the output. damping, output_damping: weights of
+    the old beliefs, of the output: of its field. shift: of training images, at most, in pixels.
+    """
+
+    name: str
+    layers: list[dict[str, Any]]
+    rate: float | None = None
+    weights: str = "binary"
+    rule: str = "mean_field"
+    bias: bool = False
+    noise: float = 0.0
+    scaling: str = "max_abs"
+    memories: float = 10.0
+    counts: list[float] = field(default_factory=lambda: [10.0, 10.0])
+    output_counts: list[float] = field(default_factory=lambda: [0.3, 10.0])
+    damping: float = 0.9
+    output_damping: float = 0.8
+    initial_field: float = 1.0
+    shift: int = 0
+    freeze: list[Freeze] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Models, each trained once a seed; held_out training images are scored, or, with 0, the test images."""
+
+    dataset: str
+    num_train: int
+    held_out: int
+    num_epochs: int
+    seeds: list[int]
+    models: list[Model]
+    batch_size: int = 128
+
+
+@dataclass(frozen=True)
+class Images:
+    """Inputs ``[n, height width channels]`` and class numbers, for training and for scoring."""
+
+    inputs: Array
+    labels: Array
+    scored_inputs: Array
+    scored_labels: Array
+    shape: tuple[int, ...]
+
+
+def run(config: Config, output: Path, command: str) -> None:
+    """Train what has no row yet, then print a table."""
+    jobs = [
+        {"model": asdict(model), "seed": seed, **_conditions(config)}
+        for seed in config.seeds
+        for model in config.models
+    ]
+    data = load_dataset(config.dataset)
+
+    def work(job: Mapping[str, Any]) -> dict[str, Any]:
+        model = Model(**{**job["model"], "freeze": [Freeze(**own) for own in job["model"]["freeze"]]})
+        images = images_of(config, data, model.scaling)
+        teach = twin_errors if model.rate is not None else errors_by_epoch
+        errors = teach(config, model, images, job["seed"])
+        return {"errors": errors}
+
+    summarize(run_jobs(jobs, work, output, config, command))
+
+
+def _conditions(config: Config) -> dict[str, Any]:
+    names = ("dataset", "num_train", "held_out", "num_epochs", "batch_size")
+    return {name: getattr(config, name) for name in names}
+
+
+def images_of(config: Config, data: Dataset, scaling: str) -> Images:
+    """The first training images, and the last ones or the test images, scaled alike."""
+    data = hold_out(data, config.held_out) if config.held_out else data
+    shape = (*data.x_train.shape[1:], 1)[:3]
+    x_train, x_scored = (
+        x.reshape(len(x), -1).astype(np.float32) for x in (data.x_train[: config.num_train], data.x_test)
+    )
+    transform = fit_transform_of(x_train, scaling)
+    return Images(
+        jnp.asarray(transform(x_train)),
+        jnp.asarray(data.y_train[: config.num_train].astype(np.int32)),
+        jnp.asarray(transform(x_scored)),
+        jnp.asarray(data.y_test.astype(np.int32)),
+        shape,
+    )
+
+
+def hidden_of(model: Model) -> list[Any]:
+    """The hidden layers as objects."""
+    found = []
+    for given in model.layers:
+        kind, keywords = given["kind"], {key: value for key, value in given.items() if key != "kind"}
+        if kind == "Residual":
+            keywords["layers"] = tuple(
+                getattr(mpnn.layers, own["kind"])(
+                    **{key: value for key, value in own.items() if key != "kind"}
+                )
+                for own in keywords["layers"]
+            )
+        found.append(getattr(mpnn.layers, kind)(**keywords))
+    return found
+
+
+def spec_of(model: Model, shape: tuple[int, ...]) -> NetworkSpec:
+    """The network of ten outputs on flat images."""
+    layers = (mpnn.layers.Unflatten(shape), *hidden_of(model), mpnn.layers.Flatten(), mpnn.layers.Dense(10))
+    options = {"weights": model.weights, "rule": model.rule, "bias": model.bias}
+    filled = (layer.complete(**options) if hasattr(layer, "complete") else layer for layer in layers)
+    return NetworkSpec((int(np.prod(shape)),), tuple(filled), output="argmax", anchored=True)
+
+
+def schedules_of(model: Model, spec: NetworkSpec, num_batches: int, num_epochs: int) -> Schedules:
+    """A step that falls to 0 by half a cosine in all layers; none in frozen ones."""
+    num_steps, num_layers = num_batches * num_epochs, spec.num_layers
+    first = jnp.asarray([model.counts[0]] * (num_layers - 1) + [model.output_counts[0]])
+    last = jnp.asarray([model.counts[1]] * (num_layers - 1) + [model.output_counts[1]])
+    damping = jnp.asarray([model.damping] * (num_layers - 1) + [model.output_damping])
+    from_step = np.full(num_layers, num_steps + 1)
+    for own in model.freeze:
+        from_step[own.layer] = own.epoch * num_batches
+    ends = jnp.asarray(from_step)
+
+    def step(count: Array) -> Array:
+        falling = 0.5 * (1.0 + jnp.cos(jnp.pi * count / num_steps)) * min(1.0, model.memories / num_steps)
+        return jnp.where(count < ends, falling, 0.0)
+
+    return Schedules(
+        rho=lambda count: 1.0 - step(count),
+        evidence=lambda count: num_batches * step(count) * first * (last / first) ** (count / num_steps),
+        damping=lambda count: jnp.where(count < ends, damping, FROZEN),
+        noise=model.noise,
+    )
+
+
+def errors_by_epoch(config: Config, model: Model, images: Images, seed: int) -> dict[str, list[float]]:
+    """Percent wrong after every epoch of message passing: ``mode`` and ``bayes``."""
+    spec = spec_of(model, images.shape)
+    num_batches = len(images.labels) // config.batch_size
+    schedules = schedules_of(model, spec, num_batches, config.num_epochs)
+    key = jax.random.key(seed)
+    state = network.init(key, spec, schedules.at_sweep(0, spec.num_layers), model.initial_field)
+    augment = ImageAugmentation(images.shape, model.shift, padding="constant") if model.shift else None
+    found: dict[str, list[float]] = {"mode": [], "bayes": [], "mode_feedback": []}
+    for epoch in range(config.num_epochs):
+        for own in model.freeze:
+            if own.epoch == epoch and own.rounded:
+                state = round_layer(spec, state, own.layer, images.inputs)
+        state, _ = train(
+            jax.random.fold_in(key, 1),
+            spec,
+            state,
+            Batch(images.inputs, images.labels),
+            schedules,
+            num_epochs=epoch + 1,
+            first_epoch=epoch,
+            batch_size=config.batch_size,
+            augment=augment,
+        )
+        sweep = (epoch + 1) * num_batches - 1
+        for name, error in scores(spec, state, schedules, sweep, images).items():
+            found[name].append(error)
+    rounded = state
+    for index in range(spec.num_layers - 1):
+        rounded = round_layer(spec, rounded, index, images.inputs)
+    found["mode_feedback"].append(
+        scores(spec, rounded, schedules, config.num_epochs * num_batches - 1, images)["mode"]
+    )
+    return found
+
+
+def round_layer(spec: NetworkSpec, state: State, index: int, inputs: Array) -> State:
+    """Weights of one layer certain: rounded with feedback on patches of what the rounded layers below are."""
+    generator = np.random.default_rng(index)
+    some = inputs[np.sort(generator.choice(len(inputs), min(len(inputs), 500), replace=False))]
+    place = [own for own, layer in enumerate(spec.layers) if layer.num_weighted][index]
+    hyper = Schedules().at_sweep(0, spec.num_layers)
+    below = prediction.decode(spec, state, hyper)[:index]
+    layer, own = spec.layers[place], state.layers[place]
+    rows = layer.discrete_rows(apply_chain(spec.layers[:place], below, some))
+    rows = rows[np.sort(generator.choice(len(rows), min(len(rows), PATCHES), replace=False))]
+    weights = round_with_feedback(own.mean, rows, jnp.zeros(()), layer.family.levels).astype(own.mean.dtype)
+    posterior = own.posterior._replace(field=CERTAIN_FIELD * weights)
+    variance = None if own.variance is None else jnp.zeros_like(own.variance)
+    moved: LayerState = own._replace(posterior=posterior, mean=weights, variance=variance)
+    return State((*state.layers[:place], moved, *state.layers[place + 1 :]))
+
+
+def scores(
+    spec: NetworkSpec, state: State, schedules: Schedules, sweep: int, images: Images
+) -> dict[str, float]:
+    """Percent wrong of the most probable weights and of the Bayesian prediction."""
+    hyper = schedules.at_sweep(sweep, spec.num_layers)
+    wrong = np.zeros(2)
+    for start in range(0, len(images.scored_labels), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        found = _wrong(spec, state, hyper, images.scored_inputs[rows], images.scored_labels[rows])
+        wrong += np.asarray(found)
+    mode, bayes = 100.0 * wrong / len(images.scored_labels)
+    return {"mode": float(mode), "bayes": float(bayes)}
+
+
+@partial(jax.jit, static_argnames="spec")
+def _wrong(spec: NetworkSpec, state: State, hyper: Any, inputs: Array, labels: Array) -> Array:
+    outputs = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
+    _, probabilities = prediction.bayes_scores(spec, state, inputs, hyper.noise)
+    return jnp.stack([jnp.sum(jnp.argmax(own, axis=1) != labels) for own in (outputs, probabilities)])
+
+
+def twin_errors(config: Config, model: Model, images: Images, seed: int) -> dict[str, list[float]]:
+    """Percent wrong of the straight-through twin, after its last epoch."""
+    twin = STEClassifier(
+        hidden=tuple(hidden_of(model)),
+        image_shape=images.shape,
+        learning_rate=model.rate,
+        optimizer="adam",
+        largest_shift=model.shift,
+        num_epochs=config.num_epochs,
+        batch_size=config.batch_size,
+        bias=model.bias,
+        input_scaling=None,
+        random_state=seed,
+    )
+    twin.fit(np.asarray(images.inputs), np.asarray(images.labels))
+    score = twin.score(np.asarray(images.scored_inputs), np.asarray(images.scored_labels))
+    return {"mode": [100.0 * (1.0 - float(score))]}
+
+
+def summarize(rows: list[dict[str, Any]]) -> None:
+    """A line of Markdown a model: means over seeds of the last epoch, and of the best kind of rounding."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["model"]["name"], []).append(row)
+    print("| model | mode | mode, feedback | bayes | seconds | seeds |\n|---|---|---|---|---|---|")
+    for name, own in groups.items():
+        cells = [
+            " ± ".join(_mean([row["errors"][kind][-1] for row in own])) if own[0]["errors"].get(kind) else ""
+            for kind in ("mode", "mode_feedback", "bayes")
+        ]
+        seconds = np.mean([row["seconds"] for row in own])
+        print(f"| {name} | {' | '.join(cells)} | {seconds:.0f} | {len(own)} |")
+
+
+def _mean(values: list[float]) -> list[str]:
+    deviation = [f"{np.std(values, ddof=1):.2f}"] if len(values) > 1 else []
+    return [f"{np.mean(values):.2f}", *deviation]
+
+
+if __name__ == "__main__":
+    main(__doc__, Config, run)
