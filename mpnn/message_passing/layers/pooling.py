@@ -43,13 +43,8 @@ class Weightless:
             raise ValueError(f"the last layer needs weights, got {type(self).__name__}: end with Dense")
 
 
-@dataclasses.dataclass(frozen=True)
-class Flatten(Weightless):
-    """Inputs of any shape as one axis."""
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        """The product of all axes."""
-        return (math.prod(in_shape),)
+class Reshaping(Weightless):
+    """Base class of layers that change the shape of samples alone."""
 
     def averaged_signs(self, of_inputs: int) -> int:
         """As the inputs."""
@@ -80,15 +75,32 @@ class Flatten(Weightless):
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
         """The inputs, reshaped."""
-        return reshaped(below, _flattened, lambda leaf: leaf.reshape(-1, *place.in_shape))
+        return reshaped(
+            below,
+            lambda leaf: self.apply((), leaf),
+            lambda leaf: leaf.reshape(-1, *place.in_shape),
+        )
 
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """The inputs, reshaped."""
-        return _flattened(inputs)
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
-class Unflatten(Weightless):
+class Flatten(Reshaping):
+    """Inputs of any shape as one axis."""
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        """The product of all axes."""
+        return (math.prod(in_shape),)
+
+    def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
+        """The inputs, reshaped."""
+        return inputs.reshape(inputs.shape[0], -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Unflatten(Reshaping):
     """Inputs of one axis as images: data in rows, as tables have them, for layers that read images.
 
     Parameters
@@ -108,44 +120,9 @@ class Unflatten(Weightless):
             raise ValueError(f"images of the shape {self.shape} do not fit inputs of the shape {in_shape}")
         return self.shape
 
-    def averaged_signs(self, of_inputs: int) -> int:
-        """As the inputs."""
-        return of_inputs
-
-    def forward(
-        self, place: Place, state: None, below: Inputs, memory: Any, numbers: Numbers
-    ) -> tuple[Inputs, None]:
-        """The inputs, reshaped."""
-        return self.moments(place, (), below, ()), None
-
-    def backward(
-        self,
-        place: Place,
-        state: None,
-        cache: None,
-        above: Natural | Labels,
-        memory: Any,
-        numbers: Numbers,
-        sample_mask: Array | None,
-    ) -> tuple[None, Any, Natural | None]:
-        """The message, reshaped."""
-        if place.known_inputs or isinstance(above, Labels):
-            return None, None, None
-        return None, None, above.mapped(_flattened)
-
-    def moments(
-        self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
-    ) -> Inputs:
-        """The inputs, reshaped."""
-        return reshaped(below, lambda leaf: leaf.reshape(-1, *self.shape), _flattened)
-
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """The inputs, reshaped."""
         return inputs.reshape(-1, *self.shape)
-
-
-def _flattened(images: Array) -> Array:
-    return images.reshape(images.shape[0], -1)
 
 
 @dataclasses.dataclass(frozen=True)
