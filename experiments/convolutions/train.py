@@ -1,6 +1,6 @@
-"""Convolutional networks with binary weights: message passing and its straight-through twin, epoch by epoch.
+"""Convolutional networks with few-bit weights by message passing, epoch by epoch.
 
-    python -m experiments.convolutions.train configs/convolutions/settings_mnist.toml
+    python -m experiments.convolutions.train configs/convolutions/convolutions_settings_mnist.toml
 
 Settings are chosen on held-out training images (``held_out`` above 0); the official test images are scored
 where it is 0. Every row holds the errors of the discrete network and of the Bayesian prediction after every
@@ -23,7 +23,6 @@ import mpnn.layers
 from experiments.common.networks import hold_out
 from experiments.common.runs import main, run_jobs
 from mpnn.data import Dataset, load_dataset
-from mpnn.gradient import STEClassifier
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.fields import LayerState
 from mpnn.message_passing.hyper import Schedules
@@ -57,15 +56,14 @@ class Freeze:
 class Model:
     """One network and how it is trained.
 
-    layers: hidden layers by kind and keywords. rate: learning rate of the straight-through twin; None:
-    message passing. memories: the first step, in units of the run's length. counts: how often a sample counts
-    below the output, at first and at last; output_counts: in the output. damping, output_damping: weights of
-    the old beliefs, of the output: of its field. shift: of training images, at most, in pixels.
+    layers: hidden layers by kind and keywords. memories: the first step, in units of the run's length.
+    counts: how often a sample counts below the output, at first and at last; output_counts: in the output.
+    damping, output_damping: weights of the old beliefs, of the output: of its field. shift: of training
+    images, at most, in pixels.
     """
 
     name: str
     layers: list[dict[str, Any]]
-    rate: float | None = None
     weights: str = "binary"
     rule: str = "mean_field"
     bias: bool = False
@@ -117,9 +115,7 @@ def run(config: Config, output: Path, command: str) -> None:
     def work(job: Mapping[str, Any]) -> dict[str, Any]:
         model = Model(**{**job["model"], "freeze": [Freeze(**own) for own in job["model"]["freeze"]]})
         images = images_of(config, data, model.scaling)
-        teach = twin_errors if model.rate is not None else errors_by_epoch
-        errors = teach(config, model, images, job["seed"])
-        return {"errors": errors}
+        return {"errors": errors_by_epoch(config, model, images, job["seed"])}
 
     summarize(run_jobs(jobs, work, output, config, command))
 
@@ -265,25 +261,6 @@ def _wrong(spec: NetworkSpec, state: State, hyper: Any, inputs: Array, labels: A
     outputs = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
     _, probabilities = prediction.bayes_scores(spec, state, inputs, hyper.noise)
     return jnp.stack([jnp.sum(jnp.argmax(own, axis=1) != labels) for own in (outputs, probabilities)])
-
-
-def twin_errors(config: Config, model: Model, images: Images, seed: int) -> dict[str, list[float]]:
-    """Percent wrong of the straight-through twin, after its last epoch."""
-    twin = STEClassifier(
-        hidden=tuple(hidden_of(model)),
-        image_shape=images.shape,
-        learning_rate=model.rate,
-        optimizer="adam",
-        largest_shift=model.shift,
-        num_epochs=config.num_epochs,
-        batch_size=config.batch_size,
-        bias=model.bias,
-        input_scaling=None,
-        random_state=seed,
-    )
-    twin.fit(np.asarray(images.inputs), np.asarray(images.labels))
-    score = twin.score(np.asarray(images.scored_inputs), np.asarray(images.scored_labels))
-    return {"mode": [100.0 * (1.0 - float(score))]}
 
 
 def summarize(rows: list[dict[str, Any]]) -> None:
