@@ -61,6 +61,6 @@ def _parts_of(members: list[Any]) -> tuple[list[Any], bytes]:
             parts += own.get(name) or ()
         for name in WEIGHTS:
             layers = own.get(name) or ()
-            parts += [layer.shape for layer in layers]
-            arrays += layers
+            parts += [None if layer is None else layer.shape for layer in layers]
+            arrays += [layer for layer in layers if layer is not None]
     return parts, b"".join(np.ascontiguousarray(array).data for array in arrays)
