@@ -60,7 +60,7 @@ class Learner(ProbabilisticClassifier):
     verbose: int
     hidden: Any
     image_shape: Sequence[int] | None
-    image_shape_: tuple[int, ...] | None
+    image_shape_: tuple[int, ...] | None = None
     encoder_: TableEncoder | None
     input_transform_: InputTransform
     spec_: NetworkSpec
