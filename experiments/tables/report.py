@@ -21,6 +21,8 @@ from mpnn.runs.rows import read_rows
 # Predictions of a row: suffix of the method's name, prefix of the scores.
 PREDICTIONS = {"": "", ", Bayesian": "bayes_"}
 WIDTH_OF_NAMES = (0.42, 0.14, 0.54, 0.8)
+ROOM_FOR_LEGEND = (0.1, 0.14, 0.5, 0.8)
+MARKERS = "osD^v<>Phd*X8p"
 
 
 class Scores(NamedTuple):
@@ -94,11 +96,13 @@ def draw(scores: dict[str, Scores], folder: Path) -> None:
     (folder / "tables_ranks.png").write_bytes(render_png(figure))
     sized = {name: own for name, own in scores.items() if own.model_bytes is not None}
     if sized:
-        figure, axes = new_figure("median bytes of a model", "mean test accuracy, %")
+        figure, axes = new_figure("median bytes of a model", "mean test accuracy, %", bounds=ROOM_FOR_LEGEND)
         axes.set_xscale("log")
         for name, own in sized.items():
-            axes.plot(own.model_bytes, own.accuracy.mean(), "o")
-            axes.annotate(name, (own.model_bytes, own.accuracy.mean()), (4, 4), textcoords="offset points")
+            marker = MARKERS[len(axes.lines) % len(MARKERS)]
+            axes.plot(own.model_bytes, own.accuracy.mean(), marker, label=name, markersize=8)
+        figure.set_size_inches(9.0, 4.5)
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False)
         (folder / "tables_bytes.png").write_bytes(render_png(figure))
 
 
