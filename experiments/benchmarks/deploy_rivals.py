@@ -7,6 +7,7 @@
 installed is left out with a sentence (``pip install emlearn m2cgen``).
 """
 
+import contextlib
 import importlib.util
 import json
 import shutil
@@ -74,7 +75,8 @@ def _emlearn(model: Any, folder: Path, dtype: str) -> tuple[str, tuple[str, ...]
     import emlearn
 
     options = {"method": "inline", "dtype": dtype} if isinstance(model, RandomForestClassifier) else {}
-    emlearn.convert(model, **options).save(file=str(folder / "rival.h"), name="rival")
+    with contextlib.chdir(folder):  # it builds in a folder of the current one
+        emlearn.convert(model, **options).save(file=str(folder / "rival.h"), name="rival")
     ctype = {"uint8_t": "uint8_t"}.get(dtype, "float")
     main = f'#include "rival.h"\nvolatile {ctype} x[784];\n'
     main += f"int main(void) {{ return rival_predict((const {ctype} *)x, 784); }}\n"
