@@ -2,7 +2,6 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -321,10 +320,10 @@ class Learner(ProbabilisticClassifier):
     def _settings_to_try(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
     ) -> list[Settings]:
-        """Settings to choose from, which differ in their noise."""
+        """Settings to choose from, which differ in what they assume."""
         counted = len(inputs) if counts is None else float(counts.sum())
-        noises = noise.noises_to_try(given, num_samples, counted, goes_on)
-        return [self._settings(replace(given, noise=share), inputs, num_samples, counts) for share in noises]
+        tried = noise.to_try(given, num_samples, counted, goes_on)
+        return [self._settings(own, inputs, num_samples, counts) for own in tried]
 
     def _settings(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None

@@ -1,7 +1,8 @@
-"""The noise that networks assume on tables, chosen by what they predict of training samples held out.
+"""What networks assume on tables, chosen by what they predict of training samples held out.
 
 Tables differ in it: where columns decide the class, little noise lets hidden units bend the boundary; where
-labels are wrong or overlap, much of it keeps them from fitting what is chance. Held-out samples have weight
+labels are wrong or overlap, much of it keeps them from fitting what is chance; where few of many columns
+decide, a prior for weights of 0 keeps the others out. Held-out samples have weight
 0, and as many problems are trained at once as later, so that no other programs are compiled.
 """
 
@@ -17,25 +18,25 @@ from mpnn.message_passing.classifier import compiled, fitting
 from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 
-__all__ = ["folds_of", "log_likelihood", "log_likelihood_many", "noises_to_try"]
+__all__ = ["folds_of", "log_likelihood", "log_likelihood_many", "to_try"]
 
-# Shares of the inputs' norm; the first wins ties.
-NOISES = (1.0, 0.5)
+# Noise as a share of the inputs' norm, and sparsity; the first wins ties.
+ASSUMPTIONS: tuple[dict[str, Any], ...] = ({"noise": 1.0}, {"noise": 0.5}, {"noise": 0.5, "sparsity": 2.0})
 NUM_FOLDS = 3
 # Of fewer samples, what is held out says too little.
 FEWEST_SAMPLES = 50
-# Trainings of one noise: as many as there are problems, within these bounds.
+# Trainings of one choice: as many as there are problems, within these bounds.
 FEWEST_TRAININGS, MOST_TRAININGS = 12, 60
 LEAST_PROBABILITY = 1e-6
 
 
-def noises_to_try(given: Parameters, num_samples: int, counted: float, goes_on: bool) -> tuple[Any, ...]:
-    """Noises to choose from; that of the estimator alone, which may be None, where none is chosen.
+def to_try(given: Parameters, num_samples: int, counted: float, goes_on: bool) -> tuple[Parameters, ...]:
+    """Parameters to choose from, which differ in what they assume; those given where none is chosen.
 
     Parameters
     ----------
     given : Parameters
-        Of the estimator.
+        Of the estimator. A noise that is given stays, and so does a sparsity.
     num_samples : int >= 1
         Rows of the longest problem.
     counted : float
@@ -46,7 +47,11 @@ def noises_to_try(given: Parameters, num_samples: int, counted: float, goes_on: 
     at_once = given.batch_size == "auto" or given.batch_size is None
     few = counted >= FEWEST_SAMPLES and num_samples <= FULL_BATCH_LIMIT and at_once and given.rate is None
     plain = given.rule != "max_sum" and given.small_fan_in != "exact" and not (goes_on or given.in_portions)
-    return NOISES if given.coded and given.noise is None and few and plain else (given.noise,)
+    if not (given.coded and given.noise is None and few and plain):
+        return (given,)
+    has_zero = given.weights not in ("binary", "gaussian")
+    sparse = has_zero and given.sparsity is None
+    return tuple(replace(given, **own) for own in ASSUMPTIONS if sparse or "sparsity" not in own)
 
 
 def folds_of(inputs: NDArray, targets: NDArray) -> NDArray:

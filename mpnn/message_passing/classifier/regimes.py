@@ -4,12 +4,13 @@ For lists that people read, and for keys of measured rows, which must tell older
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
-from mpnn.message_passing.classifier.noise import noises_to_try
+from mpnn.message_passing.classifier.noise import to_try
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.hyper import Schedule
 from mpnn.preprocessing.scaling import DEAD_ZONES, POWERS
@@ -67,10 +68,13 @@ def _resolved(given: Parameters, regime: Regime) -> dict[str, Any]:
     given = dataclasses.replace(given, coded=regime.coded, **regime.changes)
     hidden = choose_hidden(given, regime.num_outputs)
     # noise and margin are shares of the inputs' norm: of a norm of 1, the first layer's are the shares
-    settings = resolve(given, (_NUM_INPUTS, *hidden, regime.num_outputs), regime.num_samples, input_norm=1.0)
+    widths, count = (_NUM_INPUTS, *hidden, regime.num_outputs), regime.num_samples
+    tried = [
+        resolve(own, widths, count, input_norm=1.0) for own in to_try(given, count, count, goes_on=False)
+    ]
+    settings = tried[0]
     scaling = choose_input_scaling(given, regime.num_samples)
     roots = {"powers": tuple(POWERS.values()), "dead_zones": tuple(DEAD_ZONES.values())}
-    noises = noises_to_try(given, regime.num_samples, regime.num_samples, goes_on=False)
     return {
         "hidden": hidden,
         "bias": bool(settings.spec.weighted[0].bias),
@@ -81,9 +85,14 @@ def _resolved(given: Parameters, regime: Regime) -> dict[str, Any]:
         "num_sweeps": settings.spec.sweeps_per_batch,
         "initial_field": settings.initial_field,
         "rounding": settings.rounding,
-        **_numbers(settings, regime.num_samples),
-        **({"noise": noises} if len(noises) > 1 else {}),
+        **_joined([_numbers(own, count) for own in tried]),
     }
+
+
+def _joined(tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers of the settings that a fit chooses from: one value where they agree."""
+    values = {name: tuple(own[name] for own in tried) for name in tried[0]}
+    return {name: own[0] if len(set(own)) == 1 else own for name, own in values.items()}
 
 
 def _numbers(settings: Settings, num_samples: int) -> dict[str, Any]:

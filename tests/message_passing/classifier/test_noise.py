@@ -1,7 +1,7 @@
 import numpy as np
 
 from mpnn import MessagePassingClassifier
-from mpnn.message_passing.classifier.noise import folds_of, noises_to_try
+from mpnn.message_passing.classifier.noise import folds_of, to_try
 from mpnn.message_passing.classifier.settings import Parameters
 
 
@@ -15,9 +15,20 @@ def test_folds_hold_every_class_and_ignore_order_and_repetition():
     np.testing.assert_array_equal(folds_of(inputs[order], targets[order]), folds[order])
 
 
-def test_a_given_noise_stays():
-    for given, tried in ((None, 2), (0.7, 1), ([1.0, 0.5], 1)):
-        parameters = Parameters.of(MessagePassingClassifier(noise=given), coded=True)
-        noises = noises_to_try(parameters, 100, 100, goes_on=False)
-        assert len(noises) == tried
-        assert given is None or noises == (given,)
+def test_what_is_given_stays():
+    for given, tried in (({}, 3), ({"noise": 0.7}, 1), ({"noise": [1.0, 0.5]}, 1), ({"sparsity": 1.0}, 2)):
+        parameters = Parameters.of(MessagePassingClassifier(**given), coded=True)
+        found = to_try(parameters, 100, 100, goes_on=False)
+        assert len(found) == tried
+        for name, value in given.items():
+            assert all(getattr(own, name) == value for own in found)
+    binary = Parameters.of(MessagePassingClassifier(weights="binary"), coded=True)
+    assert [own.sparsity for own in to_try(binary, 100, 100, goes_on=False)] == [None, None]
+
+
+def test_few_of_many_columns_decide():
+    rng = np.random.default_rng(1)
+    table = rng.integers(0, 2, (1480, 60))
+    labels = table[:, :5].sum(axis=1) > 2
+    model = MessagePassingClassifier(random_state=0).fit(table[:480], labels[:480])
+    assert model.score(table[480:], labels[480:]) > 0.95
