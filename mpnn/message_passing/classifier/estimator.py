@@ -110,8 +110,8 @@ class MessagePassingClassifier(Learner):
     Notes
     -----
     ``noise`` and ``margin`` are shares of the norm of a layer's inputs. Of a table in code with 50 to 2,000
-    samples, a noise at None is 1 or 0.5, and with 0.5 a sparsity at None is 0 or 2: whichever predicts samples
-    best that are held out in turn.
+    samples, a noise at None is 1 or 0.5, and with 0.5 a sparsity at None is 0 or 2: whichever predicts best
+    samples that are held out in turn.
 
     Attributes
     ----------
