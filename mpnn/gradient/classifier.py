@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.callbacks import Callback
+from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import ProbabilisticClassifier
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
@@ -31,7 +33,8 @@ class GradientClassifier(ProbabilisticClassifier):
     """A network with few-bit weights trained by gradients; subclasses add the method.
 
     Subclasses have the parameters ``prediction``, ``num_epochs``, ``batch_size``, ``input_scaling``,
-    ``num_samples`` and ``random_state`` beside their own, and implement :meth:`_method`.
+    ``num_samples``, ``callbacks``, ``verbose`` and ``random_state`` beside their own, and implement
+    :meth:`_method`.
 
     Attributes
     ----------
@@ -58,6 +61,9 @@ class GradientClassifier(ProbabilisticClassifier):
     many_batch_size = 128
     # How a network begins and what an epoch does; compiled and mapped over problems by the shared trainer.
     _steps = training.BY_GRADIENTS
+
+    callbacks: Sequence[Callback] | None
+    verbose: int
 
     @abstractmethod
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
@@ -94,7 +100,8 @@ class GradientClassifier(ProbabilisticClassifier):
         method = self._method(self._widths(inputs.shape[1]), plan)
         seed = self._seed()
         how = self._steps, seed, method, plan
-        fit = fitting.fit(*how, self.input_transform_(inputs), self._targets(codes))
+        callbacks = callbacks_of(self.callbacks, self.verbose)
+        fit = fitting.fit(*how, self.input_transform_(inputs), self._targets(codes), callbacks)
         self._publish(method, fit, seed)
         return self
 
@@ -128,7 +135,8 @@ class GradientClassifier(ProbabilisticClassifier):
         method = first._method(first._widths(inputs.shape[1]), plan)
         seeds = [member._seed() for member in members]
         how = first._steps, seeds, method, plan
-        fits = fitting.fit_many(*how, transform(inputs), padded, problems_at_once)
+        callbacks = callbacks_of(first.callbacks, first.verbose)
+        fits = fitting.fit_many(*how, transform(inputs), padded, problems_at_once, callbacks)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member.input_transform_ = transform
             member._publish(method, fit, seed)

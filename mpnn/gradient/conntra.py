@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from mpnn.callbacks import Callback
 from mpnn.gradient import surrogates
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import LatentTernary
@@ -165,6 +166,10 @@ class CoNNTrAClassifier(GradientClassifier):
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
+    callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
+        Called after every epoch; in a vote with ``pairs_per_batch``, after every group of pairs.
+    verbose : {0, 1, 2}, default=0
+        Nothing, a progress bar, or a line an epoch, on standard error.
     random_state : int, RandomState or None, default=None
         Seed or source of randomness; None: NumPy's global state.
     """
@@ -182,6 +187,8 @@ class CoNNTrAClassifier(GradientClassifier):
         bias: bool = False,
         input_scaling: str | None = "auto",
         num_samples: int = 32,
+        callbacks: Sequence[Callback] | None = None,
+        verbose: int = 0,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -191,6 +198,8 @@ class CoNNTrAClassifier(GradientClassifier):
         self.bias = bias
         self.input_scaling = input_scaling
         self.num_samples = num_samples
+        self.callbacks = callbacks
+        self.verbose = verbose
         self.random_state = random_state
 
     # All samples in every step.

@@ -4,13 +4,16 @@ Axes: samples of the pool n, problems P.
 """
 
 import operator
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from numpy.typing import NDArray
 
+from mpnn.callbacks.base import Callback, Epoch, notify, running
 from mpnn.classifiers.problems import PaddedProblems
 from mpnn.gradient import training
 from mpnn.gradient.method import Method, Plan
@@ -26,7 +29,15 @@ class Fit(NamedTuple):
     history: training.History
 
 
-def fit(how: training.Steps, seed: int, method: Method, plan: Plan, inputs: NDArray, targets: NDArray) -> Fit:
+def fit(
+    how: training.Steps,
+    seed: int,
+    method: Method,
+    plan: Plan,
+    inputs: NDArray,
+    targets: NDArray,
+    callbacks: Sequence[Callback] = (),
+) -> Fit:
     """Train one network.
 
     Parameters
@@ -41,11 +52,15 @@ def fit(how: training.Steps, seed: int, method: Method, plan: Plan, inputs: NDAr
         Transformed.
     targets : array [n]
         -1 and +1, float32, for two classes; else class numbers, int32.
+    callbacks : sequence of Callback, default=()
+        Called after every epoch; those of a warm-up are none.
     """
     refuse_forked_child()
     count = len(inputs)
     data = training.Data(jnp.asarray(inputs), jnp.arange(count), jnp.asarray(targets), jnp.ones(count))
-    return Fit(*jax.device_get(training.fit(how, jax.random.key(seed), method, plan, data)))
+    with running(callbacks, plan.num_epochs):
+        on_epoch = _report(callbacks, plan.num_epochs)
+        return Fit(*jax.device_get(training.fit(how, jax.random.key(seed), method, plan, data, on_epoch)))
 
 
 def fit_many(
@@ -56,6 +71,7 @@ def fit_many(
     inputs: NDArray,
     problems: PaddedProblems,
     problems_at_once: int | None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[Fit]:
     """Train P networks with one output side by side, as one program.
 
@@ -71,9 +87,27 @@ def fit_many(
         Of the pool.
     problems_at_once : int or None
         Bounds the memory; None trains all side by side.
+    callbacks : sequence of Callback, default=()
+        Called after every epoch with means over the networks; where not all are trained side by side, after
+        every group of them.
     """
     refuse_forked_child()
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
     data = training.Data(jnp.asarray(inputs), *(jnp.asarray(leaf) for leaf in problems))
-    fits = training.fit_many(how, keys, method, plan, data, problems_at_once)
+    num_groups = training.num_groups(len(seeds), problems_at_once)
+    total = plan.num_epochs if num_groups == 1 else num_groups
+    with running(callbacks, total):
+        report = _report(callbacks, total)
+        fits = training.fit_many(how, keys, method, plan, data, problems_at_once, report)
     return [Fit(*jax.tree.map(operator.itemgetter(index), fits)) for index in range(len(seeds))]
+
+
+def _report(callbacks: Sequence[Callback], total: int) -> training.Report | None:
+    """Calls the callbacks with the numbers of an epoch, or of a group's last; None where there are none."""
+    begun = time.perf_counter()
+
+    def report(done: int, last: training.History) -> bool:
+        metrics = {name: float(np.mean(leaf)) for name, leaf in zip(last._fields, last, strict=True)}
+        return notify(callbacks, Epoch(done, total, metrics, time.perf_counter() - begun))
+
+    return report if callbacks else None

@@ -9,6 +9,7 @@ import optax
 from flax import nnx
 from jax import Array
 
+from mpnn.callbacks import Callback
 from mpnn.gradient.classifier import GradientClassifier
 from mpnn.gradient.families import TernaryBelief
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stacked_moments
@@ -110,6 +111,10 @@ class LocalReparameterizationClassifier(GradientClassifier):
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     num_samples : int, default=32
         Networks drawn by sampled predictions.
+    callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
+        Called after every epoch; in a vote with ``pairs_per_batch``, after every group of pairs.
+    verbose : {0, 1, 2}, default=0
+        Nothing, a progress bar, or a line an epoch, on standard error.
     random_state : int, RandomState or None, default=None
         Seed or source of randomness; None: NumPy's global state.
     """
@@ -133,6 +138,8 @@ class LocalReparameterizationClassifier(GradientClassifier):
         bias: bool = False,
         input_scaling: str | None = "auto",
         num_samples: int = 32,
+        callbacks: Sequence[Callback] | None = None,
+        verbose: int = 0,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -151,6 +158,8 @@ class LocalReparameterizationClassifier(GradientClassifier):
         self.bias = bias
         self.input_scaling = input_scaling
         self.num_samples = num_samples
+        self.callbacks = callbacks
+        self.verbose = verbose
         self.random_state = random_state
 
     def _method(self, widths: tuple[int, ...], plan: Plan) -> LocalReparameterization:

@@ -4,7 +4,7 @@ Data stay on the device; many problems of one shape are one program. Axes: probl
 P, samples n, batch B, outputs K.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NamedTuple
 
@@ -22,12 +22,14 @@ __all__ = [
     "BY_GRADIENTS",
     "Data",
     "History",
+    "Report",
     "Running",
     "Steps",
     "TrainState",
     "fit",
     "fit_many",
     "init",
+    "num_groups",
     "portion",
     "train",
 ]
@@ -277,6 +279,10 @@ def portion(
     return one(*arguments) if keys[0].ndim == 0 else jax.vmap(one)(*arguments)
 
 
+# Called with the number of epochs done, and the last one's history; True stops the training.
+Report = Callable[[int, History], bool]
+
+
 def _run(
     how: Steps,
     keys: tuple[Array, Array],
@@ -284,17 +290,36 @@ def _run(
     plan: Plan,
     data: Data,
     state: TrainState | None = None,
+    report: Report | None = None,
 ) -> tuple[TrainState, History]:
-    """All epochs, in portions between which an interrupt is heard."""
-    running, inputs_met = Running(state), data.rows.size * data.inputs[0].size
-    for first, after in Pace(UNITS_GUESSED * inputs_met).portions(plan.num_epochs):
+    """All epochs, in portions between which an interrupt is heard; one by one where they are reported."""
+    running, done = Running(state), plan.num_epochs
+    for first, after in _portions(plan, data, one_by_one=report is not None):
         running = jax.block_until_ready(portion(how, keys, method, plan, data, running, first, after))
+        assert running.history is not None
+        if report is not None and report(after, _until(running.history, after, first)):
+            done = after
+            break
     assert running.state is not None
     assert running.history is not None
-    return running.state, running.history
+    return running.state, _until(running.history, done)
 
 
-def fit(how: Steps, keys: Array, method: Method, plan: Plan, data: Data) -> tuple[TrainState, History]:
+def _portions(plan: Plan, data: Data, one_by_one: bool) -> Iterable[tuple[int, int]]:
+    """First epochs of the portions, and those after their last."""
+    if one_by_one:
+        return ((epoch, epoch + 1) for epoch in range(plan.num_epochs))
+    return Pace(UNITS_GUESSED * data.rows.size * data.inputs[0].size).portions(plan.num_epochs)
+
+
+def _until(history: History, done: int, first: int = 0) -> History:
+    """The numbers of the epochs from ``first`` to ``done - 1``."""
+    return jax.tree.map(lambda leaf: leaf[..., first:done], history)
+
+
+def fit(
+    how: Steps, keys: Array, method: Method, plan: Plan, data: Data, report: Report | None = None
+) -> tuple[TrainState, History]:
     """Train one network, or several side by side, after real-valued ones where the method requires that.
 
     Parameters
@@ -309,6 +334,8 @@ def fit(how: Steps, keys: Array, method: Method, plan: Plan, data: Data) -> tupl
         How long training is.
     data : Data
         The samples; of several networks, rows, targets and mask are ``[P, m]``, and inputs shared.
+    report : callable or None, default=None
+        Called after every epoch, but not after those of real-valued networks.
     """
     split = partial(jax.random.split, num=how.num_keys)
     own = split(keys) if keys.ndim == 0 else jax.vmap(split)(keys)
@@ -318,7 +345,7 @@ def fit(how: Steps, keys: Array, method: Method, plan: Plan, data: Data) -> tupl
         warm, _ = _run(how, (init_keys, own[..., 1]), real, real_plan, data)
         begin = partial(_from_real, method=method, plan=plan)
         state = begin(warm) if keys.ndim == 0 else jax.vmap(begin)(warm)
-    return _run(how, (init_keys, order_keys), method, plan, data, state)
+    return _run(how, (init_keys, order_keys), method, plan, data, state, report)
 
 
 def _from_real(warm: TrainState, method: Method, plan: Plan) -> TrainState:
@@ -328,8 +355,27 @@ def _from_real(warm: TrainState, method: Method, plan: Plan) -> TrainState:
     return TrainState(parameters, warm.statistics, optimizer, jnp.zeros([], jnp.int32))
 
 
+def num_groups(count: int, at_once: int | None) -> int:
+    """How many groups so many networks are trained in.
+
+    Parameters
+    ----------
+    count : int >= 1
+        Networks.
+    at_once : int or None
+        Networks that are trained at a time; None: all.
+    """
+    return 1 if at_once is None else -(-count // at_once)
+
+
 def fit_many(
-    how: Steps, keys: Array, method: Method, plan: Plan, data: Data, at_once: int | None = None
+    how: Steps,
+    keys: Array,
+    method: Method,
+    plan: Plan,
+    data: Data,
+    at_once: int | None = None,
+    report: Report | None = None,
 ) -> tuple[TrainState, History]:
     """Train P networks; they share the inputs ``[n, ...]``.
 
@@ -347,17 +393,23 @@ def fit_many(
         The samples; rows, targets and mask ``[P, m]``.
     at_once : int or None, default=None
         Networks that are trained at a time, which bounds the memory; None: all.
+    report : callable or None, default=None
+        Called after every epoch; with several groups, after each group, and then it stops nothing.
 
     Returns
     -------
     tuple of TrainState and History
         NumPy arrays with a leading axis P.
     """
-    count = len(keys)
-    at_once = count if at_once is None else min(at_once, count)
+    count, groups = len(keys), num_groups(len(keys), at_once)
+    if at_once is None or groups == 1:
+        return jax.device_get(fit(how, keys, method, plan, data, report))
     found = []
-    for start in range(0, count, at_once):  # as many every time: one program
+    for group in range(groups):  # as many every time: one program
+        start = group * at_once
         chosen = np.resize(np.arange(start, min(start + at_once, count)), at_once)
         own = Data(data.inputs, *(leaf[chosen] for leaf in data[1:]))
         found.append(jax.device_get(fit(how, keys[chosen], method, plan, own)))
+        if report is not None:
+            report(group + 1, _until(found[-1][1], plan.num_epochs, plan.num_epochs - 1))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves)[:count], *found)

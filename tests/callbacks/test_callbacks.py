@@ -5,10 +5,12 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.callbacks import Callback, CSVLog, Epoch, EpochLines, ProgressBar, TensorBoard
 from mpnn.callbacks.base import notify, running
+from mpnn.gradient import STEClassifier
 
 EPOCH = Epoch(1, 3, {"error": 0.25, "polarization": 0.5}, 1.5)
 
@@ -105,6 +107,29 @@ def test_estimators_call_after_every_epoch(samples):
 def test_a_callback_may_stop_the_training(samples):
     classifier = MessagePassingClassifier(**{**QUICK.get_params(), "callbacks": [Recorder(stop_after=2)]})
     assert classifier.fit(*samples).n_iter_ == 2 * (120 // 32)
+
+
+def test_gradient_classifiers_call_as_the_others_do(samples):
+    network = STEClassifier(num_epochs=4, callbacks=[Recorder()], random_state=0)
+    vote = PairwiseVoteClassifier(network).fit(*samples)  # members are clones, and so are their callbacks
+    network.fit(*samples)
+    for fitted in (network, vote.estimators_[0]):
+        begin, *epochs, end = fitted.callbacks[0].calls
+        assert (begin, end) == (("begin", 4), "end")
+        assert [epoch.number for epoch in epochs] == [1, 2, 3, 4]
+        np.testing.assert_allclose([epoch.metrics["loss"] for epoch in epochs], fitted.history_["loss"])
+    unwatched = STEClassifier(num_epochs=4, random_state=0).fit(*samples)
+    np.testing.assert_array_equal(network.weights_[0], unwatched.weights_[0])
+    stopped = clone(network).set_params(callbacks=[Recorder(stop_after=2)]).fit(*samples)
+    assert stopped.n_iter_ == len(stopped.history_["error"]) == 2
+
+
+def test_gradient_classifiers_in_groups_call_after_every_group(samples):
+    X, y = samples[0], np.arange(120) % 3
+    member = STEClassifier(num_epochs=4, callbacks=[Recorder()])
+    vote = PairwiseVoteClassifier(member, pairs_per_batch=2, random_state=0).fit(X, y)
+    begin, *groups, end = vote.estimators_[0].callbacks[0].calls
+    assert (begin, [group.number for group in groups], end) == (("begin", 2), [1, 2], "end")
 
 
 def test_early_stopping_goes_back_to_the_best_epoch(samples):

@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import check_array, validate_data
 
 from mpnn.callbacks import Callback
+from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
@@ -21,7 +22,7 @@ from mpnn.message_passing.classifier.architecture import checked_shape, flat_ima
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
-from mpnn.message_passing.classifier.watching import Watching, callbacks_of, split_rows
+from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec

@@ -12,42 +12,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from mpnn.callbacks.base import Callback, Epoch, notify, running
-from mpnn.callbacks.progress import EpochLines, ProgressBar
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.network import State
 from mpnn.message_passing.sweep import Info
 
-__all__ = ["UNWATCHED", "Watch", "Watching", "callbacks_of", "split_rows"]
-
-VERBOSE: dict[int, tuple[type[Callback], ...]] = {0: (), 1: (ProgressBar,), 2: (EpochLines,)}
-
-
-def callbacks_of(callbacks: Sequence[Callback] | None, verbose: int) -> list[Callback]:
-    """The callbacks of an estimator, those of ``verbose`` last.
-
-    Parameters
-    ----------
-    callbacks : sequence of Callback or None
-        As given.
-    verbose : {0, 1, 2}
-        Nothing, a progress bar, or a line an epoch.
-
-    Raises
-    ------
-    ValueError
-        For other values.
-    """
-    if isinstance(verbose, bool) or verbose not in VERBOSE:
-        raise ValueError(f"verbose must be 0, 1 (a progress bar) or 2 (a line an epoch), got {verbose!r}")
-    if callbacks is not None and (isinstance(callbacks, str) or not np.iterable(callbacks)):
-        raise ValueError(f"callbacks must be a list of mpnn.callbacks.Callback, got {callbacks!r}")
-    given = list(callbacks or ())
-    for callback in given:
-        if not isinstance(callback, Callback):
-            raise ValueError(f"callbacks must be of mpnn.callbacks.Callback, got {callback!r}")
-    return [*given, *(kind() for kind in VERBOSE[verbose])]
+__all__ = ["UNWATCHED", "Watch", "Watching", "split_rows"]
 
 
 def split_rows(codes: NDArray, fraction: float, seed: int) -> tuple[NDArray, NDArray]:
