@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.discrete import DiscreteNetwork
+from mpnn.preprocessing.images import as_rows
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import hidden_widths, whole
 
@@ -144,12 +145,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         One a layer.
     biases_ : list of arrays [outputs], or None
         One a layer, None for a layer without; None where no layer has one.
+    image_shape_ : triple of int or None
+        Height, width and channels of the training images; None: inputs were rows.
     """
 
     classes_: NDArray
     weights_: list[NDArray]
     biases_: list[NDArray | None] | None
     input_transform_: Any
+    image_shape_: tuple[int, ...] | None = None
 
     @abstractmethod
     def _scores(self, X: ArrayLike) -> NDArray:
@@ -190,8 +194,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[NDArray, NDArray]:
         """Check the samples; inputs ``[n, features]`` and class numbers ``[n]``. Sets ``classes_``."""
+        X, self.image_shape_ = as_rows(X)
         inputs, labels = validate_data(self, X, y, **options)
         return inputs, self._class_numbers(labels)
+
+    def _as_rows(self, X: Any) -> Any:
+        """Images as rows; they must have the shape of those in training."""
+        return as_rows(X, self.image_shape_)[0]
 
     def _class_numbers(self, labels: NDArray) -> NDArray:
         """Class numbers of the labels; sets ``classes_``."""
@@ -258,7 +267,7 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
         """Checked inputs, uint8 or float32, some rows at a time."""
-        return [validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)]
+        return [validate_data(self, self._as_rows(X), dtype=[np.float32, np.uint8], reset=False)]
 
     @classmethod
     @abstractmethod
@@ -287,7 +296,7 @@ class ProbabilisticClassifier(NetworkClassifier):
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
-        return blocks_of(check_array(X, dtype=np.float32, input_name="X"))
+        return blocks_of(check_array(self._as_rows(X), dtype=np.float32, input_name="X"))
 
     @abstractmethod
     def predict_proba(self, X: ArrayLike) -> NDArray:

@@ -91,6 +91,7 @@ def _about(
         "dead_zone": transform.dead_zone,
         "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
         "num_features": int(first.n_features_in_),
+        "image_shape": model.image_shape_,
         "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
         "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
         "seeds": [int(member.sampling_seed_) for member in members],
@@ -134,7 +135,7 @@ def _rebuild(
     )
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
-    encoder = _encoder_of(metadata)
+    encoder, shape = _encoder_of(metadata), _shape_of_inputs(metadata, spec)
     _check_counts(spec, metadata, len(classes), ensemble)
     members = []
     for index, seed in enumerate(metadata["seeds"]):
@@ -142,7 +143,7 @@ def _rebuild(
         member.classes_ = np.array([False, True]) if ensemble else classes
         member.encoder_ = encoder
         member.n_features_in_, member.input_transform_ = metadata["num_features"], transform
-        member.image_shape_ = _image_shape_of(spec)
+        member.image_shape_ = None if ensemble else shape
         _restore_member(member, f"{index}", spec, arrays)
         member.sampling_seed_ = seed
         members.append(member)
@@ -151,6 +152,7 @@ def _rebuild(
     template = _with_parameters(MessagePassingClassifier(**_hidden_of(spec)), metadata["member_parameters"])
     model = _with_parameters(PairwiseVoteClassifier(template), metadata["parameters"])
     model.classes_, model.n_features_in_ = classes, metadata["num_features"]
+    model.image_shape_ = shape
     model.pairs_, model.estimators_ = all_pairs(len(classes)), members
     model.training_errors_ = np.array(metadata["training_errors"], dtype=int)
     return _with_feature_names(model, metadata["feature_names"])
@@ -185,6 +187,12 @@ def _image_shape_of(spec: NetworkSpec) -> tuple[int, ...] | None:
     """Shape of the images that a network reads in rows; None: it reads none."""
     first = spec.layers[0]
     return first.shape if isinstance(first, Unflatten) else None
+
+
+def _shape_of_inputs(metadata: dict[str, Any], spec: NetworkSpec) -> tuple[int, ...] | None:
+    """Shape of the images in training; older files hold that of networks with layers for images alone."""
+    shape = metadata.get("image_shape")
+    return _image_shape_of(spec) if shape is None else tuple(shape)
 
 
 def _encoder_of(metadata: dict[str, Any]) -> TableEncoder | None:

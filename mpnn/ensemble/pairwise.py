@@ -33,6 +33,7 @@ from mpnn.ensemble.members import (
 from mpnn.integer_networks.decisions import tied_rows
 from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
+from mpnn.preprocessing.images import as_rows, checked_shape
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import whole
 
@@ -92,6 +93,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         Class numbers (i, j) in the order of ``estimators_``.
     estimators_ : list of classifier
         Fitted members; their classes are False (j) and True (i).
+    image_shape_ : triple of int or None
+        Height, width and channels of the training images; None: inputs were rows.
     training_errors_ : int ndarray [P]
         Training samples of its pair (of the last call) that each member classifies wrongly.
 
@@ -110,6 +113,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
 
     classes_: NDArray
     estimators_: list[Any]
+    image_shape_: tuple[int, ...] | None = None
 
     def __init__(
         self,
@@ -136,12 +140,13 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> "PairwiseVoteClassifier":
-        """Train a member for every pair of the labels in ``y``; X is ``[n, features]``.
+        """Train a member for every pair of the labels in ``y``.
 
         Parameters
         ----------
-        X : array-like [n, features] or table
-            Inputs; a table may hold text and missing values.
+        X : array-like [n, features], table, or images
+            Inputs; a table may hold text and missing values. Images ``[n, height, width]`` or ``[n, height,
+            width, channels]`` become rows where no layer reads them; later ones must have their shape.
         y : array-like [n]
             Labels of any type.
         sample_weight : array-like [n] or None, default=None
@@ -344,6 +349,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
                 raise ValueError(f"warm_start=True needs members with it, got {type(template).__name__}")
             for member in members:
                 member.warm_start = True
+        if self.image_shape_ is not None and "image_shape" in parameters:
+            self._tell_image_shape(members, parameters["image_shape"])
         given = self.random_state
         if given is None and takes_seed:
             given = template.random_state
@@ -352,6 +359,14 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             for member, seed in zip(members, seeds, strict=True):
                 member.random_state = int(seed)
         return members
+
+    def _tell_image_shape(self, members: list[Any], given: Any) -> None:
+        """Members are given images as rows: those that read images need their shape."""
+        if given is None:
+            for member in members:
+                member.image_shape = self.image_shape_
+        elif checked_shape(given) != self.image_shape_:
+            raise ValueError(f"images must be of the shape {checked_shape(given)}, got {self.image_shape_}")
 
     def _members(self) -> list[Any]:
         """The fitted members, with the prediction that is asked for now."""
@@ -415,6 +430,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def _validated(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
         self._check_options()
+        X = as_rows(X, self.image_shape_)[0]
         if getattr(self.estimators_[0], "encoder_", None) is not None:
             return X  # the members' code of tables checks it
         return validate_data(self, X, accept_sparse=self._reads_tables, reset=False)
@@ -423,6 +439,9 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> tuple[Any, NDArray, NDArray | None]:
         """Samples of weight above 0 as arrays; where members read tables, inputs as they are."""
+        X, shape = as_rows(X, None if reset else self.image_shape_)
+        if reset:
+            self.image_shape_ = shape
         if self._reads_tables:
             inputs, labels = read_table_and_labels(self, X, y, reset=reset)
         else:

@@ -173,7 +173,7 @@ class GradientClassifier(ProbabilisticClassifier):
 
     def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
         check_is_fitted(self)
-        inputs = self.input_transform_(validate_data(self, X, dtype=np.float32, reset=False))
+        inputs = self.input_transform_(validate_data(self, self._as_rows(X), dtype=np.float32, reset=False))
         how = self.method_, *self._checked_prediction(), self._model()
         parts = [
             in_few_shapes(partial(prediction.decide, *how), inputs[start : start + ROWS_AT_ONCE])

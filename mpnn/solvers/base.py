@@ -55,7 +55,7 @@ class SolverClassifier(NetworkClassifier):
         """Pre-activations of the last layer, whole numbers [n, K]."""
         check_is_fitted(self)
         transform = self.input_transform_
-        inputs = transform.of_live(validate_data(self, X, reset=False))
+        inputs = transform.of_live(validate_data(self, self._as_rows(X), reset=False))
         first, *above = (layer.astype(np.int64) for layer in self.weights_)
         biases = None
         if self.biases_ is not None:

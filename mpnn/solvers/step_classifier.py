@@ -60,6 +60,6 @@ class StepClassifier(SolverClassifier):
     def _outputs(self, X: ArrayLike) -> NDArray:
         """Return the outputs less their thresholds, [n, K]; an output is on from 0 on."""
         check_is_fitted(self)
-        inputs = self._transform(validate_data(self, X, reset=False))
+        inputs = self._transform(validate_data(self, self._as_rows(X), reset=False))
         tolerance = 0.5 * StepNeurons(self.integer_weights).eps
         return StepWeights(tuple(self.weights_), tuple(self.thresholds_)).forward(inputs, tolerance)[-1]

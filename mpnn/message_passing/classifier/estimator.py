@@ -125,6 +125,8 @@ class MessagePassingClassifier(Learner):
         The beliefs, apart from the weights: :class:`mpnn.message_passing.network.State` of NumPy arrays.
     history_ : dict of arrays
         One row a sweep: ``error``, ``change``, ``polarization``; exact messages: ``error`` alone.
+    image_shape_ : triple of int or None
+        Height, width and channels of the training images; None: inputs were rows.
     input_transform_ : InputTransform
         What inputs go through; ``live`` marks those that were ever non-zero in training.
     n_iter_ : int
@@ -223,13 +225,11 @@ class MessagePassingClassifier(Learner):
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
-        return (
-            super()._blocks(dense(self._as_rows(X)))
-            if self.encoder_ is None
-            else coded_blocks(self.encoder_, X)
-        )
+        X = self._as_rows(X)
+        return super()._blocks(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
     def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
+        X = self._as_rows(X)
         return super()._rows(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
     @classmethod

@@ -18,7 +18,7 @@ from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier import fitting, noise
-from mpnn.message_passing.classifier.architecture import checked_shape, flat_images, reads_images
+from mpnn.message_passing.classifier.architecture import reads_images
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
@@ -26,6 +26,7 @@ from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.images import as_rows, checked_shape
 from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.programs.forks import in_fresh_process
@@ -60,7 +61,6 @@ class Learner(ProbabilisticClassifier):
     verbose: int
     hidden: Any
     image_shape: Sequence[int] | None
-    image_shape_: tuple[int, ...] | None = None
     encoder_: TableEncoder | None
     input_transform_: InputTransform
     spec_: NetworkSpec
@@ -73,8 +73,8 @@ class Learner(ProbabilisticClassifier):
 
         Parameters
         ----------
-        X : array [n, features]
-            The inputs.
+        X : array [n, features], [n, height, width] or [n, height, width, channels]
+            The inputs. Images become rows where no layer reads them; later ones must have their shape.
         y : array [n]
             Labels of any type, of at least two classes.
         sample_weight : array-like [n] or None, default=None
@@ -134,21 +134,23 @@ class Learner(ProbabilisticClassifier):
         return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
 
     def _read_images(self, X: Any, known_inputs: bool) -> Any:
-        """Images as rows, for networks of layers that read images; the first ones fix their shape."""
+        """Images as rows; the first ones fix their shape, which layers that read images need."""
         if known_inputs:
             return self._as_rows(X)
-        self.image_shape_ = None
-        checked_shape(self.image_shape)
-        if not reads_images(self.hidden):
-            return X
-        rows, self.image_shape_ = flat_images(X, self.image_shape)
+        convolves, given = reads_images(self.hidden), checked_shape(self.image_shape)
+        rows, shape = as_rows(X, given if convolves else None)
+        if convolves and shape is None:
+            raise ValueError(
+                f"convolutions need images [n, height, width(, channels)], got the shape {np.shape(X)}: give "
+                "image_shape=(height, width, channels) for flat images"
+            )
+        self.image_shape_ = shape
         return rows
 
-    def _as_rows(self, X: Any) -> Any:
-        return X if self.image_shape_ is None else flat_images(X, self.image_shape_)[0]
-
     def _choose_encoder(self, X: Any) -> TableEncoder | None:
-        return None if self.image_shape_ else choose_encoder(self.encoding, self.input_scaling, X)
+        if reads_images(self.hidden):
+            return None
+        return choose_encoder(self.encoding, self.input_scaling, X)
 
     def _learn(self, read: _Read, goes_on: bool, in_portions: bool) -> Any:
         """Train, from the present beliefs where training goes on, and publish the network."""
@@ -316,7 +318,8 @@ class Learner(ProbabilisticClassifier):
         flag("early_stopping", self.early_stopping)
         whole("n_iter_no_change", self.n_iter_no_change)
         coded = self.encoder_ is not None
-        return Parameters.of(self, coded, in_portions, self.image_shape_)
+        images = self.image_shape_ if reads_images(self.hidden) else None
+        return Parameters.of(self, coded, in_portions, images)
 
     def _settings_to_try(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
