@@ -21,10 +21,10 @@ from sklearn.utils import (
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mpnn.classifiers.images import as_rows
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.discrete import DiscreteNetwork
-from mpnn.preprocessing.images import as_rows
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import hidden_widths, whole
 

@@ -19,6 +19,7 @@ from mpnn.classifiers.base import (
     network_on_processor,
     read_table_and_labels,
 )
+from mpnn.classifiers.images import as_rows, checked_shape
 from mpnn.classifiers.problems import FitsMany
 from mpnn.classifiers.weights import only_present, read_weights
 from mpnn.ensemble import votes as voting
@@ -33,7 +34,6 @@ from mpnn.ensemble.members import (
 from mpnn.integer_networks.decisions import tied_rows
 from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
-from mpnn.preprocessing.images import as_rows, checked_shape
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import whole
 

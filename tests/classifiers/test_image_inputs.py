@@ -6,9 +6,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
+from mpnn.classifiers.images import as_rows
 from mpnn.gradient import STEClassifier
 from mpnn.layers import Conv2D
-from mpnn.preprocessing.images import as_rows
 from mpnn.solvers import LocalSearchClassifier
 
 CLASSIFIERS = {

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_array, validate_data
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
+from mpnn.classifiers.images import as_rows, checked_shape
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
@@ -26,7 +27,6 @@ from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.preprocessing.images import as_rows, checked_shape
 from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.programs.forks import in_fresh_process
