@@ -27,10 +27,13 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 __all__ = [
     "AXES",
+    "all_processes",
     "axis_size",
     "every_device",
+    "gather_bytes",
     "make_mesh",
     "over_networks",
+    "own_share",
     "place",
     "place_weights",
     "round_up",
@@ -109,6 +112,49 @@ def every_device() -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def all_processes() -> Iterator[None]:
+    """Share mini-batches out among all processes, where there are several and no mesh is in context."""
+    if jax.sharding.get_mesh().empty and jax.process_count() > 1:
+        with jax.set_mesh(make_mesh(networks=1)):
+            yield
+    else:
+        yield
+
+
+def own_share(count: int, axis: str) -> list[int]:
+    """Return which of ``count`` things along an axis of the mesh in context this process holds.
+
+    Parameters
+    ----------
+    count : int >= 1
+        A multiple of the devices along the axis.
+    axis : str
+        Name of the axis.
+    """
+    mesh = jax.sharding.get_mesh()
+    if mesh.empty:
+        return list(range(count))
+    found: Any = NamedSharding(mesh, PartitionSpec(axis)).addressable_devices_indices_map((count,))
+    return sorted({place for (own,) in found.values() for place in range(*own.indices(count))})
+
+
+def gather_bytes(content: bytes) -> list[bytes]:
+    """Return what every process has, in their order.
+
+    Parameters
+    ----------
+    content : bytes
+        Of this process.
+    """
+    if jax.process_count() == 1:
+        return [content]
+    sizes = multihost_utils.process_allgather(np.array(len(content)))
+    padded = np.frombuffer(content.ljust(int(sizes.max()), b"\0"), np.uint8)
+    rows = multihost_utils.process_allgather(padded)
+    return [row[:size].tobytes() for row, size in zip(rows, sizes.tolist(), strict=True)]
 
 
 def spread_batch(batch: Any) -> Any:

@@ -7,6 +7,7 @@ from mpnn.data.datasets import Dataset, DatasetStatus, dataset_status, load_data
 from mpnn.data.errors import DataError, DataNotFoundError
 from mpnn.data.registry import DatasetInfo, list_datasets
 from mpnn.data.sampling import ValidationDraw, sample_consecutive, sample_few_shot, validation_draw
+from mpnn.data.shards import Shards, is_shards
 from mpnn.data.table_files import is_table_file, read_table
 
 __all__ = [
@@ -17,11 +18,13 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "DatasetStatus",
+    "Shards",
     "Table",
     "TableFormat",
     "ValidationDraw",
     "dataset_status",
     "holds_test_part",
+    "is_shards",
     "is_table_file",
     "list_datasets",
     "load_dataset",

@@ -21,6 +21,7 @@ __all__ = [
     "Arrays2D",
     "ParquetColumn",
     "holds_test_part",
+    "parquet_groups",
     "parquet_names",
     "read_npy",
     "read_npz_part",
@@ -211,8 +212,16 @@ def parquet_names(path: Path) -> list[str]:
         return [str(name) for name in file.schema_arrow.names]
 
 
-def read_parquet_columns(path: Path, names: Sequence[str], id: str | None = None) -> dict[str, ParquetColumn]:
-    """Return the named columns of a Parquet file, read a batch of rows at a time.
+def parquet_groups(path: Path) -> int:
+    """Return the number of groups of rows that a Parquet file was written in."""
+    with _opened_parquet(path) as file:
+        return int(file.metadata.num_row_groups)
+
+
+def read_parquet_columns(
+    path: Path, names: Sequence[str], id: str | None = None, group: int | None = None
+) -> dict[str, ParquetColumn]:
+    """Return the named columns of a Parquet file, or of one of its groups of rows, a batch at a time.
 
     The column `id` becomes an array of str, whatever it holds, empty where missing.
     """
@@ -220,7 +229,8 @@ def read_parquet_columns(path: Path, names: Sequence[str], id: str | None = None
     kinds: dict[str, Kind] = {}
     with _opened_parquet(path) as file:
         _require_moderate(path, 8 * file.metadata.num_rows * len(names))
-        for batch in file.iter_batches(_BATCH_ROWS, columns=list(names)):
+        groups = None if group is None else [group]
+        for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=list(names)):
             for name in names:
                 kinds[name], values = _arrow_values(path, name, batch.column(name), name == id)
                 blocks[name].append(values)
@@ -247,6 +257,13 @@ def _opened_parquet(path: Path) -> Iterator[Any]:
         raise unreadable(str(path), error) from error
 
 
+def _texts(array: Any) -> NDArray:
+    """Texts ``[n]``, equal ones as one object; None where missing."""
+    coded = array.dictionary_encode()
+    words = object_array([*coded.dictionary.to_pylist(), None])
+    return words[coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)]
+
+
 def _arrow_values(path: Path, name: str, array: Any, is_id: bool) -> tuple[Kind, NDArray]:
     import pyarrow
     from pyarrow import types
@@ -262,7 +279,7 @@ def _arrow_values(path: Path, name: str, array: Any, is_id: bool) -> tuple[Kind,
             "start, month, weekday) or drop the column (option drop)"
         )
     if str(kind) in ("string", "large_string", "string_view"):
-        return "category", object_array(array.to_pylist())
+        return "category", _texts(array)
     if types.is_null(kind):
         return "number", np.full(len(array), np.nan)
     if types.is_boolean(kind):

@@ -22,7 +22,7 @@ from mpnn.data.errors import DataError
 from mpnn.data.table_labels import array_labels, check_labels, label_warnings
 from mpnn.data.table_warnings import feature_warnings
 
-__all__ = ["read_arrays"]
+__all__ = ["read_arrays", "read_row_group"]
 
 
 def read_arrays(path: Path, wishes: Wishes, part: str, max_classes: int) -> Table:
@@ -53,13 +53,38 @@ def _labels_of(arrays: Arrays2D, roles: Roles) -> tuple[NDArray | None, str | No
     return arrays.labels, None if arrays.labels is None else "y"
 
 
+def read_row_group(path: Path, wishes: Wishes, max_classes: int, group: int) -> tuple[list[Column], NDArray]:
+    """Return features and labels ``[n]`` of one group of rows of a Parquet file.
+
+    As of a table that is read whole, but without sentences about what looks wrong.
+    """
+    _, roles, columns, labels, _ = _parquet_parts(path, wishes, group)
+    if labels is None or roles.label is None:
+        raise DataError(f"{path}: name the column of labels (option label)")
+    at, name = place_of(str(path), "parquet"), str(wishes.label)
+    labels = array_labels(labels, name, at)
+    check_labels(labels, name, max_classes, at)
+    return columns, labels
+
+
 def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
+    names, roles, columns, labels, ids = _parquet_parts(path, wishes)
+    name = None if roles.label is None else names[roles.label]
+    return _array_table(
+        str(path), columns, labels, name, ids, roles, names, TableFormat("parquet"), max_classes, None
+    )
+
+
+def _parquet_parts(
+    path: Path, wishes: Wishes, group: int | None = None
+) -> tuple[list[str], Roles, list[Column], NDArray | None, NDArray | None]:
+    """Names, roles, features, labels and identifiers, of a whole file or of one of its groups of rows."""
     written = parquet_names(path)
     names = column_names(str(path), written, True)
     roles = assign_roles(str(path), names, wishes)
     places = [place for place in (*roles.features, roles.label, roles.id) if place is not None]
     found = read_parquet_columns(
-        path, [written[place] for place in places], None if roles.id is None else written[roles.id]
+        path, [written[place] for place in places], None if roles.id is None else written[roles.id], group
     )
     columns = [
         _parquet_column(str(path), name, kind, found[written[place]])
@@ -68,10 +93,7 @@ def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
     labels, ids = (
         None if place is None else found[written[place]].values for place in (roles.label, roles.id)
     )
-    name = None if roles.label is None else names[roles.label]
-    return _array_table(
-        str(path), columns, labels, name, ids, roles, names, TableFormat("parquet"), max_classes, None
-    )
+    return names, roles, columns, labels, ids
 
 
 def _parquet_column(source: str, name: str, required: Kind | None, found: ParquetColumn) -> Column:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mpnn.data.column_kinds import Kind
 from mpnn.data.errors import DataError
 
-__all__ = ["Column", "ColumnSummary", "Table", "TableFormat"]
+__all__ = ["Column", "ColumnSummary", "Table", "TableFormat", "feature_array"]
 
 
 class ColumnSummary(NamedTuple):
@@ -170,13 +170,7 @@ class Table:
         float64 with NaN where missing if no column is a category (arrays from npz and npy files as they
         are); else object, with floats in the columns of numbers and str or None in the categories.
         """
-        if self.matrix is not None:
-            return self.matrix
-        categorical = any(column.kind == "category" for column in self.columns)
-        array = np.empty(self.shape, dtype=object if categorical else np.float64)
-        for index, column in enumerate(self.columns):
-            array[:, index] = column.values
-        return array
+        return feature_array(self.columns) if self.matrix is None else self.matrix
 
     def frame(self) -> Any:
         """Return the features as a pandas DataFrame: float64 columns, and `category` ones of str.
@@ -234,6 +228,16 @@ class Table:
             same = list(indices) == list(range(len(self.columns)))
             matrix = self.matrix if same else self.matrix[:, list(indices)]
         return dataclasses.replace(self, columns=columns, matrix=matrix)
+
+
+def feature_array(columns: Sequence[Column]) -> NDArray:
+    """Return columns as one array ``[n, features]``: float64, or object where one is a category."""
+    categorical = any(column.kind == "category" for column in columns)
+    shape = (len(columns[0].values), len(columns))
+    array = np.empty(shape, dtype=object if categorical else np.float64)
+    for index, column in enumerate(columns):
+        array[:, index] = column.values
+    return array
 
 
 def place_of(source: str, kind: str) -> Callable[[int], str]:

@@ -14,9 +14,9 @@ from mpnn.callbacks import Callback
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.inputs import coded_blocks, dense, read_blocks
-from mpnn.message_passing.classifier.learner import Learner
 from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Parameters
+from mpnn.message_passing.classifier.streaming import StreamLearner
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.hyper import described
 from mpnn.programs.forks import in_fresh_process
@@ -25,7 +25,7 @@ __all__ = ["MessagePassingClassifier"]
 
 
 @described(Parameters.__dataclass_fields__, default="None")
-class MessagePassingClassifier(Learner):
+class MessagePassingClassifier(StreamLearner):
     """A sign network with discrete weights, trained by messages of the belief-propagation family.
 
     What is left at None is set to the best value known for the regime: full batch for up to 2000 samples,

@@ -1,0 +1,169 @@
+"""The order in which the rows of many files are trained on: blocks of parts, by seed, from any place on.
+
+An epoch takes the parts in a random order, which depends on the seed and the epoch alone. The order is dealt
+out to lanes, one part each in turn, and a lane's parts are cut into blocks. Processes read the blocks of
+their own lanes: which rows meet in a mini-batch depends on the number of lanes, and not on that of processes.
+Grain reads ahead in a thread, and its iterator begins at any block.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.data.errors import DataError
+
+__all__ = ["BlockOrder"]
+
+Lanes = list[tuple[NDArray, NDArray]]
+ReadPart = Callable[[int], tuple[NDArray, NDArray]]
+# Blocks that are read ahead: one while the one before is trained on, and one in reserve.
+AHEAD = 2
+
+
+@dataclass(frozen=True)
+class BlockOrder:
+    """Which parts make up which block.
+
+    Parameters
+    ----------
+    counts : tuple of int
+        Rows of every part.
+    rows_at_once : int >= 1
+        Rows of a block of all lanes, about.
+    seed : int >= 0
+        Of the order.
+    lanes : int >= 1, default=1
+        Readers that every mini-batch is made up by.
+    """
+
+    counts: tuple[int, ...]
+    rows_at_once: int
+    seed: int
+    lanes: int = 1
+
+    def __post_init__(self) -> None:
+        if len(self.counts) < self.lanes:
+            raise DataError(
+                f"{len(self.counts)} parts cannot be shared out to {self.lanes} readers: write more files, "
+                "or Parquet files of more groups of rows"
+            )
+
+    @property
+    def blocks_of_epoch(self) -> int:
+        """Blocks of an epoch; every lane has a part for each."""
+        blocks = max(1, round(sum(self.counts) / self.rows_at_once))
+        return min(blocks, len(self.counts) // self.lanes)
+
+    @property
+    def parts_of_block(self) -> int:
+        """Parts that a lane reads at once, at most."""
+        return -(-len(self.counts) // (self.lanes * self.blocks_of_epoch))
+
+    @property
+    def most_rows(self) -> int:
+        """Rows that a lane's block has at most, whatever the order."""
+        return sum(sorted(self.counts)[-self.parts_of_block :])
+
+    def parts(self, block: int, lane: int) -> list[int]:
+        """Parts of a lane's block, sorted.
+
+        Parameters
+        ----------
+        block : int >= 0
+            Counted over all epochs.
+        lane : int >= 0
+            The lane.
+        """
+        epoch, place = divmod(block, self.blocks_of_epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.counts))
+        own = order[lane :: self.lanes]
+        # as even as possible: a lane's last block would else be short
+        return sorted(np.array_split(own, self.blocks_of_epoch)[place].tolist())
+
+    def rows(self, block: int) -> int:
+        """Rows of a block in the lane that has fewest.
+
+        Parameters
+        ----------
+        block : int >= 0
+            Counted over all epochs.
+        """
+        return min(self._rows_of(block, lane) for lane in range(self.lanes))
+
+    def rows_before(self, block: int) -> int:
+        """Rows of all lanes in the earlier blocks of the block's epoch.
+
+        Parameters
+        ----------
+        block : int >= 0
+            Counted over all epochs.
+        """
+        first = block - block % self.blocks_of_epoch
+        return sum(self._rows_of(own, lane) for own in range(first, block) for lane in range(self.lanes))
+
+    def _rows_of(self, block: int, lane: int) -> int:
+        return sum(self.counts[part] for part in self.parts(block, lane))
+
+    def blocks(self, lanes: Sequence[int], read: ReadPart, first: int, num_epochs: int) -> Iterator[Lanes]:
+        """Read blocks one after the other, some ahead in a thread.
+
+        Parameters
+        ----------
+        lanes : sequence of int
+            Lanes that this process reads.
+        read : callable
+            From the number of a part to its inputs ``[n, N]`` and targets ``[n]``.
+        first : int >= 0
+            Blocks done before.
+        num_epochs : int >= 1
+            Passes over the rows.
+
+        Yields
+        ------
+        rows : list of (ndarray [n, N], ndarray [n])
+            Of every lane that is read, from block ``first`` on.
+
+        Raises
+        ------
+        ImportError
+            Without Grain.
+        """
+        grain, total = _grain(), num_epochs * self.blocks_of_epoch
+        source = grain.MapDataset.source(_Blocks(self, tuple(lanes), read, total))
+        reader = iter(source.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)))
+        reader.set_state({"next_index": first})
+        yield from reader
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks by number, as Grain reads them."""
+
+    order: BlockOrder
+    lanes: tuple[int, ...]
+    read: ReadPart
+    total: int
+
+    def __len__(self) -> int:
+        return self.total
+
+    def __getitem__(self, block: int) -> Lanes:
+        return [self._lane(block, lane) for lane in self.lanes]
+
+    def _lane(self, block: int, lane: int) -> tuple[NDArray, NDArray]:
+        found = [self.read(part) for part in self.order.parts(block, lane)]
+        inputs, targets = zip(*found, strict=True)
+        return np.concatenate(inputs), np.concatenate(targets)
+
+
+def _grain() -> Any:
+    try:
+        import grain
+    except ImportError as error:
+        raise ImportError(
+            "training from many files reads through Grain: pip install 'mpnn[streams]'"
+        ) from error
+    return grain

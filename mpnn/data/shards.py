@@ -1,0 +1,237 @@
+"""Tables in many files, which need not fit into memory: read a part at a time.
+
+A part is a file, or a group of rows of a Parquet file. Memory is that of the parts that are read at once, so
+files should be of moderate size: 10,000 to 1,000,000 rows.
+"""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mpnn.data.array_files import parquet_groups
+from mpnn.data.array_tables import read_row_group
+from mpnn.data.blocks import BlockOrder
+from mpnn.data.column_kinds import Kind
+from mpnn.data.column_names import Wishes
+from mpnn.data.columns import Column, feature_array
+from mpnn.data.errors import DataError
+from mpnn.data.survey import Survey, merged, survey_from_bytes, surveyed
+from mpnn.data.table_files import is_table_file, read_table
+
+__all__ = ["Part", "Shards", "is_shards"]
+
+SAMPLE_ROWS = 1 << 16
+PARQUET = ".parquet"
+
+
+def is_shards(source: str | os.PathLike[str]) -> bool:
+    """Tell whether a source is several files: a folder, or a pattern with ``*``, ``?`` or ``[``.
+
+    Parameters
+    ----------
+    source : str or path
+        Name of the source.
+    """
+    name = os.fspath(source)
+    return (glob.has_magic(name) and not Path(name).is_file()) or Path(name).is_dir()
+
+
+class Part(NamedTuple):
+    """Some rows of a table.
+
+    Parameters
+    ----------
+    columns : list of Column
+        The features, one kind each.
+    labels : ndarray [n]
+        Numbers or str.
+    """
+
+    columns: list[Column]
+    labels: NDArray
+
+    @property
+    def features(self) -> NDArray:
+        """The features as an array ``[n, F]``: numbers, or objects where one of the columns is a category."""
+        matrix = [column.values for column in self.columns]
+        if len({values.dtype for values in matrix}) == 1 and matrix[0].dtype != object:
+            return np.stack(matrix, axis=1)
+        return feature_array(self.columns)
+
+
+class Shards:
+    """The rows of one table in many files, a sequence of parts ``(X, y)``.
+
+    The files have the same columns; the kind of each is that of the first file.
+
+    Parameters
+    ----------
+    source : str, path or sequence of them
+        A pattern such as ``"clicks/*.parquet"``, a folder, or files: CSV and its kin, ``.parquet``, ``.npz``
+        or ``.npy``. In the order of their names.
+    label : str, int or None, default=None
+        The label column, by name or number; None: an npz file keeps its labels in ``y``.
+    drop : sequence of str or int, default=()
+        Columns to leave out.
+    categorical : sequence of str or int, default=()
+        Columns of numbers that name categories.
+    max_classes : int >= 2, default=100
+        The largest number of different labels.
+
+    Raises
+    ------
+    DataError
+        Where there is no such file, or one cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from mpnn.data import Shards
+    >>> folder = tempfile.mkdtemp()
+    >>> for number in range(3):
+    ...     np.savez(f"{folder}/{number}.npz", x=np.full((5, 2), number), y=np.arange(5) % 2)
+    >>> shards = Shards(f"{folder}/*.npz")
+    >>> len(shards), shards.survey().num_rows
+    (3, 15)
+    >>> X, y = shards[2]
+    >>> X.shape, y.tolist()
+    ((5, 2), [0, 1, 0, 1, 0])
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        label: str | int | None = None,
+        drop: Sequence[str | int] = (),
+        categorical: Sequence[str | int] = (),
+        max_classes: int = 100,
+    ) -> None:
+        self.paths = _files(source)
+        self.label, self.drop, self.categorical = label, tuple(drop), tuple(categorical)
+        self.max_classes = max_classes
+        self._places: list[tuple[Path, int | None]] = []
+        for path in self.paths:
+            groups = range(parquet_groups(path)) if path.suffix.lower() == PARQUET else (None,)
+            self._places += [(path, group) for group in groups]
+
+    def __len__(self) -> int:
+        """Number of parts."""
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> tuple[NDArray, NDArray]:
+        part = self.part(index)
+        return part.features, part.labels
+
+    def __iter__(self) -> Iterator[tuple[NDArray, NDArray]]:
+        return (self[index] for index in range(len(self)))
+
+    @cached_property
+    def kinds(self) -> dict[str, Kind]:
+        """Kind of each feature by name, in order, as the first part has it."""
+        path, group = self._places[0]
+        if group is not None:
+            wishes = Wishes(self.label, self.drop, None, self.categorical, None)
+            columns, _ = read_row_group(path, wishes, self.max_classes, group)
+            return {column.name: column.kind for column in columns}
+        options: dict[str, Any] = {"drop": self.drop, "categorical": self.categorical}
+        return read_table(path, label=self.label, max_classes=self.max_classes, **options).kinds
+
+    def part(self, index: int) -> Part:
+        """Read a part.
+
+        Parameters
+        ----------
+        index : int
+            From 0; negative ones count from the end.
+
+        Raises
+        ------
+        DataError
+            Where the file has other columns than the first one, or a row has no label.
+        """
+        path, group = self._places[index]
+        if group is not None:
+            wishes = Wishes(self.label, (), None, (), self.kinds)
+            columns, labels = read_row_group(path, wishes, self.max_classes, group)
+        else:
+            table = read_table(path, label=self.label, kinds=self.kinds, max_classes=self.max_classes)
+            if table.labels is None:
+                raise DataError(f"{path} has no labels; name their column (option label)")
+            columns, labels = list(table.columns), table.labels
+        if labels.dtype == object and all(isinstance(label, str) for label in labels.tolist()):
+            labels = labels.astype(str)
+        return Part(columns, labels)
+
+    def survey(
+        self, sample_rows: int = SAMPLE_ROWS, seed: int = 0, parts: Sequence[int] | None = None
+    ) -> Survey:
+        """Read all rows once: count them, collect the labels, and draw a sample.
+
+        Parameters
+        ----------
+        sample_rows : int >= 1, default=65536
+            Rows of the sample; all of them where there are no more.
+        seed : int >= 0, default=0
+            Of the sample, which is a simple random one.
+        parts : sequence of int or None, default=None
+            Only these; surveys of different parts add up to that of all. None: all.
+        """
+        chosen = range(len(self)) if parts is None else parts
+        return surveyed(((index, *self[index]) for index in chosen), sample_rows, seed)
+
+    def order(self, survey: Survey, rows_at_once: int, seed: int, lanes: int = 1) -> BlockOrder:
+        """Return the order in which the rows are trained on.
+
+        Parameters
+        ----------
+        survey : Survey
+            Of all parts.
+        rows_at_once : int >= 1
+            Rows of a block, about.
+        seed : int >= 0
+            Of the order.
+        lanes : int >= 1, default=1
+            Readers that every mini-batch is made up by.
+        """
+        return BlockOrder(tuple(survey.counts.values()), rows_at_once, seed, lanes)
+
+    def merged(self, surveys: Sequence[bytes]) -> Survey:
+        """Return the survey of all parts from those of some each, written by :meth:`Survey.to_bytes`.
+
+        Parameters
+        ----------
+        surveys : sequence of bytes
+            Of different parts.
+        """
+        return merged([survey_from_bytes(content) for content in surveys])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of names and sizes of the files and of how they are read."""
+        files = [(path.name, path.stat().st_size) for path in self.paths]
+        about = [files, self.label, self.drop, self.categorical, self.max_classes]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def _files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """The files that a source names, sorted."""
+    if not isinstance(source, str | os.PathLike):
+        found = [Path(name) for name in source]
+    elif Path(source).is_dir():
+        found = [path for path in Path(source).iterdir() if is_table_file(path)]
+    elif glob.has_magic(os.fspath(source)) and not Path(source).is_file():
+        found = [Path(name) for name in glob.glob(os.fspath(source), recursive=True)]
+    else:
+        found = [Path(source)]
+    if not found:
+        raise DataError(f"{source} names no file; give a pattern such as 'folder/*.parquet'")
+    return sorted(found)

@@ -1,0 +1,100 @@
+"""Training on files: what `fit` learns where all fits into memory, and the same after it was ended."""
+
+import numpy as np
+import pytest
+
+from mpnn import MessagePassingClassifier
+from mpnn.callbacks import Callback
+from mpnn.data import Shards
+from mpnn.message_passing.checkpoints import CheckpointError
+
+pytest.importorskip("grain")
+SETTINGS = {"hidden": (8,), "num_epochs": 2, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(2400, 6))
+    return inputs, np.where(inputs[:, :3].sum(axis=1) + 0.3 * rng.normal(size=2400) > 0, "yes", "no")
+
+
+@pytest.fixture(scope="module")
+def shards(table, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("shards")
+    for number, (x, y) in enumerate(zip(*(np.array_split(array, 12) for array in table), strict=True)):
+        np.savez(folder / f"{number:02d}.npz", x=x, y=y)
+    return Shards(folder)
+
+
+class Ended(Exception):
+    pass
+
+
+class EndAfterFirst(Callback):
+    def on_epoch(self, epoch):
+        raise Ended
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        {},
+        pytest.param({"rho": 1.0}, marks=pytest.mark.slow),
+        pytest.param({"weights": "binary"}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_one_block_is_what_fit_learns(scheme, table, shards):
+    whole = MessagePassingClassifier(**SETTINGS | scheme).fit(*table)
+    streamed = MessagePassingClassifier(**SETTINGS | scheme).fit_shards(shards, rows_at_once=10_000)
+    assert streamed.encoder_.columns_ == whole.encoder_.columns_
+    for own, expected in zip(streamed.weights_, whole.weights_, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    assert streamed.n_iter_ == whole.n_iter_
+    assert streamed.score(*table) > 0.85
+
+
+@pytest.mark.parametrize("scheme", [{}, pytest.param({"rho": 1.0}, marks=pytest.mark.slow)], ids=str)
+def test_what_was_ended_goes_on(scheme, table, shards, tmp_path):
+    how = {"rows_at_once": 800, "readers": 2}
+    whole = MessagePassingClassifier(**SETTINGS | scheme).fit_shards(shards, **how)
+    assert len(whole.history_["error"]) == 6
+    ended = MessagePassingClassifier(**SETTINGS | scheme, callbacks=[EndAfterFirst()])
+    with pytest.raises(Ended):
+        ended.fit_shards(shards, checkpoints=tmp_path, saved_every=2, **how)
+    goes_on = MessagePassingClassifier(**SETTINGS | scheme).fit_shards(
+        shards, checkpoints=tmp_path, saved_every=2, **how
+    )
+    assert len(goes_on.history_["error"]) == 4  # of six blocks, two were kept
+    for own, expected in zip(goes_on.weights_, whole.weights_, strict=True):
+        np.testing.assert_array_equal(own, expected)
+    with pytest.raises(CheckpointError, match="other"):
+        MessagePassingClassifier(**SETTINGS | {"num_epochs": 3}).fit_shards(
+            shards, checkpoints=tmp_path, **how
+        )
+    with pytest.raises(ValueError, match="readers must be 2"):
+        MessagePassingClassifier(**SETTINGS | scheme).fit_shards(
+            shards, checkpoints=tmp_path, rows_at_once=800, readers=4
+        )
+
+
+@pytest.mark.slow
+def test_few_rows_are_trained_on_in_memory(table, tmp_path):
+    np.savez(tmp_path / "few.npz", x=table[0][:60], y=table[1][:60])
+    settings = {"hidden": (), "random_state": 0, "noise": 1.0}
+    found = MessagePassingClassifier(**settings).fit_shards(Shards(tmp_path))
+    expected = MessagePassingClassifier(**settings).fit(table[0][:60], table[1][:60])
+    np.testing.assert_array_equal(found.weights_[0], expected.weights_[0])
+
+
+def test_what_needs_all_samples_is_refused(shards, tmp_path):
+    for name, value in {"early_stopping": True, "warm_start": True, "class_weight": "balanced"}.items():
+        with pytest.raises(ValueError, match=f"{name}=.*has all samples"):
+            MessagePassingClassifier(**{name: value}).fit_shards(shards)
+    with pytest.raises(ValueError, match="random_state"):
+        MessagePassingClassifier().fit_shards(shards, checkpoints=tmp_path)
+    with pytest.raises(ValueError, match="rounding"):
+        MessagePassingClassifier(rounding="harden").fit_shards(shards)
+    with pytest.raises(ValueError, match="multiple of the readers"):
+        MessagePassingClassifier(**SETTINGS).fit_shards(shards, readers=3)
