@@ -16,7 +16,7 @@ within rounding of a tie.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -256,12 +256,18 @@ def _place(leaf: Array, sharding: NamedSharding) -> Array:
     if jax.process_count() == 1:
         return jax.device_put(leaf, sharding)
     if isinstance(leaf, Array) and not leaf.is_fully_addressable:
-        return jax.jit(lambda array: array, out_shardings=sharding)(leaf)
+        return _moved_to(sharding)(leaf)
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         data = _place(jax.random.key_data(leaf), sharding)
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
     whole = np.asarray(leaf)
     return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+
+
+@lru_cache
+def _moved_to(sharding: NamedSharding) -> Callable[[Array], Array]:
+    """A program that moves arrays: one for each sharding, not compiled anew for every array."""
+    return jax.jit(lambda array: array, out_shardings=sharding)
 
 
 def to_host(tree: Any) -> Any:

@@ -124,3 +124,56 @@ def test_two_processes_train_what_one_trains_though_one_is_killed(tmp_path):
 def test_every_device_uses_all_or_what_is_in_context():
     with meshes.every_device():
         assert jax.sharding.get_mesh().empty  # one device needs no mesh
+
+
+def test_moving_arrays_compiles_once(monkeypatch):
+    """As in several processes, where an array of all devices is moved by a program."""
+    with jax.set_mesh(meshes.make_mesh()):
+        sharding = jax.sharding.NamedSharding(jax.sharding.get_mesh(), jax.sharding.PartitionSpec())
+        for number in range(5):
+            meshes._moved_to(sharding)(jax.numpy.full(3, number))
+    assert meshes._moved_to(sharding)._cache_size() == 1
+
+
+def table_files(folder):
+    """Files of a table that a few weights decide."""
+    rng = np.random.default_rng(0)
+    for number in range(8):
+        x = rng.normal(size=(800, 6))
+        np.savez(folder / f"{number}.npz", x=x, y=x[:, :3].sum(axis=1) > 0)
+
+
+def train_files(folder, name, *options):
+    command = [sys.executable, "-m", "mpnn", "train", str(folder / "*.npz"), "--output", folder / name]
+    how = ["--num-epochs", "6", "--rows-at-once", "800", "--readers", "4", "--set", "hidden=[8]"]
+    flags = [*how, "--checkpoints", folder / f"{name}_run", *options]
+    with (folder / f"{name}.log").open("a") as log:
+        return subprocess.Popen(
+            [*command, *flags], cwd=ROOT, env=environment(1), stdout=log, stderr=subprocess.STDOUT
+        )
+
+
+@pytest.mark.slow
+def test_processes_that_read_files_go_on_with_another_number(tmp_path):
+    """Two processes, one killed in the middle; then one process; then four in a run of their own."""
+    from mpnn import load_model
+
+    pytest.importorskip("grain")
+    table_files(tmp_path)
+    assert train_files(tmp_path, "alone").wait(timeout=600) == 0
+    expected = load_model(tmp_path / "alone")
+
+    begun = train_files(tmp_path, "elastic", "--num-processes", "2")
+    limit = time.monotonic() + 300
+    while not list(tmp_path.glob("elastic_run/states/[0-9]*")) and time.monotonic() < limit:
+        time.sleep(0.02)
+    children = Path(f"/proc/{begun.pid}/task/{begun.pid}/children").read_text().split()
+    os.kill(int(children[1]), signal.SIGKILL)
+    assert begun.wait(timeout=120) not in (0, None)
+    assert not (tmp_path / "elastic").exists()
+    assert train_files(tmp_path, "elastic").wait(timeout=600) == 0
+    assert train_files(tmp_path, "four", "--num-processes", "4").wait(timeout=600) == 0
+
+    for name in ("elastic", "four"):
+        for own, other in zip(load_model(tmp_path / name).weights_, expected.weights_, strict=True):
+            assert np.mean(own != other) <= 0.002, name

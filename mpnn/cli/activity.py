@@ -91,9 +91,11 @@ def _listening_to_jax(shown: Activity) -> Iterator[None]:
     for logger in loggers:
         logger.addHandler(shown)
         logger.setLevel(logging.DEBUG)
+        logger.propagate = False  # libraries give the root logger handlers, which would print all of it
     try:
         yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.removeHandler(shown)
+            logger.propagate = True
             logger.setLevel(level)

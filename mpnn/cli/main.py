@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _resume_advice(arguments: list[str]) -> str:
+    if arguments[:1] == ["train"] and any(own.startswith("--checkpoints") for own in arguments):
+        return f"stopped; the last checkpoint is kept. To resume: {shlex.join(['mpnn', *arguments])}"
     if arguments[:1] != ["compare"]:
         return "stopped; nothing was written"
     again = [argument for argument in arguments if argument not in ("--fresh", "--retry-errors")]

@@ -17,6 +17,7 @@ __all__ = [
     "Layout",
     "Predict",
     "Report",
+    "Streams",
     "Train",
 ]
 
@@ -62,12 +63,28 @@ FileLayout = Annotated[Layout, tyro.conf.OmitArgPrefixes]
 
 
 @dataclass(frozen=True)
+class Streams:
+    """How many files that need not fit into memory are trained on."""
+
+    checkpoints: Annotated[Path | None, _named("FOLDER")] = None
+    """Of many files, where checkpoints go: the same command goes on from the last one."""
+    rows_at_once: Number = None
+    """Of many files, rows that are in memory and shuffled together, about: 65536."""
+    readers: Number = None
+    """Of many files, shares that every mini-batch is read in: as many as processes, or a multiple."""
+    num_processes: Number = None
+    """Of many files, processes on this machine that train together, each reading its own share."""
+    distributed: bool = False
+    """Take part in a training of processes that Slurm, Kubernetes or a TPU pod has started."""
+
+
+@dataclass(frozen=True)
 class Train:
     """Train few-bit networks on a file or a data set, and save them."""
 
     data: Annotated[Positional[str], tyro.conf.arg(metavar="DATA", help_behavior_hint="")] = ""
-    """A file (.csv, .tsv, .csv.gz, .parquet, .npz, .npy), "-" for CSV from the standard input, or the name of
-    a data set (see `mpnn data`)."""
+    """A file (.csv, .tsv, .csv.gz, .parquet, .npz, .npy), "-" for CSV from the standard input, the name of a
+    data set (see `mpnn data`), or many files by a folder or a quoted pattern: "clicks/*.parquet"."""
     output: Path = Path("model")
     """Where the model goes."""
     test: File = None
@@ -103,6 +120,7 @@ class Train:
     list_parameters: bool = False
     """Show what --set takes, with the defaults of each regime, and do nothing else."""
     layout: FileLayout = field(default_factory=Layout)
+    streams: Annotated[Streams, tyro.conf.OmitArgPrefixes] = field(default_factory=Streams)
 
 
 @dataclass(frozen=True)

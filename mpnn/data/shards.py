@@ -134,16 +134,27 @@ class Shards:
     def __iter__(self) -> Iterator[tuple[NDArray, NDArray]]:
         return (self[index] for index in range(len(self)))
 
-    @cached_property
+    @property
     def kinds(self) -> dict[str, Kind]:
         """Kind of each feature by name, in order, as the first part has it."""
+        return self._first[0]
+
+    @property
+    def named(self) -> bool:
+        """Whether the columns have names in the files."""
+        return self._first[1]
+
+    @cached_property
+    def _first(self) -> tuple[dict[str, Kind], bool]:
+        """Kinds, and whether there are names, of the first part."""
         path, group = self._places[0]
         if group is not None:
             wishes = Wishes(self.label, self.drop, None, self.categorical, None)
             columns, _ = read_row_group(path, wishes, self.max_classes, group)
-            return {column.name: column.kind for column in columns}
+            return {column.name: column.kind for column in columns}, True
         options: dict[str, Any] = {"drop": self.drop, "categorical": self.categorical}
-        return read_table(path, label=self.label, max_classes=self.max_classes, **options).kinds
+        table = read_table(path, label=self.label, max_classes=self.max_classes, **options)
+        return table.kinds, table.format.header
 
     def part(self, index: int) -> Part:
         """Read a part.

@@ -212,3 +212,48 @@ def test_an_interrupt_is_heard_within_two_seconds_and_leaves_nothing(arguments, 
     assert time.monotonic() - start < 2.0
     os.close(parent)
     assert not [path for path in folder.iterdir() if "stopped" in path.name or path.name.startswith(".mpnn")]
+
+
+def test_many_files_are_one_table(run, folder):
+    """Few rows: what is printed and saved, and read again by names."""
+    rows = (folder / "flowers.csv").read_text().splitlines()
+    (folder / "parts").mkdir()
+    for number in range(3):
+        own = [rows[0], *rows[1 + number :: 3]]
+        (folder / "parts" / f"{number}.csv").write_text("\n".join(own))
+    how = ["--label", "species", "--drop", "number", "--set", "hidden=[]", "noise=1.0", "num_sweeps=5"]
+    printed = run("train", "parts/*.csv", "--output", "many", "--test", "flowers.csv", *how)
+    assert "training accuracy" in printed
+    assert "test accuracy" in printed
+    assert "3 files" in run("inspect", "many")
+    assert "accuracy" in run("evaluate", "many", "flowers.csv")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["flowers.csv", "--readers", "2"], "--readers is for many files"),
+        (["*.csv", "--cv", "3"], "--cv is for a table in memory"),
+        (["*.csv", "--id", "number"], "--id is for a single file"),
+        (["*.csv", "--num-processes", "0"], "--num-processes must be at least 1"),
+        (["*.csv", "--num-processes", "2"], "--num-processes needs --checkpoints"),
+        (["none/*.csv"], "names no file"),
+    ],
+)
+def test_options_of_many_files(folder, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(folder)
+    assert main(["train", *arguments]) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_process_that_fails_ends_the_others(tmp_path, monkeypatch):
+    from mpnn.cli import processes
+
+    monkeypatch.setattr(processes, "PATIENCE", 0.2)
+    waiting = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    failing = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    try:
+        assert processes._first_failure([waiting, failing]) == 3
+    finally:
+        waiting.kill()
+        waiting.wait()

@@ -25,8 +25,9 @@ from mpnn.cli.scores import (
     logistic_regression,
     majority_share,
 )
+from mpnn.cli.shards import refuse_streams, train_on_shards
 from mpnn.cli.sources import Examples, Schema, TrainingData, read_training
-from mpnn.data import Table
+from mpnn.data import Table, is_shards
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]
@@ -36,16 +37,19 @@ _LARGEST_SEED = 2**32 - 1
 _SHOWN = 30
 
 
-def run(command: Train, arguments: list[str], console: Console) -> None:
+def run(command: Train, arguments: list[str], console: Console) -> int | None:
     """Read, show the columns, train, score, and save last of all."""
     if command.list_parameters:
         list_parameters(console)
-        return
+        return None
     if not command.data:
         raise ConfigError("mpnn train needs DATA, a file or the name of a data set; see mpnn train --help")
     if not 0 <= command.seed <= _LARGEST_SEED:
         raise ConfigError(f"--seed must be from 0 to {_LARGEST_SEED}, got {command.seed}")
     require_writable(command.output, "--output")
+    if is_shards(command.data):
+        return train_on_shards(command, build(_estimator_parameters(command), "none"), arguments, console)
+    refuse_streams(command.streams)
     with activity("loading"):
         model = build(_estimator_parameters(command), command.ensemble)
     with activity(f"reading {command.data}"):
@@ -65,6 +69,7 @@ def run(command: Train, arguments: list[str], console: Console) -> None:
     provenance = _provenance(command, data.train, lines)
     save(model, _schema(data.train), command.output, provenance, beliefs=command.beliefs)
     print_line(console, f"trained in {seconds:.2f} s, saved to {command.output}")
+    return None
 
 
 class _ShownEpochs(Callback):

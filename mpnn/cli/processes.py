@@ -1,0 +1,87 @@
+"""Several processes of one command on this machine, which train together."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+__all__ = ["is_first", "join", "start"]
+
+# Set for the processes that `start` starts: the coordinator's HOST:PORT, how many there are, and which one.
+COORDINATOR, PROCESSES, PROCESS = "MPNN_COORDINATOR", "MPNN_PROCESSES", "MPNN_PROCESS"
+# Seconds between two looks at the processes, and until those that lost one are ended.
+STEP, PATIENCE = 0.1, 10.0
+
+
+def start(arguments: Sequence[str], count: int) -> int:
+    """Run the command in several processes; return 0, or the status of the first that failed.
+
+    Where one fails, the others are ended: none of them can go on without it.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Of the command.
+    count : int >= 2
+        Processes.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
+    shared = os.environ | {COORDINATOR: coordinator, PROCESSES: str(count)}
+    command = [sys.executable, "-m", "mpnn", *arguments]
+    running = [subprocess.Popen(command, env=shared | {PROCESS: str(rank)}) for rank in range(count)]
+    try:
+        return _first_failure(running)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _first_failure(running: Sequence[subprocess.Popen]) -> int:
+    while True:
+        found = [process.poll() for process in running]
+        failed = [status for status in found if status]
+        if failed:
+            _wait_for(running)
+            return failed[0] if failed[0] > 0 else 128 - failed[0]
+        if all(status == 0 for status in found):
+            return 0
+        time.sleep(STEP)
+
+
+def _wait_for(running: Sequence[subprocess.Popen]) -> None:
+    """Give those that are left the time to say what happened."""
+    limit = time.monotonic() + PATIENCE
+    while any(process.poll() is None for process in running) and time.monotonic() < limit:
+        time.sleep(STEP)
+
+
+def join(distributed: bool) -> bool:
+    """Take part in the training of several processes, if this is one of them; whether it is.
+
+    Parameters
+    ----------
+    distributed : bool
+        Whether a scheduler, which JAX asks for the others, has started them.
+    """
+    if not distributed and COORDINATOR not in os.environ:
+        return False
+    import jax
+
+    if distributed:
+        jax.distributed.initialize()
+    else:
+        place = int(os.environ[PROCESSES]), int(os.environ[PROCESS])
+        jax.distributed.initialize(os.environ[COORDINATOR], *place)
+    return True
+
+
+def is_first() -> bool:
+    """Whether this process is the one that prints and writes."""
+    import jax
+
+    return jax.process_index() == 0
