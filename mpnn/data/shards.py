@@ -243,6 +243,8 @@ def _files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) ->
         found = [Path(name) for name in glob.glob(os.fspath(source), recursive=True)]
     else:
         found = [Path(source)]
+    if not found and isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        raise DataError(f"{source} holds no table file, such as .parquet or .csv; name another folder")
     if not found:
         raise DataError(f"{source} names no file; give a pattern such as 'folder/*.parquet'")
     return sorted(found)

@@ -183,7 +183,7 @@ MALFORMED: list[tuple[list[str], str]] = [
         "unknown data set 'irsi'; known: mnist, fashion_mnist, cifar10, heart, adult, digits, "
         "breast_cancer, iris, wine. Did you mean 'iris'?",
     ),
-    (["train", "folder"], "folder is a folder; name a file in it"),
+    (["train", "folder"], "folder holds no table file, such as .parquet or .csv; name another folder"),
     (
         ["train", "notes.md"],
         "notes.md is no table file; its name must end in one of .csv, .tsv, .txt, .data, .csv.gz, "
