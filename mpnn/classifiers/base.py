@@ -25,6 +25,7 @@ from mpnn.classifiers.images import as_rows
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.discrete import DiscreteNetwork
+from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import hidden_widths, whole
 
@@ -194,13 +195,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[NDArray, NDArray]:
         """Check the samples; inputs ``[n, features]`` and class numbers ``[n]``. Sets ``classes_``."""
-        X, self.image_shape_ = as_rows(X)
+        X, self.image_shape_ = as_rows(with_known_floats(X))
         inputs, labels = validate_data(self, X, y, **options)
         return inputs, self._class_numbers(labels)
 
     def _as_rows(self, X: Any) -> Any:
-        """Images as rows; they must have the shape of those in training."""
-        return as_rows(X, self.image_shape_)[0]
+        """Images as rows, in the shape of those in training."""
+        return as_rows(with_known_floats(X), self.image_shape_)[0]
 
     def _class_numbers(self, labels: NDArray) -> NDArray:
         """Class numbers of the labels; sets ``classes_``."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_array
 
+from mpnn.preprocessing.precision import with_known_floats
+
 __all__ = ["Distinct", "categorical_columns", "columns_of", "distinct_numbers", "read_table", "sparse_chunks"]
 
 DATES = "mM"
@@ -28,9 +30,7 @@ def read_table(X: Any) -> Any:
         return _columns_of_frame(X)
     if not sparse.issparse(X) and not hasattr(X, "dtype"):
         X = _array_of_lists(X)
-    if getattr(getattr(X, "dtype", None), "kind", "") == "V" and X.dtype.names is None:
-        X = np.asarray(X).astype(np.float32)  # bfloat16 and other small floats of ml_dtypes
-    table = check_array(X, dtype=None, accept_sparse="csc", ensure_all_finite=False)
+    table = check_array(with_known_floats(X), dtype=None, accept_sparse="csc", ensure_all_finite=False)
     if table.dtype.kind in DATES:
         raise ValueError(f"the table holds dates or times ({table.dtype}): {DATE_ADVICE}")
     if sparse.issparse(table):

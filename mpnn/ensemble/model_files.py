@@ -25,6 +25,7 @@ from mpnn.message_passing.layers import Unflatten
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.preprocessing.scaling import InputTransform
+from mpnn.preprocessing.units import InputUnit
 
 __all__ = ["load_model", "save_model"]
 
@@ -91,6 +92,7 @@ def _about(
         "dead_zone": transform.dead_zone,
         "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
         "num_features": int(first.n_features_in_),
+        "input_unit": _unit_as_json(first.input_unit_),
         "image_shape": model.image_shape_,
         "feature_names": getattr(model, "feature_names_in_", np.array([])).tolist(),
         "training_errors": getattr(model, "training_errors_", np.array([])).tolist(),
@@ -143,6 +145,7 @@ def _rebuild(
         member.classes_ = np.array([False, True]) if ensemble else classes
         member.encoder_ = encoder
         member.n_features_in_, member.input_transform_ = metadata["num_features"], transform
+        member.input_unit_ = _unit_from_json(metadata.get("input_unit"))
         member.image_shape_ = None if ensemble else shape
         _restore_member(member, f"{index}", spec, arrays)
         member.sampling_seed_ = seed
@@ -193,6 +196,15 @@ def _shape_of_inputs(metadata: dict[str, Any], spec: NetworkSpec) -> tuple[int, 
     """Shape of the images in training; older files hold that of networks with layers for images alone."""
     shape = metadata.get("image_shape")
     return _image_shape_of(spec) if shape is None else tuple(shape)
+
+
+def _unit_as_json(unit: InputUnit | None) -> dict[str, Any] | None:
+    return None if unit is None else {name: leaf.tolist() for name, leaf in unit._asdict().items()}
+
+
+def _unit_from_json(stored: dict[str, Any] | None) -> InputUnit | None:
+    """None in files of older releases, too."""
+    return None if stored is None else InputUnit(**{name: np.array(leaf) for name, leaf in stored.items()})
 
 
 def _encoder_of(metadata: dict[str, Any]) -> TableEncoder | None:

@@ -34,6 +34,7 @@ from mpnn.ensemble.members import (
 from mpnn.integer_networks.decisions import tied_rows
 from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
+from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import whole
 
@@ -430,7 +431,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
     def _validated(self, X: ArrayLike) -> Any:
         check_is_fitted(self)
         self._check_options()
-        X = as_rows(X, self.image_shape_)[0]
+        X = as_rows(with_known_floats(X), self.image_shape_)[0]
         if getattr(self.estimators_[0], "encoder_", None) is not None:
             return X  # the members' code of tables checks it
         return validate_data(self, X, accept_sparse=self._reads_tables, reset=False)
@@ -439,7 +440,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, reset: bool
     ) -> tuple[Any, NDArray, NDArray | None]:
         """Samples of weight above 0 as arrays; where members read tables, inputs as they are."""
-        X, shape = as_rows(X, None if reset else self.image_shape_)
+        X, shape = as_rows(with_known_floats(X), None if reset else self.image_shape_)
         if reset:
             self.image_shape_ = shape
         if self._reads_tables:

@@ -72,6 +72,11 @@ def lower(
         encoder = _own_encoder(model)
     table = None if encoder is None else _thermometer(encoder)
     is_vote = hasattr(model, "estimators_") and hasattr(model, "pairs_")
+    if (unit := getattr(model.estimators_[0] if is_vote else model, "input_unit_", None)) is not None:
+        raise ValueError(
+            "the classifier measures its inputs from an origin and in a unit; exported code does "
+            f"not: train it on (X - {unit.origin}) / {unit.unit}"
+        )
     members = _vote_members(model) if is_vote else [read_network(model)]
     ties = model.ties if is_vote else None
     columns = used_columns(members)

@@ -1,14 +1,31 @@
 """Inputs as float32, in which networks compute: only where that keeps what distinguishes them."""
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
-__all__ = ["NUMBER_TYPES", "as_float32"]
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["NUMBER_TYPES", "as_float32", "refuse_unresolved", "unresolved_columns", "with_known_floats"]
 
 # What inputs are read as, for scikit-learn's checks: the first one unless they are of another.
 NUMBER_TYPES = [np.float64, np.float32, np.uint8]
-# A column's spread must be so many times the rounding of its largest magnitude.
-FEWEST_STEPS = 100.0
+# A column's spread must be so many times the rounding of its largest magnitude: what is to be cast loses what
+# is below, what is float64 already has lost it.
+FEWEST_STEPS = {np.dtype(np.float32): 100.0, np.dtype(np.float64): 4.0}
+
+
+def with_known_floats(X: Any) -> Any:
+    """Arrays of bfloat16 and other floats that NumPy does not know as float32; other inputs as they are.
+
+    Parameters
+    ----------
+    X : array-like or table
+        Inputs.
+    """
+    own: Any = getattr(X, "dtype", None)
+    if getattr(own, "kind", "") == "V" and own.names is None:
+        return np.asarray(X).astype(np.float32)
+    return X
 
 
 def as_float32(inputs: NDArray) -> NDArray:
@@ -29,20 +46,55 @@ def as_float32(inputs: NDArray) -> NDArray:
         Where a column varies by less than float32 resolves at its size, or its numbers are beyond float32:
         the sentence names the column.
     """
-    if inputs.dtype != np.float64 or inputs.size == 0:
-        return inputs.astype(np.float32, copy=False)
-    limits = np.finfo(np.float32)
-    least, largest = inputs.min(axis=0), inputs.max(axis=0)
+    if inputs.dtype == np.float64 and inputs.size:
+        refuse_unresolved(inputs.min(axis=0), inputs.max(axis=0), np.float32)
+    return inputs.astype(np.float32, copy=False)
+
+
+def unresolved_columns(least: NDArray, largest: NDArray, precision: DTypeLike = np.float32) -> NDArray:
+    """Columns whose numbers a precision does not tell apart, or does not hold: bool ``[features]``.
+
+    Parameters
+    ----------
+    least, largest : float64 ndarray [features]
+        Ends of the columns.
+    precision : dtype, default=float32
+        float32 or float64.
+    """
+    limits, fewest = np.finfo(np.dtype(precision)), FEWEST_STEPS[np.dtype(precision)]
     sizes = np.maximum(np.abs(least), np.abs(largest))
-    with np.errstate(over="ignore"):  # a spread that is infinite is large enough
+    with np.errstate(over="ignore"):
         spread = largest - least
-    steps = FEWEST_STEPS * np.maximum(sizes * limits.eps, limits.smallest_subnormal)
-    unresolved = (sizes > limits.max) | ((spread > 0.0) & (spread < steps))
+    steps = fewest * np.maximum(sizes * float(limits.eps), float(limits.smallest_subnormal))
+    return (sizes > limits.max) | ~np.isfinite(spread) | ((spread > 0.0) & (spread < steps))
+
+
+def refuse_unresolved(least: NDArray, largest: NDArray, precision: DTypeLike) -> None:
+    """Refuse columns whose numbers a precision does not tell apart.
+
+    Parameters
+    ----------
+    least, largest : float64 ndarray [features]
+        Ends of the columns.
+    precision : dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        Naming the first such column.
+    """
+    unresolved = unresolved_columns(least, largest, precision)
     if unresolved.any():
-        column = int(np.argmax(unresolved))
-        raise ValueError(
-            f"column {column} of X holds numbers from {least[column]:g} to {largest[column]:g}, which "
-            "float32 cannot tell apart: standardise the column (scikit-learn's "
-            "StandardScaler), or use MessagePassingClassifier(encoding='table')"
+        column, single = int(np.argmax(unresolved)), np.dtype(precision) == np.float32
+        remedy = (
+            "standardise the column (scikit-learn's StandardScaler), or use "
+            "MessagePassingClassifier(encoding='table')"
+            if single
+            else "subtract its least number where it is measured, or leave the column out"
         )
-    return inputs.astype(np.float32)
+        raise ValueError(
+            f"column {column} of X holds numbers from {float(least[column])!r} to "
+            f"{float(largest[column])!r}, which "
+            f"{np.dtype(precision).name} cannot tell apart: {remedy}"
+        )

@@ -79,7 +79,8 @@ def fit_transform_of(
     1/32, take the signed power 0.2 and subtract 0.8 of each feature's mean. ``"mild_root"``: the same with
     1/16 and power 0.6. ``"standard"``: global mean and deviation. ``"features"``: each feature's own.
     ``"centred"``: each feature's own mean and the global deviation, so that what never changes is 0. None:
-    nothing. ``"auto"``: root for intensities, mild root where they are fewer than 400, features for others.
+    nothing. ``"auto"``: root for intensities from 0, mild root where they are fewer than 400, features for
+    others.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def fit_transform_of(
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")
     if kind == "auto":
         root = "root" if inputs.shape[1] >= MANY_INPUTS else "mild_root"
-        kind = root if is_intensity(inputs) else "features"
+        kind = root if is_intensity(inputs) and inputs.min() == 0 else "features"
     one, zero = np.ones((), np.float32), np.zeros((), np.float32)
     everything = np.ones(inputs.shape[1], bool)
     if kind is None:

@@ -226,7 +226,11 @@ def test_intensities_are_told_from_tables():
     assert is_intensity(digits)
     assert is_intensity(sparse.csr_matrix(digits))
     assert not any(is_intensity(load().data) for load in (load_breast_cancer, load_iris, load_wine))
-    assert not is_intensity(digits - 1)
+    assert all(
+        is_intensity(own) for own in (digits - 1, digits * 1e-40, digits * 1e300, digits.astype(object))
+    )
+    assert not is_intensity(np.where(digits < 2, -digits.max(), digits))  # another value than its neighbours
+    assert not is_intensity(np.minimum(digits, 7) + 1)  # ratings
     assert not is_intensity((digits > 8).astype(float))
     assert not is_intensity(np.where(digits == 3, np.nan, digits))
     assert not is_intensity(frame())

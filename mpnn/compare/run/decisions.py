@@ -59,6 +59,7 @@ def _of_ensemble(model: Any) -> Decisions | None:
         isinstance(getattr(member, "weights_", None), list)
         and hasattr(member, "input_transform_")
         and getattr(member, "encoder_", None) is None
+        and getattr(member, "input_unit_", None) is None
         for member in members
     )
     if not plain:

@@ -11,9 +11,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from mpnn.callbacks import Callback
-from mpnn.classifiers.problems import in_few_shapes
+from mpnn.classifiers.problems import blocks_of, in_few_shapes
 from mpnn.message_passing.classifier import compiled
-from mpnn.message_passing.classifier.inputs import coded_blocks, dense, read_blocks
+from mpnn.message_passing.classifier.inputs import coded_blocks, numbers_of
 from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.classifier.streaming import StreamLearner
@@ -127,6 +127,8 @@ class MessagePassingClassifier(StreamLearner):
         One row a sweep: ``error``, ``change``, ``polarization``; exact messages: ``error`` alone.
     image_shape_ : triple of int or None
         Height, width and channels of the training images; None: inputs were rows.
+    input_unit_ : InputUnit or None
+        Origin and unit in which inputs are measured first; None: as they are.
     input_transform_ : InputTransform
         What inputs go through; ``live`` marks those that were ever non-zero in training.
     n_iter_ : int
@@ -224,13 +226,15 @@ class MessagePassingClassifier(StreamLearner):
         self.random_state = random_state
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
-        """Inputs of a joint decision, some rows at a time."""
+        """Inputs as the transform takes them, some rows at a time."""
         X = self._as_rows(X)
-        return super()._blocks(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+        if self.encoder_ is None:
+            return blocks_of(numbers_of(self, X))
+        return coded_blocks(self.encoder_, X)
 
     def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
         X = self._as_rows(X)
-        return super()._rows(dense(X)) if self.encoder_ is None else coded_blocks(self.encoder_, X)
+        return [numbers_of(self, X)] if self.encoder_ is None else coded_blocks(self.encoder_, X)
 
     @classmethod
     def _joint_decision(cls, members: Sequence["MessagePassingClassifier"]) -> Callable[[NDArray], Any]:
@@ -272,7 +276,7 @@ class MessagePassingClassifier(StreamLearner):
         how, model = (self.spec_, *self._checked_prediction()), self._model()
         found = [
             in_few_shapes(lambda rows: compiled_function(*how, model, rows), self.input_transform_(block))
-            for block in read_blocks(self, self._as_rows(X))
+            for block in self._blocks(X)
         ]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
 

@@ -9,10 +9,22 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
-from mpnn.classifiers.problems import ROWS_AT_ONCE, blocks_of
+from mpnn.classifiers.problems import ROWS_AT_ONCE
 from mpnn.encoders import TableEncoder, is_intensity
+from mpnn.encoders.tables import categorical_columns
+from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
+from mpnn.preprocessing.units import InputUnit, unit_of
 
-__all__ = ["ENCODINGS", "choose_encoder", "coded", "coded_blocks", "columns_of_bits", "dense", "read_blocks"]
+__all__ = [
+    "ENCODINGS",
+    "choose_encoder",
+    "coded",
+    "coded_blocks",
+    "columns_of_bits",
+    "numbers_of",
+    "plain",
+    "unit_for",
+]
 
 ENCODINGS = ("auto", "table", None)
 # Bits of a code over all columns: wide tables get fewer thresholds a column.
@@ -40,24 +52,33 @@ def choose_encoder(encoding: str | None, input_scaling: str | None, X: Any) -> T
     """
     if encoding not in ENCODINGS:
         raise ValueError(f"encoding must be one of {ENCODINGS}, got {encoding!r}")
-    if encoding is None or (encoding == "auto" and (input_scaling != "auto" or is_intensity(X))):
+    if encoding is None or (encoding == "auto" and (input_scaling != "auto" or _stays_numbers(X))):
         return None
     shape = X.shape if hasattr(X, "shape") else np.asarray(X, dtype=object).shape
     num_columns = shape[1] if len(shape) == 2 else 1
     return TableEncoder(int(np.clip(MOST_BITS // max(num_columns, 1), FEWEST_LEVELS, MOST_LEVELS)))
 
 
-def read_blocks(estimator: Any, X: Any) -> Iterator[NDArray]:
-    """Inputs of a fitted estimator's transform, float32 ``[B, N]``: numbers as they are, tables coded."""
-    if estimator.encoder_ is None:
-        yield from blocks_of(validate_data(estimator, dense(X), dtype=np.float32, reset=False))
-        return
-    yield from coded_blocks(estimator.encoder_, X)
+def _stays_numbers(X: Any) -> bool:
+    return not categorical_columns(X) and is_intensity(X)
 
 
-def dense(X: Any) -> Any:
-    """A sparse matrix of intensities, such as weights of words, as an array; other inputs as they are."""
-    return X.toarray() if sparse.issparse(X) else X
+def plain(X: Any) -> Any:
+    """Intensities as scikit-learn's checks take them: sparse ones, such as weights of words, as an array."""
+    return X.toarray() if sparse.issparse(X) else with_known_floats(X)
+
+
+def unit_for(input_scaling: str | None, numbers: NDArray) -> InputUnit | None:
+    """The unit of training inputs ``[n, features]`` that stay numbers; None: as they are."""
+    return unit_of(numbers, input_scaling, input_scaling == "auto" and is_intensity(numbers))
+
+
+def numbers_of(estimator: Any, X: Any) -> NDArray:
+    """Checked inputs ``[n, features]``, as a fitted estimator's transform takes them: uint8 or float32."""
+    unit = estimator.input_unit_
+    kinds: Any = [np.float32, np.uint8] if unit is None else NUMBER_TYPES
+    numbers = validate_data(estimator, plain(X), dtype=kinds, reset=False)
+    return numbers if unit is None else unit(numbers)
 
 
 def coded(encoder: TableEncoder, X: Any) -> NDArray:

@@ -21,14 +21,15 @@ from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier import fitting, noise
 from mpnn.message_passing.classifier.architecture import reads_images
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
-from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, dense
+from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, plain, unit_for
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
+from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.preprocessing.units import InputUnit, in_float32
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import flag, whole
 
@@ -62,6 +63,7 @@ class Learner(ProbabilisticClassifier):
     hidden: Any
     image_shape: Sequence[int] | None
     encoder_: TableEncoder | None
+    input_unit_: InputUnit | None = None
     input_transform_: InputTransform
     spec_: NetworkSpec
     state_: State | None
@@ -121,8 +123,7 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = self._choose_encoder(X)
         if self.encoder_ is None:
-            numbers, labels = validate_data(self, dense(X), y, dtype=NUMBER_TYPES, reset=not known_inputs)
-            table = as_float32(numbers)
+            table, labels = validate_data(self, plain(X), y, dtype=NUMBER_TYPES, reset=not known_inputs)
         else:
             table, labels = read_table_and_labels(self, X, y, reset=not known_inputs)
         table, labels, counts = only_present(table, labels, read_weights(sample_weight, labels))
@@ -131,6 +132,8 @@ class Learner(ProbabilisticClassifier):
             if not known_inputs:
                 self.encoder_.fit(table, sample_weight=counts)
             table = coded(self.encoder_, table)
+        else:
+            table = self._in_units(table, known_inputs)
         return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
 
     def _read_images(self, X: Any, known_inputs: bool) -> Any:
@@ -292,6 +295,7 @@ class Learner(ProbabilisticClassifier):
         fits = fitting.fit_many(seeds, settings, transformed, own, *how)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member.encoder_, member.image_shape_ = first.encoder_, first.image_shape_
+            member.input_unit_ = first.input_unit_
             member._publish_fit(settings, transform, fit, seed)
 
     def _pool(self, X: Any, counts: NDArray | None, known_inputs: bool) -> NDArray:
@@ -300,10 +304,17 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = self._choose_encoder(X)
         if self.encoder_ is None:
-            return as_float32(check_array(dense(X), dtype=NUMBER_TYPES, input_name="X"))
+            numbers = check_array(plain(X), dtype=NUMBER_TYPES, input_name="X")
+            return self._in_units(numbers, known_inputs)
         if not known_inputs:
             self.encoder_.fit(X, sample_weight=counts)
         return coded(self.encoder_, X)
+
+    def _in_units(self, numbers: NDArray, known_inputs: bool) -> NDArray:
+        """Training inputs that stay numbers, float32; the first ones fix their unit."""
+        if not known_inputs:
+            self.input_unit_ = unit_for(self.input_scaling, numbers)
+        return in_float32(numbers, self.input_unit_)
 
     def _transform_of(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
