@@ -30,8 +30,9 @@ from mpnn.message_passing.classifier.settings import Fit, Settings
 from mpnn.message_passing.network import State
 from mpnn.message_passing.streams import Block, train_blocks
 from mpnn.message_passing.sweep import Info
-from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
+from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform
+from mpnn.preprocessing.units import in_float32
 from mpnn.programs import refuse_forked_child
 from mpnn.validation import whole
 
@@ -158,7 +159,7 @@ class StreamLearner(Learner):
             targets = self._targets(self._known_class_numbers(part.labels))
             if self.encoder_ is None:
                 rows = validate_data(self, self._as_rows(part.features), dtype=NUMBER_TYPES, reset=False)
-                return transform(as_float32(rows)), targets
+                return transform(in_float32(rows, self.input_unit_)), targets
             bits = apply_codes(self.encoder_.columns_, [column.values for column in part.columns])
             return (bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)), targets
 
