@@ -39,6 +39,9 @@ def is_intensity(X: Any) -> bool:
         Columns of a table, or images of one axis.
     """
     if sparse.issparse(X):
+        if 0 in X.shape:
+            return False
+        X = X.tocsc()
         return _of_one_scale(X, X.max(axis=0).toarray().ravel(), X.count_nonzero(), X.data[X.data != 0])
     table = _numbers(X)
     if table is None or table.ndim != 2 or table.size == 0:

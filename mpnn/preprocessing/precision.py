@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["NUMBER_TYPES", "as_float32", "refuse_unresolved", "unresolved_columns", "with_known_floats"]
+__all__ = ["NUMBER_TYPES", "as_float32", "refuse_columns", "unresolved_columns", "with_known_floats"]
 
 # What inputs are read as, for scikit-learn's checks: the first one unless they are of another.
 NUMBER_TYPES = [np.float64, np.float32, np.uint8]
@@ -47,7 +47,8 @@ def as_float32(inputs: NDArray) -> NDArray:
         the sentence names the column.
     """
     if inputs.dtype == np.float64 and inputs.size:
-        refuse_unresolved(inputs.min(axis=0), inputs.max(axis=0), np.float32)
+        least, largest = inputs.min(axis=0), inputs.max(axis=0)
+        refuse_columns(unresolved_columns(least, largest), least, largest, np.float32)
     return inputs.astype(np.float32, copy=False)
 
 
@@ -69,13 +70,15 @@ def unresolved_columns(least: NDArray, largest: NDArray, precision: DTypeLike = 
     return (sizes > limits.max) | ~np.isfinite(spread) | ((spread > 0.0) & (spread < steps))
 
 
-def refuse_unresolved(least: NDArray, largest: NDArray, precision: DTypeLike) -> None:
+def refuse_columns(unresolved: NDArray, least: NDArray, largest: NDArray, precision: DTypeLike) -> None:
     """Refuse columns whose numbers a precision does not tell apart.
 
     Parameters
     ----------
+    unresolved : bool ndarray [features]
+        Which columns.
     least, largest : float64 ndarray [features]
-        Ends of the columns.
+        Their ends.
     precision : dtype
         float32 or float64.
 
@@ -84,7 +87,6 @@ def refuse_unresolved(least: NDArray, largest: NDArray, precision: DTypeLike) ->
     ValueError
         Naming the first such column.
     """
-    unresolved = unresolved_columns(least, largest, precision)
     if unresolved.any():
         column, single = int(np.argmax(unresolved)), np.dtype(precision) == np.float32
         remedy = (

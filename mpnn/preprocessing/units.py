@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.preprocessing.precision import as_float32, refuse_unresolved, unresolved_columns
+from mpnn.preprocessing.precision import as_float32, refuse_columns, unresolved_columns
 
 __all__ = ["InputUnit", "unit_of"]
 
@@ -62,7 +62,7 @@ def unit_of(inputs: NDArray, scaling: str | None, intensities: bool) -> InputUni
         return None
     least, largest = (np.asarray(ends, np.float64) for ends in (inputs.min(axis=0), inputs.max(axis=0)))
     if inputs.dtype == np.float64:
-        refuse_unresolved(least, largest, np.float64)
+        refuse_columns(unresolved_columns(least, largest, np.float64), least, largest, np.float64)
         if not np.isfinite(largest.max() - least.min()):
             raise ValueError("the columns of X are farther apart than float64's largest number: scale them")
     if scaling in FROM_ZERO or intensities:
@@ -88,8 +88,18 @@ def in_float32(inputs: NDArray, unit: InputUnit | None) -> NDArray:
         Finite numbers.
     unit : InputUnit or None
         As :func:`unit_of` returned it.
+
+    Raises
+    ------
+    ValueError
+        Where numbers of a column become one number: the sentence names the column.
     """
-    return as_float32(inputs) if unit is None else unit(inputs)
+    if unit is None:
+        return as_float32(inputs)
+    found = unit(inputs)
+    merged = np.any((found == 0.0) & (inputs != unit.origin), axis=0)  # beside one that is far larger
+    refuse_columns(merged, inputs.min(axis=0), inputs.max(axis=0), np.float32)
+    return found
 
 
 def _unit(origin: NDArray | float, extent: NDArray | float) -> InputUnit:
