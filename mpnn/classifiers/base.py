@@ -22,6 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.classifiers.images import as_rows
+from mpnn.classifiers.linear_view import LinearView
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.discrete import DiscreteNetwork
@@ -238,7 +239,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return int(check_random_state(getattr(self, "random_state", None)).randint(np.iinfo(np.int32).max))
 
 
-class ProbabilisticClassifier(NetworkClassifier):
+class ProbabilisticClassifier(LinearView, NetworkClassifier):
     """A network with a distribution over its weights: parameters ``prediction`` and ``num_samples``."""
 
     prediction: str

@@ -20,6 +20,7 @@ from mpnn.classifiers.base import (
     read_table_and_labels,
 )
 from mpnn.classifiers.images import as_rows, checked_shape
+from mpnn.classifiers.linear_view import LinearView, importances_of
 from mpnn.classifiers.problems import FitsMany
 from mpnn.classifiers.weights import only_present, read_weights
 from mpnn.ensemble import votes as voting
@@ -94,6 +95,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         Class numbers (i, j) in the order of ``estimators_``.
     estimators_ : list of classifier
         Fitted members; their classes are False (j) and True (i).
+    feature_importances_ : array [F]
+        Of members without hidden units: each column's share of the sum of ``|coef_|`` of all members.
     image_shape_ : triple of int or None
         Height, width and channels of the training images; None: inputs were rows.
     training_errors_ : int ndarray [P]
@@ -335,6 +338,17 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
                 zeros, links = zeros + int(np.sum(layer == 0)), links + layer.size
                 live_zeros, live_links = live_zeros + int(np.sum(live == 0)), live_links + live.size
         return {"all": zeros / links, "live": live_zeros / live_links}
+
+    @property
+    def feature_importances_(self) -> NDArray:
+        """Shares of the columns in the sum of ``|coef_|`` of all members ``[F]``, without hidden units."""
+        check_is_fitted(self)
+        if not isinstance(self.estimators_[0], LinearView):
+            raise AttributeError(
+                "feature_importances_ needs members of this library, got "
+                f"{type(self.estimators_[0]).__name__}: see their own coefficients in estimators_"
+            )
+        return importances_of(self.estimators_)
 
     def _template(self) -> Any:
         return MessagePassingClassifier() if self.estimator is None else self.estimator

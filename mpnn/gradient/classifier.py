@@ -47,6 +47,9 @@ class GradientClassifier(ProbabilisticClassifier):
     latents_, real_, statistics_ : lists of arrays
         What the weights were read from, the numbers that stay real, and batch norm's running means and
         variances.
+    coef_, intercept_, feature_importances_ : arrays [K, N], [K] and [N]
+        Without hidden units: weights of the inputs and of the constant input, and shares of the inputs in the
+        sum of ``|coef_|``.
     history_ : dict of arrays
         One number an epoch: ``loss`` and ``error`` of the training batches.
     input_transform_ : InputTransform

@@ -48,7 +48,7 @@ def decisions_of(model: Any, num_classes: int) -> Decisions | None:
     """
     if hasattr(model, "estimators_") and hasattr(model, "pairs_"):
         return _of_ensemble(model)
-    if hasattr(model, "steps") and hasattr(model[-1], "coef_"):
+    if hasattr(model, "steps") and hasattr(model[-1], "coef_") and not hasattr(model[-1], "weights_"):
         return _of_linear(model, num_classes)
     return None
 

@@ -121,6 +121,11 @@ class MessagePassingClassifier(StreamLearner):
         One a layer.
     biases_ : list of int8 arrays [outputs], or None
         One a layer, None for a layer without; None where no layer has one.
+    coef_, intercept_ : arrays [K, N], [K]
+        Without hidden units: weights of the inputs (of tables in code, bits that
+        ``encoder_.get_feature_names_out()`` names), and of the constant input.
+    feature_importances_ : array [F]
+        Without hidden units: each column's share of the sum of ``|coef_|``.
     state_ : State
         The beliefs, apart from the weights: :class:`mpnn.message_passing.network.State` of NumPy arrays.
     history_ : dict of arrays
