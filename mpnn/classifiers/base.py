@@ -28,7 +28,7 @@ from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import hidden_widths, whole
+from mpnn.validation import whole
 
 __all__ = [
     "PREDICTIONS",
@@ -228,11 +228,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) == 2:
             return (2.0 * codes - 1.0).astype(np.float32)
         return codes.astype(np.int32)
-
-    def _widths(self, num_features: int) -> tuple[int, ...]:
-        """Widths of all layers; one output for two classes, else one a class."""
-        num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        return (num_features, *hidden_widths(self.hidden), num_outputs)
 
     def _seed(self) -> int:
         """A seed of the random state."""

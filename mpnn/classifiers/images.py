@@ -8,7 +8,7 @@ import numpy as np
 
 from mpnn.validation import whole
 
-__all__ = ["as_rows", "checked_shape"]
+__all__ = ["as_rows", "checked_shape", "hidden_layers", "read_images", "reads_images"]
 
 # Axes of images with one channel, and with several.
 IMAGE_AXES = (3, 4)
@@ -48,6 +48,73 @@ def as_rows(X: Any, image_shape: Sequence[int] | None = None) -> tuple[Any, tupl
             f"flat images of the shape {shape} hold {size} numbers, got {math.prod(np.shape(X)[1:])}"
         )
     return X, shape
+
+
+def read_images(
+    X: Any, needed: bool, image_shape: Sequence[int] | None
+) -> tuple[Any, tuple[int, ...] | None]:
+    """Training images as rows, and their shape, which convolutions and shifts need.
+
+    Parameters
+    ----------
+    X : array-like [n, height, width], [n, height, width, channels], [n, features], or table
+        Inputs.
+    needed : bool
+        Whether inputs must be images; else tables and rows are fine, and ``image_shape`` says nothing.
+    image_shape : sequence of int or None
+        Height, width and channels of flat images.
+
+    Returns
+    -------
+    rows : array [n, features] or table
+        As of :func:`as_rows`.
+    shape : triple of int or None
+        Of the images.
+
+    Raises
+    ------
+    ValueError
+        Where inputs must be images and are none.
+    """
+    given = checked_shape(image_shape)
+    rows, shape = as_rows(X, given if needed else None)
+    if needed and shape is None:
+        raise ValueError(
+            f"convolutions and shifts need images [n, height, width(, channels)], got {np.shape(X)}: give "
+            "image_shape=(height, width, channels) for flat images"
+        )
+    return rows, shape
+
+
+def reads_images(hidden: Any) -> bool:
+    """Whether hidden layers are given as objects, of which some need images.
+
+    Parameters
+    ----------
+    hidden : sequence or str
+        Widths and layers.
+    """
+    return not isinstance(hidden, str) and np.iterable(hidden) and any(map(_is_spatial, hidden))
+
+
+def _is_spatial(layer: Any) -> bool:
+    """Whether an item is a layer, but not a dense one, which has a number of units."""
+    return hasattr(layer, "out_shape") and not hasattr(layer, "units")
+
+
+def hidden_layers(hidden: Any) -> tuple[Any, ...]:
+    """The hidden layers, checked: layer objects as they are, widths as whole numbers of at least 1.
+
+    Parameters
+    ----------
+    hidden : sequence of int or Layer
+        Of an estimator.
+    """
+    if isinstance(hidden, str) or not np.iterable(hidden):
+        raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {hidden!r}")
+    return tuple(
+        item if hasattr(item, "out_shape") else whole("every width in hidden", item) for item in hidden
+    )
 
 
 def checked_shape(image_shape: Sequence[int] | None) -> tuple[int, ...] | None:

@@ -82,8 +82,9 @@ class BayesBiNNClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int or layers, default=()
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
     prediction : str, default="mode"
         ``"mode"`` (most probable weights), ``"bayes"`` and ``"sample"`` (mean probabilities of
         ``num_samples`` drawn networks). May be changed after fitting.
@@ -126,6 +127,11 @@ class BayesBiNNClassifier(GradientClassifier):
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For layers that read
+        images, and for shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random.
     num_samples : int >= 1, default=32
         Networks drawn by sampled predictions.
     callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
@@ -157,6 +163,8 @@ class BayesBiNNClassifier(GradientClassifier):
         batch_size: int | str | None = "auto",
         bias: bool = False,
         input_scaling: str | None = "auto",
+        image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         callbacks: Sequence[Callback] | None = None,
         verbose: int = 0,
@@ -180,17 +188,20 @@ class BayesBiNNClassifier(GradientClassifier):
         self.batch_size = batch_size
         self.bias = bias
         self.input_scaling = input_scaling
+        self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> BayesianRule:
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> BayesianRule:
         if self.rule not in RATES:
             raise ValueError(f"rule must be one of {tuple(RATES)}, got {self.rule!r}")
         norm = self._norm(self.norm, "batch")
         network = PerceptronSpec(
             widths,
+            image_shape=self._shape_for_layers(),
             activation=self.activation,
             norm=norm,
             scaled=norm is None,

@@ -54,8 +54,9 @@ class BopClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int or layers, default=()
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
     prediction : str, default="mode"
         ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
     adaptivity : float in (0, 1] or None, default=None
@@ -75,6 +76,11 @@ class BopClassifier(GradientClassifier):
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For layers that read
+        images, and for shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
@@ -98,6 +104,8 @@ class BopClassifier(GradientClassifier):
         batch_size: int | str | None = "auto",
         bias: bool = False,
         input_scaling: str | None = "auto",
+        image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         callbacks: Sequence[Callback] | None = None,
         verbose: int = 0,
@@ -113,12 +121,14 @@ class BopClassifier(GradientClassifier):
         self.batch_size = batch_size
         self.bias = bias
         self.input_scaling = input_scaling
+        self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> Flips:
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> Flips:
         adaptivity = self.adaptivity
         if adaptivity is None:
             adaptivity = 0.1 if plan.steps_per_epoch == 1 else 1e-3
@@ -126,7 +136,13 @@ class BopClassifier(GradientClassifier):
             raise ValueError(f"adaptivity must be in (0, 1], got {adaptivity}")
         norm = self._norm(self.norm, "batch_affine")
         return Flips(
-            network=PerceptronSpec(widths, norm=norm, scaled=norm is None, bias=self.bias),
+            network=PerceptronSpec(
+                widths,
+                image_shape=self._shape_for_layers(),
+                norm=norm,
+                scaled=norm is None,
+                bias=self.bias,
+            ),
             family=SignsOnly(),
             adaptivity=adaptivity,
             threshold=at_least_zero("threshold", self.threshold),

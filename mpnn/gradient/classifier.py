@@ -1,5 +1,6 @@
 """The scikit-learn side that all gradient methods share."""
 
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,9 +16,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import ProbabilisticClassifier
+from mpnn.classifiers.images import hidden_layers, read_images, reads_images
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
+from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.programs.forks import in_fresh_process
@@ -32,9 +35,9 @@ ROWS_AT_ONCE = 10_000
 class GradientClassifier(ProbabilisticClassifier):
     """A network with few-bit weights trained by gradients; subclasses add the method.
 
-    Subclasses have the parameters ``prediction``, ``num_epochs``, ``batch_size``, ``input_scaling``,
-    ``num_samples``, ``callbacks``, ``verbose`` and ``random_state`` beside their own, and implement
-    :meth:`_method`.
+    Subclasses have the parameters ``hidden``, ``image_shape``, ``largest_shift``, ``prediction``,
+    ``num_epochs``, ``batch_size``, ``input_scaling``, ``num_samples``, ``callbacks``, ``verbose`` and
+    ``random_state`` beside their own, and implement :meth:`_method`.
 
     Attributes
     ----------
@@ -65,12 +68,36 @@ class GradientClassifier(ProbabilisticClassifier):
     # How a network begins and what an epoch does; compiled and mapped over problems by the shared trainer.
     _steps = training.BY_GRADIENTS
 
+    hidden: Any
+    image_shape: Sequence[int] | None
+    largest_shift: int
     callbacks: Sequence[Callback] | None
     verbose: int
 
     @abstractmethod
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> Method:
-        """The method for a network of these widths."""
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> Method:
+        """The method for a network of inputs, hidden widths and layers, and outputs."""
+
+    def _hidden(self) -> tuple[Any, ...]:
+        """Hidden widths and layers, checked."""
+        return hidden_layers(self.hidden)
+
+    def _widths(self, num_features: int) -> tuple[Any, ...]:
+        """Inputs, hidden widths and layers, outputs: one for two classes, else one a class."""
+        return (num_features, *self._hidden(), 1 if len(self.classes_) == 2 else len(self.classes_))
+
+    def _complete_method(self, num_features: int, plan: Plan) -> Method:
+        """The method, with the augmentation that is asked for."""
+        method = self._method(self._widths(num_features), plan)
+        shifts = random_shifts(self.largest_shift, self.image_shape_)
+        return method if shifts is None else dataclasses.replace(method, augmentation=shifts)
+
+    def _needs_images(self) -> bool:
+        return reads_images(self.hidden) or self.largest_shift > 0
+
+    def _shape_for_layers(self) -> tuple[int, ...] | None:
+        """Shape of the images that layers read; None where none does."""
+        return self.image_shape_ if reads_images(self.hidden) else None
 
     def _transform_of(self, inputs: NDArray) -> InputTransform:
         """The input transform; ``"auto"`` is as for message passing, one mean and deviation for many samples.
@@ -96,11 +123,13 @@ class GradientClassifier(ProbabilisticClassifier):
         y : array [n]
             Labels of any type, of at least two classes.
         """
-        inputs, codes = self._encode(X, y, dtype=NUMBER_TYPES)
+        X, self.image_shape_ = read_images(X, self._needs_images(), self.image_shape)
+        inputs, labels = validate_data(self, X, y, dtype=NUMBER_TYPES)
+        codes = self._class_numbers(labels)
         inputs = as_float32(inputs)
         self.input_transform_ = self._transform_of(inputs)
         plan = self._plan(len(inputs))
-        method = self._method(self._widths(inputs.shape[1]), plan)
+        method = self._complete_method(inputs.shape[1], plan)
         seed = self._seed()
         how = self._steps, seed, method, plan
         callbacks = callbacks_of(self.callbacks, self.verbose)
@@ -130,18 +159,20 @@ class GradientClassifier(ProbabilisticClassifier):
         problems_at_once : int or None, default=None
             Bounds the memory; None trains all side by side.
         """
+        first = members[0]
+        X, first.image_shape_ = read_images(X, first._needs_images(), first.image_shape)
         inputs = as_float32(check_array(X, dtype=NUMBER_TYPES, input_name="X"))
         own = cls._binary_problems(members, inputs.shape[1], problems)
-        first, padded = members[0], own.padded()
+        padded = own.padded()
         transform = first._transform_of(inputs)
         plan = first._plan(own.most_samples, uneven=not padded.sample_weight.all())
-        method = first._method(first._widths(inputs.shape[1]), plan)
+        method = first._complete_method(inputs.shape[1], plan)
         seeds = [member._seed() for member in members]
         how = first._steps, seeds, method, plan
         callbacks = callbacks_of(first.callbacks, first.verbose)
         fits = fitting.fit_many(*how, transform(inputs), padded, problems_at_once, callbacks)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
-            member.input_transform_ = transform
+            member.input_transform_, member.image_shape_ = transform, first.image_shape_
             member._publish(method, fit, seed)
 
     @classmethod

@@ -22,6 +22,7 @@ from mpnn.gradient.losses import LOSSES, errors
 from mpnn.gradient.method import Leaves, Method, Parameters, Plan
 from mpnn.gradient.perceptron import PerceptronSpec
 from mpnn.gradient.training import Data, History, Steps, TrainState
+from mpnn.validation import hidden_widths
 
 __all__ = ["CoNNTrAClassifier", "Coordinates", "Discretes"]
 
@@ -204,6 +205,11 @@ class CoNNTrAClassifier(GradientClassifier):
 
     # All samples in every step.
     batch_size = None
+    # Coordinates are those of dense layers, and errors those of one set of samples.
+    image_shape, largest_shift = None, 0
+
+    def _hidden(self) -> tuple[int, ...]:
+        return hidden_widths(self.hidden)
 
     def _method(self, widths: tuple[int, ...], plan: Plan) -> Coordinates:
         start = float(bool(len(self.hidden))) if self.start is None else self.start

@@ -154,12 +154,9 @@ class ConvolutionalStraightThrough(Method):
     ----------
     learning_rate : float > 0, default=0.004
         Initial rate of Adam, a cosine to 0.
-    augmented : bool, default=False
-        Whether training images are mirrored and shifted at random.
     """
 
     learning_rate: float = 0.004
-    augmented: bool = False
 
     def build(self, rngs: nnx.Rngs) -> nnx.Module:
         """The convolutional network."""
@@ -175,13 +172,6 @@ class ConvolutionalStraightThrough(Method):
         """Adam, cosine; latent weights in the box."""
         adam = optax.adam(cosine(self.learning_rate, plan))
         return partitioned(optax.chain(adam, keep_in_box()), adam)
-
-    def augment(self, key: Array, inputs: Array) -> Array:
-        """Mirror and shift by up to four pixels, at random."""
-        if not self.augmented:
-            return inputs
-        shape = self.network.image_shape
-        return ImageAugmentation(shape, LARGEST_SHIFT, mirror=True, padding="constant")(key, inputs)
 
 
 class BinaryConvClassifier(GradientClassifier):
@@ -263,8 +253,9 @@ class BinaryConvClassifier(GradientClassifier):
         self.verbose = verbose
         self.random_state = random_state
 
-    # The stages take the place of hidden widths.
-    hidden = ()
+    image_shape: Sequence[int]
+    # The stages take the place of hidden widths, and augmentation that of shifts.
+    hidden, largest_shift = (), 0
 
     def _method(self, widths: tuple[int, ...], plan: Plan) -> ConvolutionalStraightThrough:
         height, width, channels = (int(side) for side in self.image_shape)
@@ -278,9 +269,12 @@ class BinaryConvClassifier(GradientClassifier):
             (int(self.stem[0]), int(self.stem[1])),
             above_zero("clip", self.clip),
         )
+        augmentation = None
+        if self.augment:
+            augmentation = ImageAugmentation(spec.image_shape, LARGEST_SHIFT, mirror=True, padding="constant")
         return ConvolutionalStraightThrough(
             network=spec,
             family=LatentBinary(),
             learning_rate=above_zero("learning_rate", self.learning_rate),
-            augmented=self.augment,
+            augmentation=augmentation,
         )

@@ -77,8 +77,9 @@ class LocalReparameterizationClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int or layers, default=()
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
     weights : str, default="ternary"
         ``"binary"`` or ``"ternary"``.
     prediction : str, default="mode"
@@ -109,6 +110,11 @@ class LocalReparameterizationClassifier(GradientClassifier):
         Whether to add a constant input of 1 to every layer.
     input_scaling : str or None, default="auto"
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For layers that read
+        images, and for shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random.
     num_samples : int, default=32
         Networks drawn by sampled predictions.
     callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
@@ -137,6 +143,8 @@ class LocalReparameterizationClassifier(GradientClassifier):
         batch_size: int | str | None = "auto",
         bias: bool = False,
         input_scaling: str | None = "auto",
+        image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         callbacks: Sequence[Callback] | None = None,
         verbose: int = 0,
@@ -157,12 +165,14 @@ class LocalReparameterizationClassifier(GradientClassifier):
         self.batch_size = batch_size
         self.bias = bias
         self.input_scaling = input_scaling
+        self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> LocalReparameterization:
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> LocalReparameterization:
         if self.weights not in BELIEFS:
             raise ValueError(f"weights must be one of {tuple(BELIEFS)}, got {self.weights!r}")
         if self.real_output and len(widths) == 2:
@@ -170,6 +180,7 @@ class LocalReparameterizationClassifier(GradientClassifier):
         norm = self._norm(self.norm, "batch_affine")
         network = PerceptronSpec(
             widths,
+            image_shape=self._shape_for_layers(),
             activation=self.activation,
             norm=norm,
             scaled=norm is None,

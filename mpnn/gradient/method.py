@@ -13,6 +13,7 @@ from jax import Array
 
 from mpnn.gradient.families import Family, LatentBinary
 from mpnn.gradient.perceptron import Discrete, Perceptron
+from mpnn.preprocessing.augmentation import Augment
 
 __all__ = [
     "Leaves",
@@ -92,6 +93,8 @@ class Method:
         Gradients averaged over this many draws of weights.
     warm_epochs : int, default=0
         Epochs of a real-valued network that the latent arrays start from; 0: none.
+    augmentation : callable or None, default=None
+        Changes the inputs of every batch at random (:mod:`mpnn.preprocessing.augmentation`).
     """
 
     network: Any
@@ -99,6 +102,7 @@ class Method:
     loss: str = "cross_entropy"
     num_draws: int = 1
     warm_epochs: int = 0
+    augmentation: Augment | None = None
 
     def build(self, rngs: nnx.Rngs) -> nnx.Module:
         """The module that training runs forward.
@@ -176,7 +180,7 @@ class Method:
         inputs : Array [B, features]
             The batch.
         """
-        return inputs
+        return inputs if self.augmentation is None else self.augmentation(key, inputs)
 
     @property
     def analytic(self) -> bool:
@@ -205,7 +209,7 @@ class RealWeights(Method):
         method : Method
             The method of the discrete network.
         """
-        return cls(network=method.network, family=LatentBinary(), loss=method.loss)
+        return cls(method.network, LatentBinary(), method.loss, augmentation=method.augmentation)
 
     def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
         """The weights themselves."""

@@ -1,4 +1,4 @@
-"""Fully connected networks as flax modules, for weights given as numbers or as moments.
+"""Networks of dense and convolutional layers as flax modules, for weights given as numbers or as moments.
 
 A network holds one array a layer that is to become discrete, of type :class:`Discrete`, and real numbers
 beside them (batch norm). Training reads weights from latent arrays and puts them in the latents' place, so
@@ -6,6 +6,7 @@ that one forward pass serves latent, sampled and int8 weights alike.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ from flax import nnx
 from jax import Array
 
 from mpnn.gradient import surrogates
+from mpnn.gradient.architecture import Fork, Reshape, Step, Through, Weighted, steps_of
 from mpnn.gradient.families import Family
 from mpnn.gradient.moments import (
     MomentNorm,
@@ -40,8 +42,8 @@ class PerceptronSpec:
 
     Parameters
     ----------
-    widths : tuple of int
-        Inputs, hidden widths, outputs.
+    widths : tuple of int or Layer
+        Inputs, hidden widths and layers, outputs.
     activation : str, default="sign"
         ``"sign"``, ``"relu"`` or ``"tanh"``.
     surrogate : str, default="clip"
@@ -62,9 +64,11 @@ class PerceptronSpec:
         Whether the last layer's weights stay real.
     norm_momentum : float, default=0.9
         Weight of the old running statistics.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of the images that inputs are in rows; None: no layer reads images.
     """
 
-    widths: tuple[int, ...]
+    widths: tuple[Any, ...]
     activation: str = "sign"
     surrogate: str = "clip"
     clip: float = 1.0
@@ -75,6 +79,7 @@ class PerceptronSpec:
     dropout: tuple[float, float] = (0.0, 0.0)
     real_output: bool = False
     norm_momentum: float = 0.9
+    image_shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -84,10 +89,26 @@ class PerceptronSpec:
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        if min(self.widths) < 1:
+        if min(width for width in self.widths if isinstance(width, int)) < 1:
             raise ValueError(f"hidden must hold widths of at least 1, got {self.widths[1:-1]}")
+        _ = self.steps  # refuses layers that do not fit
         if not all(0.0 <= share < 1.0 for share in self.dropout):
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The way through the network."""
+        return steps_of(self.widths, self.image_shape)
+
+    @property
+    def weighted(self) -> tuple[Weighted, ...]:
+        """Its layers with weights."""
+        return tuple(step for step in self.steps if isinstance(step, Weighted))
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is dense layers one after the other, and nothing else."""
+        return all(isinstance(step, Weighted) and len(step.in_shape) == 1 for step in self.steps)
 
 
 class Perceptron(nnx.Module):
@@ -96,20 +117,27 @@ class Perceptron(nnx.Module):
     def __init__(self, spec: PerceptronSpec, family: Family, *, rngs: nnx.Rngs) -> None:
         self.spec = spec
         kernels: list[nnx.Param] = []
-        num_layers = len(spec.widths) - 1
-        for layer, (fan_in, fan_out) in enumerate(zip(spec.widths[:-1], spec.widths[1:], strict=True)):
-            shape = (fan_in + spec.bias, fan_out)
+        weighted = spec.weighted
+        num_layers = len(weighted)
+        for layer, step in enumerate(weighted):
+            shape = (step.fan_in + spec.bias, step.linear_map.units)
             if spec.real_output and layer == num_layers - 1:
                 kernels.append(nnx.Param(nnx.initializers.glorot_uniform()(rngs.params(), shape)))
             else:
                 kernels.append(Discrete(family.init(rngs.params(), shape)))
         self.kernels = nnx.List(kernels)
         affine = spec.norm == "batch_affine"
-        first_normed = (1 if spec.norm_hidden else num_layers) if spec.norm else num_layers + 1
+        first_normed = (0 if spec.norm_hidden else num_layers - 1) if spec.norm else num_layers
         self.norms = nnx.List(
             [
-                MomentNorm(width, momentum=spec.norm_momentum, use_bias=affine, use_scale=affine, rngs=rngs)
-                for width in spec.widths[first_normed:]
+                MomentNorm(
+                    step.linear_map.units,
+                    momentum=spec.norm_momentum,
+                    use_bias=affine,
+                    use_scale=affine,
+                    rngs=rngs,
+                )
+                for step in weighted[first_normed:]
             ]
         )
 
@@ -117,13 +145,25 @@ class Perceptron(nnx.Module):
         self, x: Array, *, train: bool = False, key: Array | None = None, mask: Array | None = None
     ) -> Array:
         """Outputs ``[B, K]`` of inputs ``[B, features]``; batch norm leaves out zeros of mask ``[B, 1]``."""
-        for layer, kernel in enumerate(self.kernels):
-            x = self._with_bias(self._drop(x, layer, train, key))
-            x = x @ kernel[...] * self._scale(x.shape[-1])
-            if (norm := self._norm(layer)) is not None:
-                x = norm(x, use_running_average=not train, mask=mask)
-            if layer < len(self.kernels) - 1:
-                x = self._activate(x)
+        layer, links = 0, []
+        for step in self.spec.steps:
+            if isinstance(step, Reshape):
+                x = x.reshape(-1, *step.shape)
+            elif isinstance(step, Through):
+                x = step.layer.apply((), x)
+            elif isinstance(step, Fork):
+                links.append(x)
+            else:  # a link is one more term of the sum, or beside the norm of all
+                x = self._with_bias(step.linear_map.unfold(self._drop(x, layer, train, key)))
+                scale = self._scale(x.shape[-1])
+                x = (x @ self.kernels[layer][...] * scale).reshape(-1, *step.out_shape)
+                if (norm := self._norm(layer)) is not None:
+                    x = norm(x, use_running_average=not train, mask=_of_all_axes(mask, x))
+                for _ in range(step.joins):
+                    x = x + links.pop() * (scale if norm is None else 1.0)
+                if layer < len(self.kernels) - 1:
+                    x = self._activate(x)
+                layer += 1
         return x
 
     def _norm(self, layer: int) -> MomentNorm | None:
@@ -149,12 +189,23 @@ class Perceptron(nnx.Module):
         return nnx.Dropout(rate)(x, deterministic=False, rngs=jax.random.fold_in(key, layer))
 
 
+def _of_all_axes(mask: Array | None, x: Array) -> Array | None:
+    """A mask ``[B, 1]`` with as many axes as ``x``."""
+    return None if mask is None else mask.reshape(-1, *(1,) * (x.ndim - 1))
+
+
+def _plus(state: Moments, link: Moments, share: float) -> Moments:
+    """Moments of the sum of independent numbers, one of them times a share."""
+    return Moments(state.mean + share * link.mean, state.variance + share**2 * link.variance)
+
+
 class MomentPerceptron(Perceptron):
     """The same network whose discrete kernels are means and variances, stacked: ``[2, inputs, outputs]``.
 
     Pre-activations are Gaussian by the central limit theorem; what a layer hands on is said by
     ``propagation``: ``"moments"`` of its signs, the units of a ``"sampled"`` pre-activation (local
     reparametrization, Kingma et al. 2015), or signs drawn by a straight-through ``"gumbel"``-softmax.
+    All units count as independent, those that several positions share, too.
     """
 
     def __init__(
@@ -175,28 +226,45 @@ class MomentPerceptron(Perceptron):
         self, x: Array, *, train: bool = False, key: Array | None = None, mask: Array | None = None
     ) -> Moments:
         """Mean and variance of the outputs, ``[B, K]`` each."""
-        state = Moments(x, jnp.zeros_like(x))
+        state, signs = Moments(x, jnp.zeros_like(x)), False
         propagation = self.propagation if train else "moments"
-        last = len(self.kernels) - 1
-        for layer, kernel in enumerate(self.kernels):
-            state = self._drop_moments(state, layer, train, key)
-            state = self._linear(layer, state, kernel, known=layer == 0 or propagation != "moments")
-            if (norm := self._norm(layer)) is not None:
-                state = norm.moments(state, train=train, mask=mask)
-            if layer < last:
-                state = self._unit(state, propagation, key, last + layer + 1)
+        layer, links, last = 0, [], len(self.kernels) - 1
+        for step in self.spec.steps:
+            if isinstance(step, Reshape):
+                state = Moments(*(leaf.reshape(-1, *step.shape) for leaf in state))
+            elif isinstance(step, Through):
+                state, signs = step.layer.pooled(state), False
+            elif isinstance(step, Fork):
+                links.append(state)
+            else:
+                state = self._drop_moments(state, layer, train, key)
+                known = layer == 0 or propagation != "moments"
+                state, scale = self._linear(step, layer, state, known=known, signs=signs)
+                if (norm := self._norm(layer)) is not None:
+                    state = norm.moments(state, train=train, mask=_of_all_axes(mask, state.mean))
+                for _ in range(step.joins):
+                    state = _plus(state, links.pop(), scale if norm is None else 1.0)
+                if layer < last:
+                    state = self._unit(state, propagation, key, last + layer + 1)
+                    signs = self.spec.activation == "sign" and self.spec.dropout[1] == 0.0
+                layer += 1
         return state
 
-    def _linear(self, layer: int, state: Moments, kernel: nnx.Param, *, known: bool) -> Moments:
-        mean, variance = self._with_bias(state.mean), state.variance
-        if self.spec.bias:
-            variance = jnp.pad(variance, ((0, 0), (0, 1)))
-        scale = self._scale(mean.shape[-1])
+    def _linear(
+        self, step: Weighted, layer: int, state: Moments, *, known: bool, signs: bool
+    ) -> tuple[Moments, float]:
+        """Moments of the pre-activations, and what they were multiplied by."""
+        mean, variance = self._with_bias(step.linear_map.unfold(state.mean)), None
+        if not known:
+            variance = step.linear_map.unfold(state.variance)
+            variance = jnp.pad(variance, ((0, 0), (0, int(self.spec.bias))))
+        scale, kernel = self._scale(mean.shape[-1]), self.kernels[layer]
         weight = (
             Moments(*kernel[...]) if isinstance(kernel, Discrete) else Moments(kernel[...], jnp.zeros(()))
         )
-        signs = layer > 0 and self.spec.activation == "sign" and self.spec.dropout[1] == 0.0
-        return dense_moments(mean, None if known else variance, weight, scale, unit_power=signs)
+        unit_power = signs and not step.linear_map.pads(step.in_shape)  # padding does not square to one
+        found = dense_moments(mean, variance, weight, scale, unit_power=unit_power)
+        return Moments(*(leaf.reshape(-1, *step.out_shape) for leaf in found)), scale
 
     def _unit(self, state: Moments, propagation: str, key: Array | None, place: int) -> Moments:
         if propagation == "moments":

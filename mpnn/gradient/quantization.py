@@ -71,10 +71,15 @@ class Adaptive(Method):
 
 
 class _QuantizingClassifier(GradientClassifier):
-    def _network(self, widths: tuple[int, ...]) -> PerceptronSpec:
+    def _network(self, widths: tuple[Any, ...]) -> PerceptronSpec:
         norm = self._norm(self.norm, "batch_affine")
         return PerceptronSpec(
-            widths, activation=self.activation, norm=norm, scaled=norm is None, bias=self.bias
+            widths,
+            image_shape=self._shape_for_layers(),
+            activation=self.activation,
+            norm=norm,
+            scaled=norm is None,
+            bias=self.bias,
         )
 
 
@@ -86,8 +91,9 @@ class ProxQuantClassifier(_QuantizingClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int or layers, default=()
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
     prediction : str, default="mode"
         ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
     learning_rate : float > 0 or None, default=None
@@ -109,6 +115,11 @@ class ProxQuantClassifier(_QuantizingClassifier):
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For layers that read
+        images, and for shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
@@ -133,6 +144,8 @@ class ProxQuantClassifier(_QuantizingClassifier):
         batch_size: int | str | None = "auto",
         bias: bool = False,
         input_scaling: str | None = "auto",
+        image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         callbacks: Sequence[Callback] | None = None,
         verbose: int = 0,
@@ -149,12 +162,14 @@ class ProxQuantClassifier(_QuantizingClassifier):
         self.batch_size = batch_size
         self.bias = bias
         self.input_scaling = input_scaling
+        self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> Proximal:
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> Proximal:
         strength = TOTAL_PULL / plan.num_steps if self.strength is None else self.strength
         return Proximal(
             network=self._network(widths),
@@ -174,8 +189,9 @@ class AdaSTEClassifier(_QuantizingClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int or layers, default=()
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
     prediction : str, default="mode"
         ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
     learning_rate : float > 0 or None, default=None
@@ -194,6 +210,11 @@ class AdaSTEClassifier(_QuantizingClassifier):
         Whether to add a constant input of 1 to every layer; its weights are binary too.
     input_scaling : str or None, default="auto"
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For layers that read
+        images, and for shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random.
     num_samples : int, default=32
         Not used; here for all methods' common interface.
     callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
@@ -217,6 +238,8 @@ class AdaSTEClassifier(_QuantizingClassifier):
         batch_size: int | str | None = "auto",
         bias: bool = False,
         input_scaling: str | None = "auto",
+        image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         callbacks: Sequence[Callback] | None = None,
         verbose: int = 0,
@@ -232,12 +255,14 @@ class AdaSTEClassifier(_QuantizingClassifier):
         self.batch_size = batch_size
         self.bias = bias
         self.input_scaling = input_scaling
+        self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> Adaptive:
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> Adaptive:
         return Adaptive(
             network=self._network(widths),
             family=LatentBinary(),

@@ -68,8 +68,9 @@ class STEClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden : sequence of int, default=()
-        Widths of the hidden layers; () for a single layer.
+    hidden : sequence of int or layers, default=()
+        Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
+        for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
     weights : str, default="binary"
         ``"binary"``, or ``"ternary"`` (latent weights below 0.7 of their layer's mean magnitude are 0).
     prediction : str, default="mode"
@@ -94,6 +95,11 @@ class STEClassifier(GradientClassifier):
         Whether to add a constant input of 1 to every layer; its weights are discrete too.
     input_scaling : str or None, default="auto"
         How inputs are scaled, see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+    image_shape : triple of int or None, default=None
+        Height, width and channels of flat images; None: that of the images given. For layers that read
+        images, and for shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random.
     num_samples : int, default=32
         Networks drawn by sampled predictions.
     callbacks : list of :class:`mpnn.callbacks.Callback` or None, default=None
@@ -131,6 +137,8 @@ class STEClassifier(GradientClassifier):
         batch_size: int | str | None = "auto",
         bias: bool = False,
         input_scaling: str | None = "auto",
+        image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         callbacks: Sequence[Callback] | None = None,
         verbose: int = 0,
@@ -149,12 +157,14 @@ class STEClassifier(GradientClassifier):
         self.batch_size = batch_size
         self.bias = bias
         self.input_scaling = input_scaling
+        self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
 
-    def _method(self, widths: tuple[int, ...], plan: Plan) -> StraightThrough:
+    def _method(self, widths: tuple[Any, ...], plan: Plan) -> StraightThrough:
         for name, allowed in (("recipe", RECIPES), ("weights", tuple(FAMILIES))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
@@ -163,6 +173,7 @@ class STEClassifier(GradientClassifier):
         rates = (10.0 if len(widths) > 2 else 100.0, 10.0) if plain else (3e-3, 3e-3)
         network = PerceptronSpec(
             widths,
+            image_shape=self._shape_for_layers(),
             surrogate=self.surrogate,
             clip=above_zero("clip", self.clip),
             norm=None if plain else "batch_affine",

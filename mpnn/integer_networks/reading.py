@@ -202,7 +202,7 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
     spec, family = model.method_.network, model.method_.family
     if not family.deterministic:
         _check_mode(name, prediction)
-    if not hasattr(spec, "widths") or getattr(spec, "real_output", False):
+    if not getattr(spec, "is_dense", False) or getattr(spec, "real_output", False):
         raise ValueError(f"{name} cannot be exported: only dense networks of few-bit weights can be")
     _check_signs(name, spec.activation, len(model.weights_))
     transform = _power_transform(model.input_transform_, spec.widths[0])
@@ -234,7 +234,7 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
 def _norms(model: Any, spec: Any) -> list[tuple[NDArray, NDArray]]:
     """Gain and shift ``[units]`` of every layer's batch norm; 1 and 0 where there is none."""
     num_layers, statistics = len(model.weights_), [np.asarray(leaf, np.float64) for leaf in model.statistics_]
-    identity = [(np.ones(width), np.zeros(width)) for width in spec.widths[1:]]
+    identity = [(np.ones(layer.shape[1]), np.zeros(layer.shape[1])) for layer in model.weights_]
     if spec.norm is None:
         return identity
     count = num_layers if spec.norm_hidden else 1

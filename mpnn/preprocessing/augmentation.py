@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-__all__ = ["Augment", "ImageAugmentation"]
+__all__ = ["Augment", "ImageAugmentation", "random_shifts"]
 
 # (key, inputs [B, N]) -> inputs [B, N]; hashable, because compiled programs are kept by it.
 Augment: TypeAlias = Callable[[Array, Array], Array]
@@ -70,3 +70,26 @@ class ImageAugmentation:
             return jax.lax.dynamic_slice(image, (shift[0], shift[1], 0), self.image_shape)
 
         return jax.vmap(crop)(padded, shifts)
+
+
+def random_shifts(largest_shift: int, image_shape: tuple[int, ...] | None) -> ImageAugmentation | None:
+    """Shifts of training images by up to so many pixels, as an estimator takes them; None for 0.
+
+    Parameters
+    ----------
+    largest_shift : int >= 0
+        Of the estimator.
+    image_shape : triple of int or None
+        Height, width and channels; None: the inputs are no images, and are not shifted.
+
+    Raises
+    ------
+    ValueError
+        Where the shift is no number of pixels.
+    """
+    if not float(largest_shift).is_integer() or largest_shift < 0:
+        raise ValueError(f"largest_shift must be a whole number of at least 0, got {largest_shift!r}")
+    if largest_shift == 0 or image_shape is None:
+        return None
+    height, width, channels = image_shape
+    return ImageAugmentation((height, width, channels), int(largest_shift))

@@ -9,8 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from mpnn.gradient import BinaryConvClassifier
-from mpnn.gradient.conv_network import ConvolutionalStraightThrough, ConvSpec
-from mpnn.gradient.families import LatentBinary
+from mpnn.gradient.method import Plan
 from mpnn.linear_maps.conv import _convolve, convolve
 
 
@@ -55,8 +54,7 @@ def test_convolution_is_the_one_of_jax_on_every_platform(side, window, stride):
 
 
 def test_augmented_images_are_mirrored_and_shifted():
-    spec = ConvSpec((6, 6, 1), 2)
-    method = ConvolutionalStraightThrough(network=spec, family=LatentBinary(), augmented=True)
+    method = BinaryConvClassifier((6, 6, 1), augment=True)._method((36, 2), Plan(1, 200, 200))
     images = np.zeros((200, 6, 6, 1), np.float32)
     images[:, 2, 3] = 1.0
     found = np.asarray(method.augment(jax.random.key(0), images.reshape(200, -1))).reshape(images.shape)

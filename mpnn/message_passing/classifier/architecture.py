@@ -3,42 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from mpnn.message_passing.layers import Dense, Flatten, Layer, Linear, Residual, Unflatten
 from mpnn.validation import whole
 
-__all__ = ["hidden_layers", "network_layers", "reads_images"]
-
-
-def reads_images(hidden: Any) -> bool:
-    """Whether hidden layers are given as objects, of which some need images.
-
-    Parameters
-    ----------
-    hidden : sequence or str
-        Widths and layers.
-    """
-    return not isinstance(hidden, str) and np.iterable(hidden) and any(map(_is_spatial, hidden))
-
-
-def _is_spatial(layer: Any) -> bool:
-    return hasattr(layer, "out_shape") and not isinstance(layer, Dense)
-
-
-def hidden_layers(hidden: Any) -> tuple[Any, ...]:
-    """The hidden layers, checked: layer objects as they are, widths as whole numbers of at least 1.
-
-    Parameters
-    ----------
-    hidden : sequence of int or Layer
-        Of an estimator.
-    """
-    if isinstance(hidden, str) or not np.iterable(hidden):
-        raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {hidden!r}")
-    return tuple(
-        item if hasattr(item, "out_shape") else whole("every width in hidden", item) for item in hidden
-    )
+__all__ = ["network_layers"]
 
 
 def network_layers(

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from mpnn.classifiers.images import hidden_layers
 from mpnn.message_passing.classifier import exact
-from mpnn.message_passing.classifier.architecture import hidden_layers, network_layers
+from mpnn.message_passing.classifier.architecture import network_layers
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.exact.sweep import Annealing
 from mpnn.message_passing.hyper import NUMBERS, Schedule, Schedules

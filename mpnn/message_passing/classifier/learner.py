@@ -14,12 +14,11 @@ from sklearn.utils.validation import check_array, validate_data
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
-from mpnn.classifiers.images import as_rows, checked_shape
+from mpnn.classifiers.images import read_images, reads_images
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier import fitting, noise
-from mpnn.message_passing.classifier.architecture import reads_images
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, plain, unit_for
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
@@ -140,14 +139,7 @@ class Learner(ProbabilisticClassifier):
         """Images as rows; the first ones fix their shape, which layers that read images need."""
         if known_inputs:
             return self._as_rows(X)
-        convolves, given = reads_images(self.hidden), checked_shape(self.image_shape)
-        rows, shape = as_rows(X, given if convolves else None)
-        if convolves and shape is None:
-            raise ValueError(
-                f"convolutions need images [n, height, width(, channels)], got the shape {np.shape(X)}: give "
-                "image_shape=(height, width, channels) for flat images"
-            )
-        self.image_shape_ = shape
+        rows, self.image_shape_ = read_images(X, reads_images(self.hidden), self.image_shape)
         return rows
 
     def _choose_encoder(self, X: Any) -> TableEncoder | None:

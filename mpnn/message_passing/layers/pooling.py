@@ -81,6 +81,16 @@ class Reshaping(Weightless):
             lambda leaf: leaf.reshape(-1, *place.in_shape),
         )
 
+    def pooled(self, units: Moments) -> Moments:
+        """The moments, reshaped.
+
+        Parameters
+        ----------
+        units : Moments [B, *in_shape]
+            Of the inputs.
+        """
+        return Moments(self.apply((), units.mean), self.apply((), units.variance))
+
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """The inputs, reshaped."""
         raise NotImplementedError
@@ -257,10 +267,19 @@ class MaxPool2D(Pool2D):
         self, place: Place, beliefs: Sequence[Moments], below: Inputs, noise: Sequence[Array]
     ) -> Inputs:
         """Moments of the largest, its inputs independent."""
-        off = jnp.prod(0.5 * (1.0 - self._windows(below.mean)), axis=-1)
-        mean = 1.0 - 2.0 * off
-        variance = 4.0 * off * (1.0 - off)
+        mean, variance = self.pooled(Moments(below.mean, jnp.zeros(())))
         return Inputs(mean, variance, variance + jnp.square(mean))
+
+    def pooled(self, units: Moments) -> Moments:
+        """Moments of the largest of independent signs, which their means determine.
+
+        Parameters
+        ----------
+        units : Moments [B, height, width, channels]
+            Of the units in the windows.
+        """
+        off = jnp.prod(0.5 * (1.0 - self._windows(units.mean)), axis=-1)
+        return Moments(1.0 - 2.0 * off, 4.0 * off * (1.0 - off))
 
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """The largest of each window."""
@@ -359,6 +378,16 @@ class MeanPool2D(Pool2D):
             return Inputs(mean, None, jnp.square(mean))
         mean, variance = self._cache(below.mean, below.variance).outputs
         return Inputs(mean, variance, variance + jnp.square(mean))
+
+    def pooled(self, units: Moments) -> Moments:
+        """Moments of the means of independent units.
+
+        Parameters
+        ----------
+        units : Moments [B, height, width, channels]
+            Of the units in the windows.
+        """
+        return self._cache(*units).outputs
 
     def apply(self, weights: Sequence[Array], inputs: Array) -> Array:
         """The mean of each window."""
