@@ -5,9 +5,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-__all__ = ["is_first", "join", "start"]
+from mpnn.runs.toml import ConfigError
+
+__all__ = ["ending_at_once", "free_address", "is_first", "join", "start"]
 
 # Set for the processes that `start` starts: the coordinator's HOST:PORT, how many there are, and which one.
 COORDINATOR, PROCESSES, PROCESS = "MPNN_COORDINATOR", "MPNN_PROCESSES", "MPNN_PROCESS"
@@ -27,10 +31,7 @@ def start(arguments: Sequence[str], count: int) -> int:
     count : int >= 2
         Processes.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        coordinator = f"127.0.0.1:{free.getsockname()[1]}"
-    shared = os.environ | {COORDINATOR: coordinator, PROCESSES: str(count)}
+    shared = os.environ | {COORDINATOR: free_address(), PROCESSES: str(count)}
     command = [sys.executable, "-m", "mpnn", *arguments]
     running = [subprocess.Popen(command, env=shared | {PROCESS: str(rank)}) for rank in range(count)]
     try:
@@ -39,6 +40,29 @@ def start(arguments: Sequence[str], count: int) -> int:
         for process in running:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """End this process, if it is one of several, where what is done inside fails.
+
+    Else it would wait for the others, which wait for it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if COORDINATOR not in os.environ:
+            raise
+        sys.stderr.write(f"{error}\n" if isinstance(error, ConfigError) else traceback.format_exc())
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def free_address() -> str:
+    """HOST:PORT of this machine that no program uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 def _first_failure(running: Sequence[subprocess.Popen]) -> int:

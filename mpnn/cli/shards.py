@@ -15,7 +15,7 @@ from mpnn.cli.console import print_line
 from mpnn.cli.interrupts import in_background
 from mpnn.cli.models import decide, save
 from mpnn.cli.options import Streams, Train
-from mpnn.cli.processes import is_first, join, start
+from mpnn.cli.processes import ending_at_once, is_first, join, start
 from mpnn.cli.scores import accuracy_of
 from mpnn.cli.sources import Schema, read_examples
 from mpnn.data import Shards
@@ -52,12 +52,17 @@ def train_on_shards(command: Train, model: Any, arguments: list[str], console: C
         if status:
             print_line(console, "a process ended; the same command goes on from the last checkpoint")
         return status
+    with ending_at_once():
+        return _train_and_save(command, model, not is_one_of_several, console)
+
+
+def _train_and_save(command: Train, model: Any, alone: bool, console: Console) -> int:
     begun = perf_counter()
     shards = _opened(command)
     with activity(f"training on {len(shards)} parts of {command.data}") as shown:
         in_background(_train, command.streams, model.set_params(callbacks=[_Shown(shown)]), shards)
     model.set_params(callbacks=None)
-    if not is_one_of_several or is_first():
+    if alone or is_first():
         _finish(command, model, shards, perf_counter() - begun, console)
     return 0
 

@@ -7,7 +7,7 @@ from mpnn.data.datasets import Dataset, DatasetStatus, dataset_status, load_data
 from mpnn.data.errors import DataError, DataNotFoundError
 from mpnn.data.registry import DatasetInfo, list_datasets
 from mpnn.data.sampling import ValidationDraw, sample_consecutive, sample_few_shot, validation_draw
-from mpnn.data.shards import Shards, is_shards
+from mpnn.data.shards import Parts, Shards, is_shards
 from mpnn.data.table_files import is_table_file, read_table
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "DatasetStatus",
+    "Parts",
     "Shards",
     "Table",
     "TableFormat",

@@ -19,8 +19,8 @@ __all__ = ["BlockOrder"]
 
 Lanes = list[tuple[NDArray, NDArray]]
 ReadPart = Callable[[int], tuple[NDArray, NDArray]]
-# Blocks that are read ahead: one while the one before is trained on, and one in reserve.
-AHEAD = 2
+# Blocks that are read ahead, while the one before is trained on.
+AHEAD = 1
 
 
 @dataclass(frozen=True)

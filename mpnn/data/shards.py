@@ -8,6 +8,7 @@ import glob
 import hashlib
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -26,9 +27,9 @@ from mpnn.data.errors import DataError
 from mpnn.data.survey import Survey, merged, survey_from_bytes, surveyed
 from mpnn.data.table_files import is_table_file, read_table
 
-__all__ = ["Part", "Shards", "is_shards"]
+__all__ = ["Part", "Parts", "Shards", "is_shards"]
 
-SAMPLE_ROWS = 1 << 16
+SAMPLE_ROWS = 1 << 15
 PARQUET = ".parquet"
 
 
@@ -67,7 +68,83 @@ class Part(NamedTuple):
         return feature_array(self.columns)
 
 
-class Shards:
+class Parts(ABC):
+    """Rows of one table, a part at a time: a sequence of ``(X, y)``.
+
+    A subclass says how many parts there are and reads one; :class:`Shards` reads files.
+    """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of parts."""
+
+    @abstractmethod
+    def part(self, index: int) -> Part:
+        """Read a part.
+
+        Parameters
+        ----------
+        index : int
+            From 0.
+        """
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Tells the rows from others: a training goes on with those that it began with."""
+
+    def __getitem__(self, index: int) -> tuple[NDArray, NDArray]:
+        part = self.part(index)
+        return part.features, part.labels
+
+    def __iter__(self) -> Iterator[tuple[NDArray, NDArray]]:
+        return (self[index] for index in range(len(self)))
+
+    def survey(
+        self, sample_rows: int = SAMPLE_ROWS, seed: int = 0, parts: Sequence[int] | None = None
+    ) -> Survey:
+        """Read all rows once: count them, collect the labels, and draw a sample.
+
+        Parameters
+        ----------
+        sample_rows : int >= 1, default=32768
+            Rows of the sample; all of them where there are no more.
+        seed : int >= 0, default=0
+            Of the sample, which is a simple random one.
+        parts : sequence of int or None, default=None
+            Only these; surveys of different parts add up to that of all. None: all.
+        """
+        chosen = range(len(self)) if parts is None else parts
+        return surveyed(((index, *self[index]) for index in chosen), sample_rows, seed)
+
+    def order(self, survey: Survey, rows_at_once: int, seed: int, lanes: int = 1) -> BlockOrder:
+        """Return the order in which the rows are trained on.
+
+        Parameters
+        ----------
+        survey : Survey
+            Of all parts.
+        rows_at_once : int >= 1
+            Rows of a block, about.
+        seed : int >= 0
+            Of the order.
+        lanes : int >= 1, default=1
+            Readers that every mini-batch is made up by.
+        """
+        return BlockOrder(tuple(survey.counts.values()), rows_at_once, seed, lanes)
+
+    def merged(self, surveys: Sequence[bytes]) -> Survey:
+        """Return the survey of all parts from those of some each, written by :meth:`Survey.to_bytes`.
+
+        Parameters
+        ----------
+        surveys : sequence of bytes
+            Of different parts.
+        """
+        return merged([survey_from_bytes(content) for content in surveys])
+
+
+class Shards(Parts):
     """The rows of one table in many files, a sequence of parts ``(X, y)``.
 
     The files have the same columns; the kind of each is that of the first file.
@@ -127,13 +204,6 @@ class Shards:
         """Number of parts."""
         return len(self._places)
 
-    def __getitem__(self, index: int) -> tuple[NDArray, NDArray]:
-        part = self.part(index)
-        return part.features, part.labels
-
-    def __iter__(self) -> Iterator[tuple[NDArray, NDArray]]:
-        return (self[index] for index in range(len(self)))
-
     @property
     def kinds(self) -> dict[str, Kind]:
         """Kind of each feature by name, in order, as the first part has it."""
@@ -181,49 +251,6 @@ class Shards:
         if labels.dtype == object and all(isinstance(label, str) for label in labels.tolist()):
             labels = labels.astype(str)
         return Part(columns, labels)
-
-    def survey(
-        self, sample_rows: int = SAMPLE_ROWS, seed: int = 0, parts: Sequence[int] | None = None
-    ) -> Survey:
-        """Read all rows once: count them, collect the labels, and draw a sample.
-
-        Parameters
-        ----------
-        sample_rows : int >= 1, default=65536
-            Rows of the sample; all of them where there are no more.
-        seed : int >= 0, default=0
-            Of the sample, which is a simple random one.
-        parts : sequence of int or None, default=None
-            Only these; surveys of different parts add up to that of all. None: all.
-        """
-        chosen = range(len(self)) if parts is None else parts
-        return surveyed(((index, *self[index]) for index in chosen), sample_rows, seed)
-
-    def order(self, survey: Survey, rows_at_once: int, seed: int, lanes: int = 1) -> BlockOrder:
-        """Return the order in which the rows are trained on.
-
-        Parameters
-        ----------
-        survey : Survey
-            Of all parts.
-        rows_at_once : int >= 1
-            Rows of a block, about.
-        seed : int >= 0
-            Of the order.
-        lanes : int >= 1, default=1
-            Readers that every mini-batch is made up by.
-        """
-        return BlockOrder(tuple(survey.counts.values()), rows_at_once, seed, lanes)
-
-    def merged(self, surveys: Sequence[bytes]) -> Survey:
-        """Return the survey of all parts from those of some each, written by :meth:`Survey.to_bytes`.
-
-        Parameters
-        ----------
-        surveys : sequence of bytes
-            Of different parts.
-        """
-        return merged([survey_from_bytes(content) for content in surveys])
 
     @cached_property
     def fingerprint(self) -> str:

@@ -39,7 +39,7 @@ from mpnn.validation import whole
 __all__ = ["StreamLearner"]
 
 ROWS_AT_ONCE = 1 << 16
-SAMPLE_ROWS = 1 << 16
+SAMPLE_ROWS = 1 << 15
 SAVED_EVERY = 8
 SURVEY_FILE, STATES_FOLDER = "survey.npz", "states"
 
@@ -71,8 +71,8 @@ class StreamLearner(Learner):
             Folder of this training, which all processes can see: a training that was ended goes on from its
             last checkpoint. None: no checkpoints; several processes need them.
         rows_at_once : int >= 1, default=65536
-            Rows that are in memory and shuffled together, about; two more such blocks are read ahead.
-        sample_rows : int >= 1, default=65536
+            Rows that are in memory and shuffled together, about; the next block is read ahead.
+        sample_rows : int >= 1, default=32768
             Rows that the code of a table, the scaling of inputs and the rounding are learned from: all, if
             there are no more.
         readers : int >= 1 or None, default=None
@@ -130,12 +130,16 @@ class StreamLearner(Learner):
         read = self._read(survey.features, survey.labels, None, False, True)
         given = self._parameters(False)
         transform = self._transform_of(given, read.inputs, survey.num_rows, None, False)
-        sample = transform(read.inputs)
+        # bits stay as they are; copies of the sample would be what takes most memory
+        sample = transform(read.inputs) if self.encoder_ is None else read.inputs
         settings = self._settings(given, sample, survey.num_rows, None)
         if settings.batch_size >= survey.num_rows:
             if survey.num_rows > len(survey.labels):
                 raise ValueError(f"batch_size must be below the {survey.num_rows} rows of the files")
             return self.fit(survey.features, survey.labels)
+        del read
+        if settings.rounding == "mode":
+            sample = sample[:1]  # only rounding with feedback looks at it
         about = {"files": shards.fingerprint, "rows_at_once": rows_at_once, "sample_rows": sample_rows}
         about["parameters"] = repr({**self.get_params(), "callbacks": None, "verbose": 0})
         start = _restored(folder, settings, about)
