@@ -30,7 +30,7 @@ from experiments.full_data import rounding_loss
 from experiments.full_data.train import Config, trained_models
 from mpnn.message_passing import prediction
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rounding import round_first_layer
+from mpnn.message_passing.rounding import round_layers
 from mpnn.message_passing.training import train_many
 
 
@@ -80,9 +80,10 @@ def _round(trained: Trained, inputs: Array, test: Array) -> tuple[list[Array], A
     @jax.jit
     def compute(state: State, inputs: Array, test: Array) -> tuple[list[Array], Array, Array]:
         own = jax.tree.map(lambda leaf: leaf[0], state)
-        first = round_first_layer(spec, own.layers[0], hyper, inputs)
-        signs = (spec.weighted[0].channel.decide(each @ first.astype(each.dtype)) for each in (inputs, test))
-        return [first, *prediction.decode(spec, own, hyper)[1:]], *signs
+        weights = round_layers(spec, own, hyper, inputs, prediction.decode(spec, own, hyper))
+        first = weights[0].astype(inputs.dtype)
+        signs = (spec.weighted[0].channel.decide(each @ first) for each in (inputs, test))
+        return weights, *signs
 
     return compute(state, inputs, test)
 

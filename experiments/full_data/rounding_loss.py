@@ -28,7 +28,7 @@ from mpnn.message_passing import prediction
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rounding import round_first_layer
+from mpnn.message_passing.rounding import round_layers
 from mpnn.message_passing.spec import NetworkSpec
 
 
@@ -80,9 +80,9 @@ def errors(
         for layer in range(spec.num_layers):
             mixed = [*believed[:layer], rounded[layer], *believed[layer + 1 :]]
             found[f"layer {layer + 1}"] = wrong(mixed)
-        found["discrete, mode"] = discrete(prediction.decode(spec, state, hyper))
-        first = round_first_layer(spec, state.weighted[0], hyper, seen)
-        found["discrete, feedback"] = discrete([first, *prediction.decode(spec, state, hyper)[1:]])
+        modes = prediction.decode(spec, state, hyper)
+        found["discrete, mode"] = discrete(modes)
+        found["discrete, feedback"] = discrete(round_layers(spec, state, hyper, seen, modes))
         return found
 
     return jax.lax.map(one, state)

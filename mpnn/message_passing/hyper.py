@@ -256,6 +256,7 @@ class Schedules(_Table):
         num_steps: int,
         num_layers: int,
         output_batches: float | Array = 1.0,
+        output_counts: float | Array | tuple[Any, Any] | None = None,
         **others: Schedule,
     ) -> "Schedules":
         """Numbers of :meth:`counting_once` whose step falls from ``rate`` to 0, by half a cosine.
@@ -278,22 +279,22 @@ class Schedules(_Table):
         output_batches : float above 0, default=1.0
             Batches whose evidence the output layer of several holds. More of them make more certain
             probabilities, and short trainings of small networks unstable (docs/experiments/calibration.md).
+        output_counts : float above 0, a pair or None, default=None
+            How often a sample counts in the output layer of several, which then forgets as the others do;
+            None: it holds ``output_batches`` instead.
         **others : schedules
             The other numbers.
         """
         import optax  # takes half a second, and only schedules need it
 
         RATE.check_one("rate", rate)
-        pair = counts if isinstance(counts, (tuple, list)) else (counts, counts)
-        if len(pair) != 2:
-            raise ValueError(f"counts must be one number or two, at first and at last, got {counts!r}")
-        for own in pair:
-            COUNTS.check_one("counts", own)
+        below = _first_and_last("counts", counts)
+        output = None if output_counts is None else _first_and_last("output_counts", output_counts)
         BATCHES.check_one("output_batches", output_batches)
-        start, end = pair
         falling = optax.schedules.cosine_decay_schedule(rate, num_steps)
 
-        def weight(count: Array) -> Array:
+        def weight(count: Array, pair: tuple[Any, Any]) -> Array:
+            start, end = pair
             return start * num_batches * jnp.power(end / start, count / num_steps) * falling(count)
 
         num_below = num_layers - int(num_layers > 1)
@@ -301,11 +302,13 @@ class Schedules(_Table):
         def layers(below: Array, output: float | Array) -> Array:
             return jnp.asarray([below] * num_below + [output] * (num_layers - num_below))
 
-        return cls(
-            rho=lambda count: 1.0 - layers(falling(count), 1.0),
-            evidence=lambda count: layers(weight(count), output_batches),
-            **others,
-        )
+        def forgotten(count: Array) -> Array:
+            return layers(falling(count), 1.0 if output is None else falling(count))
+
+        def evidence(count: Array) -> Array:
+            return layers(weight(count, below), output_batches if output is None else weight(count, output))
+
+        return cls(rho=lambda count: 1.0 - forgotten(count), evidence=evidence, **others)
 
     def at(self, steps: Array, num_layers: int) -> Hyper:
         """The numbers at the sweeps ``steps [T]``: leaves ``[T, L]``. May be called inside ``jit``.
@@ -335,6 +338,16 @@ class Schedules(_Table):
             L.
         """
         return jax.tree.map(lambda leaf: leaf[0], self.at(jnp.asarray([sweep]), num_layers))
+
+
+def _first_and_last(name: str, counts: Any) -> tuple[Any, Any]:
+    """How often a sample counts at first and at last, checked."""
+    pair = counts if isinstance(counts, (tuple, list)) else (counts, counts)
+    if len(pair) != 2:
+        raise ValueError(f"{name} must be one number or two, at first and at last, got {counts!r}")
+    for own in pair:
+        COUNTS.check_one(name, own)
+    return pair[0], pair[1]
 
 
 def _at(name: str, value: Schedule, steps: Array, num_layers: int) -> Array:

@@ -3,10 +3,9 @@
 Where many weak weights separate the data together, every magnetization is far from a level: the most
 probable level of each is 0, or a sign that is more certain than its belief. Rounding one weight at a time,
 with the later ones absorbing the pre-activation that the earlier ones lost, keeps their joint effect. It
-needs inputs that are known, so it is for first layers.
+needs inputs that are known: those of the network, or what rounded layers make of them.
 """
 
-import itertools
 from functools import partial
 
 import jax
@@ -15,13 +14,15 @@ from jax import Array
 
 from mpnn.message_passing.fields import LayerState
 from mpnn.message_passing.hyper import Hyper
+from mpnn.message_passing.layers import Linear
 from mpnn.message_passing.layers.chain import apply_chain
+from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["can_round", "round_first_layer", "round_with_feedback"]
+__all__ = ["can_round", "round_layers", "round_with_feedback"]
 
-# Of many training inputs, so many are looked at.
-SAMPLES_LOOKED_AT = 4096
+# Of many training inputs, so many are looked at: rows of a layer, and images, which have many rows each.
+SAMPLES_LOOKED_AT, IMAGES_LOOKED_AT = 4096, 512
 NUM_PASSES = 2
 BISECTIONS = 30
 # How much a weight's own target counts beside the error it can repair; both in units of its inputs' power.
@@ -44,36 +45,64 @@ def can_round(levels: tuple[int, ...]) -> bool:
     return 0 in levels or levels == (-1, 1)
 
 
-def round_first_layer(
-    spec: NetworkSpec, layer: LayerState, hyper: Hyper, inputs: Array, sample_weight: Array | None = None
-) -> Array:
-    """A network's first layer rounded with feedback on its known inputs ``[B, N]``; int8 ``[N, K]``.
+def round_layers(
+    spec: NetworkSpec,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    weights: list[Array],
+    sample_weight: Array | None = None,
+) -> list[Array]:
+    """The first layer rounded with feedback on known inputs; in networks of images every hidden layer.
+
+    A layer above the first is rounded on what the rounded layers below make of the inputs. Layers inside of
+    residual links stay as they are.
 
     Parameters
     ----------
     spec : NetworkSpec
         The network's static description.
-    layer : LayerState
-        State of the first layer.
+    state : State
+        The network's beliefs.
     hyper : Hyper
         The numbers of the sweep, leaves ``[L]``.
-    inputs : Array [B, N]
+    inputs : Array [B, *input_shape]
         Known inputs.
+    weights : list of int8 Array [fan in, units]
+        Discrete weights of all layers; those that are not rounded stay.
     sample_weight : Array [B] or None, default=None
-        How often each row counts, 0 for padding; None: once.
+        How often each input counts, 0 for padding; None: once.
     """
-    every = slice(None, None, -(-len(inputs) // SAMPLES_LOOKED_AT))
-    first = spec.weighted[0]
-    below = list(itertools.takewhile(lambda own: own.num_weighted == 0, spec.layers))
-    rows = first.discrete_rows(apply_chain(below, (), inputs[every]))
+    of_images = any(len(shape) > 1 for shape in spec.weighted_shapes)
+    every = slice(None, None, -(-len(inputs) // (IMAGES_LOOKED_AT if of_images else SAMPLES_LOOKED_AT)))
+    inputs, sample_weight = inputs[every], None if sample_weight is None else sample_weight[every]
+    found, index = list(weights), 0
+    for place, layer in enumerate(spec.layers):
+        hidden = place < len(spec.layers) - 1
+        if isinstance(layer, Linear) and (index == 0 or (of_images and hidden)):
+            rows = layer.discrete_rows(apply_chain(spec.layers[:place], found[:index], inputs))
+            own = state.weighted[index]
+            found[index] = _rounded(layer, own, hyper.sparsity[index], rows, len(inputs), sample_weight)
+        index += layer.num_weighted
+    return found
+
+
+def _rounded(
+    layer: Linear,
+    state: LayerState,
+    sparsity: Array,
+    rows: Array,
+    num_samples: int,
+    sample_weight: Array | None,
+) -> Array:
+    """A layer rounded on rows of its inputs, several for a sample in convolutions; int8 ``[N, K]``."""
     if sample_weight is not None:
-        sample_weight = jnp.repeat(sample_weight[every], len(rows) // len(inputs[every]))
+        sample_weight = jnp.repeat(sample_weight, len(rows) // num_samples)
     if len(rows) > SAMPLES_LOOKED_AT:  # patches: some of every image
         some = jax.random.permutation(jax.random.key(0), len(rows))[:SAMPLES_LOOKED_AT]
         rows, sample_weight = rows[some], None if sample_weight is None else sample_weight[some]
-    levels = first.family.levels or ()
-    weights = round_with_feedback(layer.mean, rows, hyper.sparsity[0], levels, sample_weight)
-    return weights if layer.mask is None else weights * layer.mask.astype(weights.dtype)
+    weights = round_with_feedback(state.mean, rows, sparsity, layer.family.levels or (), sample_weight)
+    return weights if state.mask is None else weights * state.mask.astype(weights.dtype)
 
 
 def _scale_to_density(mean: Array, density: Array, largest: int) -> Array:

@@ -5,7 +5,7 @@ an interrupt between them, and reports, calls back and stops between epochs. Wit
 (:mod:`mpnn.sharding`) the same programs run on many devices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
@@ -25,6 +25,8 @@ from mpnn.preprocessing.augmentation import Augment
 __all__ = ["Problems", "Schedules", "run_batch", "run_epoch", "shuffled_epoch", "train", "train_many"]
 
 OnEpoch = Callable[[int, State, Info], bool | None]
+# Sweeps whose numbers are asked for together.
+SWEEPS_AT_ONCE = 512
 
 
 def _run_epochs(
@@ -49,8 +51,8 @@ def _run_epochs(
     num_steps = num_batches[0] if num_batches[1] > 1 else epoch.steps_of(1)
     history = []
     fold = jax.random.fold_in if key.ndim == 0 else jax.vmap(jax.random.fold_in, in_axes=(0, None))
-    for number in epochs:
-        hyper = schedules.at(number * sweeps + jnp.arange(room), spec.num_layers)
+    numbers = _numbers_of(schedules, spec.num_layers, sweeps, room, epochs)
+    for number, hyper in zip(epochs, numbers, strict=True):
         running, own = Running(state), fold(key, number)
         for group in range(num_groups):
             running = running._replace(progress=None)
@@ -63,6 +65,19 @@ def _run_epochs(
         if on_epoch is not None and on_epoch(number, state, info):
             break
     return state, history
+
+
+def _numbers_of(
+    schedules: Schedules, num_layers: int, sweeps: int, room: int, epochs: range
+) -> Iterator[Hyper]:
+    """The numbers of each epoch, leaves ``[room, L]``; of short epochs many at once, which is faster."""
+    at_once = max(1, SWEEPS_AT_ONCE // room)
+    for start in range(0, len(epochs), at_once):
+        own = jnp.asarray(epochs[start : start + at_once])
+        steps = own[:, None] * sweeps + jnp.arange(room)
+        block = schedules.at(steps.ravel(), num_layers)
+        for index in range(len(own)):
+            yield jax.tree.map(lambda leaf, at=index * room: leaf[at : at + room], block)
 
 
 def _count_batches(batch_size: int, num_rows: int, num_samples: int | None) -> tuple[int, int]:

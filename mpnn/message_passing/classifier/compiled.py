@@ -10,7 +10,7 @@ from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rounding import round_first_layer
+from mpnn.message_passing.rounding import round_layers
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "init_many", "score"]
@@ -103,7 +103,7 @@ def decode(
     """
     weights = prediction.decode(spec, state, hyper)
     if rounding != "mode":  # hardening begins where feedback ends
-        weights[0] = round_first_layer(spec, state.weighted[0], hyper, inputs, sample_weight)
+        weights = round_layers(spec, state, hyper, inputs, weights, sample_weight)
     return weights
 
 

@@ -37,8 +37,9 @@ class MessagePassingClassifier(StreamLearner):
         Widths of the hidden layers, or layers (:mod:`mpnn.layers`), such as ``(Conv2D(32, 5, stride=2), 64)``
         for images ``[n, height, width]`` or ``[n, height, width, channels]``; () for a single layer.
         ``"auto"``: 32 units for tables in code, 101 for more than two classes of other inputs, else none.
-    weights : ``"binary"``, ``"ternary"``, int from 1 to 127 or ``"gaussian"``, default="ternary"
-        Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights.
+    weights : ``"binary"``, ``"ternary"``, int from 1 to 127, ``"gaussian"`` or ``"auto"``, default="auto"
+        Levels -1 and +1; -1, 0 and 1; -P..P for an int P; or real weights. ``"auto"``: binary in networks of
+        convolutions, else ternary.
     rule : str, default="bp_inspired"
         ``"mean_field"``, ``"amp"``, ``"bp_inspired"``, ``"belief_propagation"`` or ``"max_sum"``.
     prediction : ``"mode"``, ``"bayes"`` or ``"sample"``, default="mode"
@@ -64,9 +65,11 @@ class MessagePassingClassifier(StreamLearner):
         Whether every layer has a constant input of 1; ``"auto"``: for tables in code.
     density : float in (0, 1], default=1.0
         Share of the links that exist; the others are removed at random before training.
-    cavity : ``"second_order"``, ``"interpolated"`` or ``"exact"``, default="second_order"
+    cavity : ``"auto"``, ``"second_order"``, ``"interpolated"``, ``"exact"`` or ``"none"``, default="auto"
         Of ``"bp_inspired"``. The first two need matrix products only; the interpolated one is exact to
         rounding in wide layers up to a polarization of 0.9, and within 1 % where weights are nearly certain.
+        ``"none"`` is mean field. ``"auto"``: none in networks of convolutions, where messages of many
+        positions make weights nearly certain, else of second order.
     small_fan_in : ``"auto"``, ``"exact"`` or ``"gaussian"``, default="auto"
         ``"exact"``: hidden layers of up to 16 units exchange exact messages and the beliefs are annealed to
         discrete weights (:mod:`mpnn.message_passing.exact.sweep`); for ternary weights, sign activations,
@@ -81,10 +84,15 @@ class MessagePassingClassifier(StreamLearner):
         ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     rounding : ``"mode"``, ``"feedback"`` or ``"harden"``, default=None
         To discrete weights: the most probable levels; or the first layer one weight at a time, each repairing
-        on the training inputs what earlier ones lost, then the mode; or from there a descent over levels
+        on the training inputs what earlier ones lost, then the mode (of networks of convolutions, every
+        hidden layer so); or from there a descent over levels
         towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
     image_shape : triple of int or None, default=None
-        Height, width and channels of flat images; None: that of the images given. For convolutions and pools.
+        Height, width and channels of flat images; None: that of the images given. For convolutions, pools
+        and shifts.
+    largest_shift : int >= 0, default=0
+        Pixels that training images are shifted by at most, in every step anew and at random; then few images
+        are trained in mini-batches, too.
     num_samples : int >= 1, default=32
         Networks drawn by ``prediction="sample"``.
     class_weight : ``"balanced"``, dict or None, default=None
@@ -156,7 +164,7 @@ class MessagePassingClassifier(StreamLearner):
     def __init__(
         self,
         hidden: Sequence[Any] | str = "auto",
-        weights: str | int = "ternary",
+        weights: str | int = "auto",
         rule: str = "bp_inspired",
         prediction: str = "mode",
         *,
@@ -177,12 +185,13 @@ class MessagePassingClassifier(StreamLearner):
         activation: str = "sign",
         bias: bool | str = "auto",
         density: float = 1.0,
-        cavity: str = "second_order",
+        cavity: str = "auto",
         small_fan_in: str = "auto",
         encoding: str | None = "auto",
         input_scaling: str | None = "auto",
         rounding: str | None = None,
         image_shape: Sequence[int] | None = None,
+        largest_shift: int = 0,
         num_samples: int = 32,
         class_weight: str | Mapping[Any, float] | None = None,
         warm_start: bool = False,
@@ -220,6 +229,7 @@ class MessagePassingClassifier(StreamLearner):
         self.input_scaling = input_scaling
         self.rounding = rounding
         self.image_shape = image_shape
+        self.largest_shift = largest_shift
         self.num_samples = num_samples
         self.class_weight = class_weight
         self.warm_start = warm_start

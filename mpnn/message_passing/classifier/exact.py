@@ -58,7 +58,7 @@ def _unmet_requirement(given: Parameters, full_batch: bool) -> str | None:
         return "all samples in one batch: set batch_size=None"
     if given.in_portions or given.warm_start:
         return "one fit of all samples: beliefs that exact messages annealed cannot go on"
-    if given.cavity != "second_order":
+    if given.cavity not in ("auto", "second_order"):
         return f"cavity='second_order', got {given.cavity!r}"
     values = {field.name: getattr(given, field.name) for field in dataclasses.fields(given)}
     for name in LEFT_OPEN:

@@ -202,7 +202,11 @@ def _fit_pool(
     watching: Watching,
 ) -> list[Fit]:
     refuse_forked_child()
-    if settings.spec.num_layers == 1 and settings.batch_size >= problems.most_samples:
+    if (
+        settings.spec.num_layers == 1
+        and settings.batch_size >= problems.most_samples
+        and not settings.augment
+    ):
         together = settings.as_columns(len(problems)).with_batches_of(len(inputs))
         return _fit_columns(jax.random.key(seeds[0]), together, inputs, problems, priors, watching)
     keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
@@ -292,6 +296,7 @@ def _train(key: Array, run: _Run, data: Batch, prior: State | None, watch: Watch
             settings.schedules,
             num_epochs=settings.num_epochs,
             batch_size=settings.batch_size,
+            augment=settings.augment,
             num_samples=run.num_samples,
         )
 
@@ -316,6 +321,7 @@ def _train_many(
             settings.schedules,
             num_epochs=settings.num_epochs,
             batch_size=settings.batch_size,
+            augment=settings.augment,
             problems_at_once=problems_at_once,
             num_samples=run.num_samples,
         )

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.preprocessing.units import InputUnit, in_float32
@@ -61,6 +63,7 @@ class Learner(ProbabilisticClassifier):
     verbose: int
     hidden: Any
     image_shape: Sequence[int] | None
+    largest_shift: int
     encoder_: TableEncoder | None
     input_unit_: InputUnit | None = None
     input_transform_: InputTransform
@@ -139,11 +142,14 @@ class Learner(ProbabilisticClassifier):
         """Images as rows; the first ones fix their shape, which layers that read images need."""
         if known_inputs:
             return self._as_rows(X)
-        rows, self.image_shape_ = read_images(X, reads_images(self.hidden), self.image_shape)
+        rows, self.image_shape_ = read_images(X, self._needs_images(), self.image_shape)
         return rows
 
+    def _needs_images(self) -> bool:
+        return reads_images(self.hidden) or self.largest_shift > 0
+
     def _choose_encoder(self, X: Any) -> TableEncoder | None:
-        if reads_images(self.hidden):
+        if self._needs_images():
             return None
         return choose_encoder(self.encoding, self.input_scaling, X)
 
@@ -339,7 +345,8 @@ class Learner(ProbabilisticClassifier):
         norm = float(np.sqrt(np.average(np.sum(np.square(inputs), axis=1), weights=counts))) or 1.0
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
         widths = (inputs.shape[1], *choose_hidden(given, num_outputs), num_outputs)
-        return resolve(given, widths, num_samples, norm)
+        settings = resolve(given, widths, num_samples, norm)
+        return replace(settings, augment=random_shifts(self.largest_shift, self.image_shape_))
 
     def _publish_fit(self, settings: Settings, transform: InputTransform, fit: Fit, seed: int) -> None:
         """Store the network, what its inputs go through, and what happened on the way."""

@@ -9,15 +9,21 @@ from mpnn.message_passing.exact.sweep import Annealing
 from mpnn.message_passing.hyper import NUMBERS, Hyper, Schedule, Schedules
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.preprocessing.augmentation import Augment
 
 __all__ = ["Fit", "Parameters", "Samples", "Settings"]
+
+# What ``weights="auto"`` is: convolutions lose more by rounding where a weight may be 0
+# (docs/experiments/convolutions.md).
+WEIGHTS, WEIGHTS_OF_CONVOLUTIONS = "ternary", "binary"
 
 
 @dataclasses.dataclass(frozen=True)
 class Parameters:
     """Parameters of the estimator as given, unchecked; None and ``"auto"`` are not yet resolved.
 
-    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names;
+    The parameters of :class:`mpnn.MessagePassingClassifier` that training needs, under the same names, the
+    weights resolved;
     whether the inputs are a table in code, bits of -1 and +1; and whether samples come in portions, each with
     the posterior of the earlier ones as its prior.
     """
@@ -47,6 +53,7 @@ class Parameters:
     input_scaling: str | None
     rounding: str | None
     warm_start: bool
+    largest_shift: int
     coded: bool = False
     in_portions: bool = False
     image_shape: tuple[int, ...] | None = None
@@ -59,10 +66,14 @@ class Parameters:
         in_portions: bool = False,
         image_shape: tuple[int, ...] | None = None,
     ) -> "Parameters":
-        """The parameters of an estimator; whether its inputs are a table in code, or images in rows."""
+        """The parameters of an estimator; whether its inputs are a table in code, or rows that are images."""
         found: dict[str, Any] = {"coded": coded, "in_portions": in_portions, "image_shape": image_shape}
         names = {field.name for field in dataclasses.fields(cls)} - set(found)
-        return cls(**{name: getattr(estimator, name) for name in names}, **found)
+        given = cls(**{name: getattr(estimator, name) for name in names}, **found)
+        if given.weights == "auto":
+            weights = WEIGHTS if image_shape is None else WEIGHTS_OF_CONVOLUTIONS
+            given = dataclasses.replace(given, weights=weights)
+        return given
 
     @property
     def given_numbers(self) -> dict[str, Schedule]:
@@ -91,6 +102,8 @@ class Settings:
         From beliefs to discrete weights.
     annealing : Annealing or None, default=None
         Numbers of exact messages (:mod:`mpnn.message_passing.exact.annealing`); None: Gaussian messages.
+    augment : callable or None, default=None
+        Changes the inputs of every batch at random; None: they stay as they are.
     """
 
     spec: NetworkSpec
@@ -100,6 +113,7 @@ class Settings:
     initial_field: float
     rounding: str
     annealing: Annealing | None = None
+    augment: Augment | None = None
 
     def as_columns(self, num_problems: int) -> "Settings":
         """The same for P single layers with one output as one layer with P outputs on the whole pool.

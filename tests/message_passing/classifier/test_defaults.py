@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from mpnn import MessagePassingClassifier
+from mpnn.layers import Conv2D
 from mpnn.message_passing.classifier.defaults import (
     EXACT,
     FULL_BATCH,
@@ -62,6 +63,19 @@ def test_mini_batches_fall_from_a_first_step_to_nothing():
     np.testing.assert_allclose(numbers.damping[:, 0], 0.9, rtol=1e-6)
     np.testing.assert_allclose(numbers.evidence[:, 0], [2.5, 1.25, 0.0], atol=1e-5)  # 10 batches, 1 count
     assert settings.spec.anchored
+
+
+def test_the_output_of_convolutions_learns_slowly_and_few_images_are_met_often():
+    hidden = (Conv2D(4, 3, stride=2),)
+    given = Parameters.of(MessagePassingClassifier(hidden), image_shape=(8, 8, 1))
+    settings = resolve(given, (64, *hidden, 10), 200, 1.0)
+    assert (settings.num_epochs, settings.batch_size, given.weights) == (500, 128, "binary")
+    first, last = settings.schedules.at(np.array([0, 499]), 2).evidence
+    assert 10 * first[1] < first[0]
+    assert last[1] > 10 * last[0] * first[1] / first[0]
+    pair = resolve(given, (64, *hidden, 1), 200, 1.0)
+    assert pair.num_epochs == 50  # of 45 networks side by side each meets fewer
+    assert resolve(given, (64, *hidden, 10), 50_000, 1.0).num_epochs == 10
 
 
 @pytest.mark.parametrize(

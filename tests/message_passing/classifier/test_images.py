@@ -65,6 +65,16 @@ def test_a_vote_of_convolutions(digits, tmp_path):
     np.testing.assert_array_equal(load_model(tmp_path / "vote.safetensors").predict(flat), vote.predict(flat))
 
 
+def test_few_images_are_met_often_and_shifted(digits):
+    """With nothing else set: binary weights, mini-batches, a falling step, all hidden layers rounded."""
+    images, labels = digits
+    network = MessagePassingClassifier((Conv2D(6, 3, stride=2),), largest_shift=1, random_state=0)
+    network.set_params(num_epochs=100).fit(images[:120], labels[:120])
+    assert network.score(images[120:], labels[120:]) > 0.7
+    assert [sorted(set(layer.ravel().tolist())) for layer in network.weights_] == [[-1, 1], [-1, 1]]
+    assert network.spec_.weighted[0].rule == "mean_field"
+
+
 def test_what_is_no_image_is_refused(fitted, digits):
     images, labels = digits
     network = MessagePassingClassifier((Conv2D(4, 3),))
