@@ -1,38 +1,52 @@
 """Functions of an integer network as C99: codes of the inputs, sums of the layers, outputs."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from mpnn.deploy.c_decisions import confidence_source, decision_source
-from mpnn.deploy.c_layers import INDEX, FirstLayer, first_layer, sign_layer, takes_bytes, word_bits_of
+from mpnn.deploy.c_layers import (
+    INDEX,
+    FirstLayer,
+    first_layer,
+    first_planes,
+    sign_layer,
+    takes_bytes,
+    word_bits_of,
+)
 from mpnn.deploy.c_text import c_array
+from mpnn.deploy.c_windows import ImageWords, first_windows, sign_windows
 from mpnn.integer_networks.decisions import Vote
 from mpnn.integer_networks.inputs import PixelTable
 from mpnn.integer_networks.network import IntegerNetwork
 
-__all__ = ["input_type", "input_walk", "network_functions"]
+__all__ = ["input_type", "input_walk", "network_functions", "words_of"]
 
 
 def network_functions(network: IntegerNetwork, name: str, optimize: str) -> list[str]:
     """Tables and functions, in the order in which they use each other."""
     if optimize == "speed" and takes_bytes(network.layers[0]):
         network = _with_all_inputs(network)
-    first = first_layer(f"{name}_first", network.layers[0], optimize)
-    parts = [_input_data(network, name), first.data]
-    parts.append(c_array(f"{name}_first_start", -network.layers[0].thresholds))
-    if len(network.layers) > 1:
-        parts.append(_ones(name))
-    parts.append(_first_function(network, name, first))
+    parts = [_ones(name)] if len(network.layers) > 1 else []
+    if network.layers[0].windows is not None:
+        parts += [_input_data(network, name), _first_windows(network, name)]
+        first = None
+    else:
+        first = first_layer(f"{name}_first", network.layers[0], optimize)
+        parts += [_input_data(network, name), first.data]
+        parts.append(c_array(f"{name}_first_start", -network.layers[0].thresholds))
+        parts.append(_first_function(network, name, first))
     parts += [_sign_function(network, name, index) for index in range(1, len(network.layers))]
     parts.append(_outputs_function(network, name))
     if isinstance(network.decision, Vote) and network.decision.confidence is not None:
-        parts.append(
-            confidence_source(
-                network, name, lambda start: input_walk(network, name, first, start, squares=True)
-            )
-        )
+        parts.append(confidence_source(network, name, partial(_squares_walk, network, name, first)))
     return [*parts, decision_source(network, name)]
+
+
+def _squares_walk(network: IntegerNetwork, name: str, first: FirstLayer | None, start: str) -> str:
+    assert first is not None  # a vote of windows over inputs has no confidence
+    return input_walk(network, name, first, start, squares=True)
 
 
 def _with_all_inputs(network: IntegerNetwork) -> IntegerNetwork:
@@ -82,7 +96,8 @@ def _input_data(network: IntegerNetwork, name: str) -> str:
     if isinstance(inputs, PixelTable) and not inputs.is_identity:
         parts.append(c_array(f"{name}_codes", inputs.codes))
         if len(inputs.codes) > 1:
-            parts.append(c_array(f"{name}_kinds", inputs.kinds[network.columns], "uint8_t"))
+            own = inputs.kinds[network.columns] if network.layers[0].windows is None else inputs.kinds
+            parts.append(c_array(f"{name}_kinds", own, "uint8_t"))
     return "\n".join(parts)
 
 
@@ -140,43 +155,78 @@ def _first_function(network: IntegerNetwork, name: str, first: FirstLayer) -> st
 """
 
 
-def _store_sign(network: IntegerNetwork, index: int, target: str, value: str) -> str:
-    """C that sets the bit of ``unit`` of layer ``index`` in the words that the next layer reads."""
-    _, inputs, _ = network.layers[index + 1].weights.shape
-    bits = word_bits_of(inputs)
-    words = -(-inputs // bits)
-    if network.layers[index + 1].weights.shape[0] == 1:
-        place, bit = f"unit >> {bits.bit_length() - 1}", f"unit & {bits - 1}u"
+def _first_windows(network: IntegerNetwork, name: str) -> str:
+    layer = network.layers[0]
+    blocks, _, units = layer.weights.shape
+    side_by_side = replace(layer, weights=layer.weights.transpose(1, 0, 2).reshape(1, -1, blocks * units))
+    used = ""
+    if len(network.columns) < network.inputs.num_inputs:
+        used = f"if ((((uint32_t){name}_used[input >> 3] >> (input & 7u)) & 1u) != 0u) "
+    code = f"{used}{{ code += (int32_t){_code_of(network, name, 'input')}; }}"
+    if len(network.layers) == 1:
+        target, store = "int32_t *outputs", "outputs[unit] = sums[unit];"
     else:
-        place = f"(unit / {inputs}u) * {words}u + (unit % {inputs}u >> {bits.bit_length() - 1})"
-        bit = f"unit % {inputs}u & {bits - 1}u"
+        target = f"{words_of(network, 1)[0]} *above"
+        block, own = f"unit / {units}u", f"unit % {units}u"
+        store = _store_sign(network, 0, "above", "sums[unit]", (block, "place", own))
+    planes = first_planes(f"{name}_first", side_by_side)
+    return first_windows(name, layer, planes, code, input_type(network), target, store)
+
+
+def _store_sign(
+    network: IntegerNetwork, index: int, target: str, value: str, where: tuple[str, str, str]
+) -> str:
+    """C that sets a unit's bit of layer ``index`` in the words that the next layer reads.
+
+    where : C of the unit's block, position and place in it.
+    """
+    (block, place, own), above, layer = where, network.layers[index + 1], network.layers[index]
+    blocks, inputs, _ = above.weights.shape
+    if above.windows is None:
+        bits = word_bits_of(inputs)
+        words = -(-inputs // bits)
+        inner = own if layer.windows is None else f"({place} * {layer.weights.shape[2]}u + {own})"
+        start = f"({block}) * {words}u + " if blocks > 1 else ""
+    else:
+        image = ImageWords(above.windows.shape[2])
+        bits, inner = image.bits, own
+        if layer.windows is None:
+            place, inner = f"({own}) / {image.channels}u", f"({own}) % {image.channels}u"
+        pixels = above.windows.shape[0] * above.windows.shape[1]
+        start = f"(({block}) * {pixels}u + {place}) * {image.words}u + "
+    word, bit = f"{start}(({inner}) >> {bits.bit_length() - 1})", f"({inner}) & {bits - 1}u"
     return (
-        f"if ({value} >= 0) {{ {target}[{place}] = "
-        f"(uint{bits}_t)({target}[{place}] | (uint{bits}_t)(1u << ({bit}))); }}"
+        f"if ({value} >= 0) {{ {target}[{word}] = "
+        f"(uint{bits}_t)({target}[{word}] | (uint{bits}_t)(1u << ({bit}))); }}"
     )
 
 
-def _words_of(network: IntegerNetwork, index: int) -> tuple[str, int]:
+def words_of(network: IntegerNetwork, index: int) -> tuple[str, int]:
     """Type and number of the words that hold the signs which layer ``index`` reads."""
-    blocks, inputs, _ = network.layers[index].weights.shape
+    layer = network.layers[index]
+    blocks, inputs, _ = layer.weights.shape
+    if layer.windows is not None:
+        image = ImageWords(layer.windows.shape[2])
+        return image.ctype, blocks * layer.windows.shape[0] * layer.windows.shape[1] * image.words
     bits = word_bits_of(inputs)
     return f"uint{bits}_t", blocks * -(-inputs // bits)
 
 
 def _sign_function(network: IntegerNetwork, name: str, index: int) -> str:
-    prefix = f"{name}_layer{index}"
-    layer = sign_layer(prefix, network.layers[index])
+    prefix, layer = f"{name}_layer{index}", network.layers[index]
     last = index == len(network.layers) - 1
-    below, _ = _words_of(network, index)
+    below, _ = words_of(network, index)
     if last:
-        target, store, clear = "int32_t *outputs", "outputs[unit] = output;", ""
+        unit = "unit" if layer.windows is None else f"block * {layer.weights.shape[2]}u + own"
+        target, store = "int32_t *outputs", f"outputs[{unit}] = output;"
     else:
-        above, count = _words_of(network, index + 1)
-        target, store = f"{above} *above", _store_sign(network, index, "above", "output")
-        clear = f"    for (; unit < {count}u; ++unit) {{\n        above[unit] = 0u;\n    }}\n    unit = 0u;\n"
-    loop = layer.loop % {"name": name, "store": store}
-    loop = loop.replace("    for (block", f"{clear}    for (block", 1)
-    return f"""{layer.data}
+        target = f"{words_of(network, index + 1)[0]} *above"
+        store = _store_sign(network, index, "above", "output", ("block", "place", "own"))
+    if layer.windows is not None:
+        return sign_windows(name, index, layer, target, store)
+    parts = sign_layer(prefix, layer)
+    loop = parts.loop % {"name": name, "store": store}
+    return f"""{parts.data}
 static void {prefix}(const {below} *below, {target})
 {{
 {loop}}}
@@ -188,21 +238,31 @@ def _outputs_function(network: IntegerNetwork, name: str) -> str:
     head = f"void {name}_outputs(const {input_type(network)} *x, int32_t *outputs)\n{{\n"
     if count == 1:
         return f"{head}    {name}_first(x, outputs);\n}}\n"
-    units = network.layers[0].num_units
-    words = {index: _words_of(network, index) for index in range(1, count)}
+    layer = network.layers[0]
+    words = {index: words_of(network, index) for index in range(1, count)}
     declared = "".join(f"    {ctype} signs{index}[{size}];\n" for index, (ctype, size) in words.items())
+    cleared = "".join(
+        f"    for (unit = 0u; unit < {size}u; ++unit) {{\n        signs{index}[unit] = 0u;\n    }}\n"
+        for index, (_, size) in words.items()
+    )
     targets = [*(f"signs{index}" for index in range(2, count)), "outputs"]
     calls = "".join(
         f"    {name}_layer{index}(signs{index}, {target});\n" for index, target in enumerate(targets, start=1)
     )
+    if layer.windows is not None:
+        return f"""{head}{declared}    uint32_t unit;
+{cleared}    {name}_first(x, signs1);
+{calls}}}
+"""
+    units, inputs = layer.num_units, network.layers[1].weights.shape[1]
+    if network.layers[1].windows is not None:
+        inputs = network.layers[1].windows.num_inputs
+    where = (f"unit / {inputs}u", "0u", f"unit % {inputs}u" if inputs < units else "unit")
     return f"""{head}    int32_t sums[{units}];
 {declared}    uint32_t unit;
     {name}_first(x, sums);
-    for (unit = 0u; unit < {words[1][1]}u; ++unit) {{
-        signs1[unit] = 0u;
-    }}
-    for (unit = 0u; unit < {units}u; ++unit) {{
-        {_store_sign(network, 0, "signs1", "sums[unit]")}
+{cleared}    for (unit = 0u; unit < {units}u; ++unit) {{
+        {_store_sign(network, 0, "signs1", "sums[unit]", where)}
     }}
 {calls}}}
 """

@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 from mpnn.deploy.c_text import c_array, c_type
 from mpnn.integer_networks.network import Layer
 
-__all__ = ["INDEX", "FirstLayer", "SignLayer", "first_layer", "sign_layer", "takes_bytes", "word_bits_of"]
+__all__ = [
+    "INDEX",
+    "FirstLayer",
+    "SignLayer",
+    "bit_planes",
+    "first_layer",
+    "first_planes",
+    "sign_layer",
+    "takes_bytes",
+    "word_bits_of",
+]
 
 LARGEST_GAP = 7
 UNITS_OF_BYTES = 128
@@ -74,8 +84,15 @@ def first_layer(prefix: str, layer: Layer, optimize: str) -> FirstLayer:
     return nibbles if sparse and nibbles.num_bytes < planes.num_bytes else planes
 
 
+def first_planes(prefix: str, layer: Layer) -> FirstLayer:
+    """The form whose rows are found at random."""
+    return _planes(prefix, layer.weights[0])
+
+
 def takes_bytes(layer: Layer) -> bool:
     """Whether a first layer is fastest with a byte a link."""
+    if layer.windows is not None:
+        return False
     weights = layer.weights[0]
     ternary = int(np.abs(weights).max(initial=0)) <= 1
     return (

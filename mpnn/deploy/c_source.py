@@ -7,17 +7,18 @@ divisions only where ``ties="confidence"`` orders tied classes.
 
 import keyword
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.atomic_files import write_atomically
-from mpnn.deploy.c_functions import input_type, network_functions
-from mpnn.deploy.c_layers import word_bits_of
+from mpnn.deploy.c_functions import input_type, network_functions, words_of
 from mpnn.deploy.c_text import c_array, c_comment, c_string
-from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels
-from mpnn.integer_networks.network import IntegerNetwork
+from mpnn.deploy.c_windows import ImageWords
+from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels, as_rows
+from mpnn.integer_networks.network import IntegerNetwork, Layer
 
 __all__ = ["c_files", "c_inputs", "save_c", "stack_bytes"]
 
@@ -131,7 +132,7 @@ def c_files(
 
 def c_inputs(network: IntegerNetwork, X: ArrayLike) -> NDArray:
     """Rows as the C source takes them: uint8 pixels, int32 whole numbers, or int32 codes."""
-    rows = np.asarray(X)
+    rows = as_rows(X)
     if network.encoder is not None:
         rows = network.encoder.encode(rows)
     if isinstance(network.inputs, PixelTable):
@@ -157,11 +158,24 @@ def _describe_inputs(inputs: PixelTable | RealInputs, encoded: bool) -> str:
 
 def stack_bytes(network: IntegerNetwork) -> int:
     """Bytes of the stack that sums and signs take: all RAM of the C, beside the inputs."""
-    above = [layer.weights.shape for layer in network.layers[1:]]
-    signs = sum(
-        blocks * -(-inputs // word_bits_of(inputs)) * word_bits_of(inputs) // 8 for blocks, inputs, _ in above
+    words = sum(
+        int(ctype[4:-2]) // 8 * size
+        for ctype, size in map(partial(words_of, network), range(1, len(network.layers)))
     )
-    return signs + 4 * (network.layers[0].num_units + network.decision.num_outputs)
+    pooled = sum(map(_pooled_bytes, network.layers[1:]))
+    first = network.layers[0]
+    sums = first.num_units if first.windows is None else first.num_kernels
+    return words + pooled + 4 * (sums + network.decision.num_outputs)
+
+
+def _pooled_bytes(layer: Layer) -> int:
+    """Bytes of the largest of squares, which are taken before a layer."""
+    windows = layer.windows
+    if windows is None or windows.largest_of == 1:
+        return 0
+    image = ImageWords(windows.shape[2])
+    pixels = (windows.shape[0] // windows.largest_of) * (windows.shape[1] // windows.largest_of)
+    return len(layer.weights) * pixels * image.words * image.bits // 8
 
 
 def _header(network: IntegerNetwork, name: str) -> str:
@@ -204,7 +218,7 @@ void {name}_outputs(const {input_type(network)} *x, int32_t *outputs);
 def _main(network: IntegerNetwork, name: str, rows: ArrayLike | None) -> str:
     if rows is None or not len(np.asarray(rows)):
         return ""
-    given = np.asarray(rows)
+    given = as_rows(rows)
     codes = network.codes(given)
     expected = network.winners(codes, network.outputs(codes))
     upper, count = name.upper(), len(given)

@@ -9,14 +9,16 @@ Input ``x [n, F]``: uint8 pixels; float64 for real or whole inputs; int8 bits be
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.atomic_files import write_atomically
+from mpnn.deploy.onnx_graph import Graph
+from mpnn.deploy.onnx_windows import window_sums
 from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote, all_pairs
-from mpnn.integer_networks.inputs import PixelTable
+from mpnn.integer_networks.inputs import PixelTable, as_rows
 from mpnn.integer_networks.network import IntegerNetwork, Layer
 
 if TYPE_CHECKING:
@@ -28,36 +30,9 @@ OPSET, IR_VERSION = 18, 9
 EXACT_FLOAT32 = 2**24
 
 
-class _Graph:
-    """Nodes and constants, each result with a name of its own."""
-
-    def __init__(self) -> None:
-        from onnx import helper, numpy_helper
-
-        self._helper, self._numpy = helper, numpy_helper
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, array: ArrayLike) -> str:
-        """A constant's name."""
-        name = f"c{len(self.constants)}"
-        self.constants.append(self._numpy.from_array(np.asarray(array), name))
-        return name
-
-    def __call__(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """The name of an operator's result."""
-        result = name or f"r{len(self.nodes)}"
-        self.nodes.append(self._helper.make_node(operator, list(inputs), [result], **attributes))
-        return result
-
-    def cast(self, value: str, kind: Any) -> str:
-        """A value in another type."""
-        return self("Cast", value, to=int(self._helper.np_dtype_to_tensor_dtype(np.dtype(kind))))
-
-
 def onnx_inputs(network: IntegerNetwork, X: ArrayLike) -> NDArray:
     """Rows as the model takes them."""
-    rows = np.asarray(X)
+    rows = as_rows(X)
     if network.encoder is not None:
         return network.encoder.encode(rows)
     return rows.astype(np.uint8 if isinstance(network.inputs, PixelTable) else np.float64)
@@ -75,12 +50,18 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
         from onnx import TensorProto, helper
     except ImportError as error:
         raise ImportError("export to ONNX needs onnx: pip install 'mpnn[onnx]'") from error
-    graph = _Graph()
+    graph = Graph()
     kind = np.dtype(np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64)
     codes = _codes(graph, network, kind)
     outputs = codes
     for index, layer in enumerate(network.layers):
-        outputs = _sums(graph, layer, outputs, kind, first=index == 0)
+        own, first = kind if index == 0 else np.dtype(np.float32), index == 0
+        if layer.windows is None:
+            sums = _sums(graph, layer, outputs, own)
+        else:
+            below = _everywhere(graph, network, outputs) if first else outputs
+            sums = window_sums(graph, layer, below, own, shared=first)
+        outputs = graph("Sub", sums, graph.constant(layer.unit_thresholds.astype(own)))
         if index < len(network.layers) - 1:
             outputs = _signs(graph, outputs, kind)
     winner = _decide(graph, network, codes, outputs, kind)
@@ -120,7 +101,7 @@ def save_onnx(network: IntegerNetwork, path: str | Path) -> None:
     write_atomically(path, model.SerializeToString())
 
 
-def _codes(graph: _Graph, network: IntegerNetwork, kind: np.dtype) -> str:
+def _codes(graph: Graph, network: IntegerNetwork, kind: np.dtype) -> str:
     inputs, columns = network.inputs, network.columns
     used = "x"
     if len(columns) < inputs.num_inputs:
@@ -148,32 +129,40 @@ def _codes(graph: _Graph, network: IntegerNetwork, kind: np.dtype) -> str:
     return graph.cast(graph("Clip", graph("Round", values), *clip), kind)
 
 
-def _sums(graph: _Graph, layer: Layer, below: str, kind: np.dtype, *, first: bool) -> str:
-    """Outputs ``[n, units]``; blocks go through a product with a leading axis."""
+def _everywhere(graph: Graph, network: IntegerNetwork, codes: str) -> str:
+    """Codes ``[n, F]`` of all inputs, 0 of those that are not used."""
+    count = network.inputs.num_inputs
+    if len(network.columns) == count:
+        return codes
+    places = np.full(count, len(network.columns))
+    places[network.columns] = np.arange(len(network.columns))
+    pads = graph.constant(np.array([0, 0, 0, 1]))
+    return graph("Gather", graph("Pad", codes, pads), graph.constant(places), axis=1)
+
+
+def _sums(graph: Graph, layer: Layer, below: str, kind: np.dtype) -> str:
+    """Sums ``[n, units]``; blocks go through a product with a leading axis."""
     blocks, inputs, units = layer.weights.shape
-    kind = kind if first else np.dtype(np.float32)
     if blocks == 1:
-        sums = graph("MatMul", below, graph.cast(graph.constant(layer.weights[0]), kind))
-    else:
-        apart = graph("Reshape", below, graph.constant(np.array([-1, blocks, inputs])))
-        apart = graph("Transpose", apart, perm=[1, 0, 2])
-        sums = graph("MatMul", apart, graph.cast(graph.constant(layer.weights), kind))
-        sums = graph("Transpose", sums, perm=[1, 0, 2])
-        sums = graph("Reshape", sums, graph.constant(np.array([-1, blocks * units])))
-    return graph("Sub", sums, graph.constant(layer.thresholds.astype(kind)))
+        return graph("MatMul", below, graph.cast(graph.constant(layer.weights[0]), kind))
+    apart = graph("Reshape", below, graph.constant(np.array([-1, blocks, inputs])))
+    apart = graph("Transpose", apart, perm=[1, 0, 2])
+    sums = graph("MatMul", apart, graph.cast(graph.constant(layer.weights), kind))
+    sums = graph("Transpose", sums, perm=[1, 0, 2])
+    return graph("Reshape", sums, graph.constant(np.array([-1, blocks * units])))
 
 
-def _signs(graph: _Graph, outputs: str, kind: np.dtype) -> str:
+def _signs(graph: Graph, outputs: str, kind: np.dtype) -> str:
     """+1 where an output is 0 or more, else -1; ``Sign`` would give 0 for 0."""
     on = graph("GreaterOrEqual", outputs, _zero_of(graph, outputs))
     return graph("Where", on, graph.constant(np.float32(1)), graph.constant(np.float32(-1)))
 
 
-def _zero_of(graph: _Graph, value: str) -> str:
+def _zero_of(graph: Graph, value: str) -> str:
     return graph("CastLike", graph.constant(np.float32(0)), value)
 
 
-def _decide(graph: _Graph, network: IntegerNetwork, codes: str, outputs: str, kind: np.dtype) -> str:
+def _decide(graph: Graph, network: IntegerNetwork, codes: str, outputs: str, kind: np.dtype) -> str:
     """Class numbers ``[n]``, int64; names the scores."""
     decision = network.decision
     whole = graph.cast(outputs, np.int64)
@@ -192,11 +181,11 @@ def _decide(graph: _Graph, network: IntegerNetwork, codes: str, outputs: str, ki
     return _vote(graph, network, decision, codes, outputs)
 
 
-def _maximum(graph: _Graph, value: str) -> str:
+def _maximum(graph: Graph, value: str) -> str:
     return graph("ReduceMax", value, graph.constant(np.array([1])), keepdims=1)
 
 
-def _vote(graph: _Graph, network: IntegerNetwork, decision: Vote, codes: str, outputs: str) -> str:
+def _vote(graph: Graph, network: IntegerNetwork, decision: Vote, codes: str, outputs: str) -> str:
     count = decision.num_classes
     pairs = all_pairs(count)
     sides = np.zeros((2, len(pairs), count), np.float32)
@@ -209,7 +198,7 @@ def _vote(graph: _Graph, network: IntegerNetwork, decision: Vote, codes: str, ou
         graph("MatMul", own, graph.constant(side)) for own, side in ((won, sides[0]), (lost, sides[1]))
     )
     votes = graph("Add", won_votes, lost_votes)
-    graph.nodes.append(graph._helper.make_node("Cast", [votes], ["scores"], to=7))
+    graph.cast(votes, np.int64, name="scores")
     top = graph("Equal", votes, _maximum(graph, votes))
     if decision.confidence is not None:
         roots = _roots(graph, network, decision.confidence, codes)
@@ -235,7 +224,7 @@ def _vote(graph: _Graph, network: IntegerNetwork, decision: Vote, codes: str, ou
     return graph("Where", many, graph.constant(np.int64(-1)), winner)
 
 
-def _roots(graph: _Graph, network: IntegerNetwork, table: Confidence, codes: str) -> str:
+def _roots(graph: Graph, network: IntegerNetwork, table: Confidence, codes: str) -> str:
     """Spreads of the outputs, int64."""
     if table.roots is not None:
         return graph.constant(np.maximum(table.roots, 1)[None])
@@ -252,7 +241,7 @@ def _roots(graph: _Graph, network: IntegerNetwork, table: Confidence, codes: str
 
 
 def _totals(
-    graph: _Graph, table: Confidence, outputs: str, wins: str, roots: str, sides: NDArray[np.float32]
+    graph: Graph, table: Confidence, outputs: str, wins: str, roots: str, sides: NDArray[np.float32]
 ) -> str:
     """Sums of reciprocals ``[n, C]``, float64."""
     size = graph("Abs", graph.cast(outputs, np.int64))

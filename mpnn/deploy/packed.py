@@ -10,6 +10,7 @@ Opening runs nothing of the file and uses at most ``MEMORY_MULTIPLE`` times its 
 import hashlib
 import json
 import struct
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from mpnn.deploy.bits import pack_numbers, pack_weights, unpack_numbers, unpack_
 from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote
 from mpnn.integer_networks.inputs import Column, PixelTable, RealInputs, Thermometer
 from mpnn.integer_networks.network import IntegerNetwork, Layer
+from mpnn.integer_networks.windows import Windows
 
 __all__ = ["MEMORY_MULTIPLE", "PackedFileError", "from_bytes", "load_network", "save_network", "to_bytes"]
 
@@ -29,6 +31,8 @@ PREFIX = struct.Struct("<8sI32s")
 # Bits become int8, 8 bytes a byte, and there are a few copies of sections that expand 4 times.
 MEMORY_MULTIPLE = 256
 LARGEST_SIZE = 2**31
+# Of images and windows.
+LARGEST_SIDE = 2**14
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError, AttributeError)
 
 
@@ -212,18 +216,37 @@ def _read_inputs(reader: _Reader, header: Any) -> tuple[PixelTable | RealInputs,
     return RealInputs(offset, multiplier, float(header["power"]), clip, count, dead_zone), columns
 
 
-def _write_layer(writer: _Writer, layer: Layer) -> list[int]:
+def _write_layer(writer: _Writer, layer: Layer) -> list[Any]:
     writer.weights(layer.weights)
     writer.numbers(layer.thresholds)
-    return list(layer.weights.shape)
+    shape = list(layer.weights.shape)
+    if layer.windows is None:
+        return shape
+    return [*shape, len(layer.thresholds), asdict(layer.windows)]
 
 
 def _read_layer(reader: _Reader, header: Any) -> Layer:
-    blocks, inputs, units = (whole(size, 0, LARGEST_SIZE) for size in header)
+    blocks, inputs, units = (whole(size, 0, LARGEST_SIZE) for size in header[:3])
     if not blocks or not units:
         raise ValueError("a layer needs at least one block and one unit")
     weights = reader.weights((blocks, inputs, units))
-    return Layer(weights, reader.numbers(blocks * units))
+    if len(header) == 3:
+        return Layer(weights, reader.numbers(blocks * units))
+    count, sizes = header[3:]
+    windows = _read_windows(sizes)
+    return Layer(weights, reader.numbers(whole(count, 1, LARGEST_SIZE)), windows)
+
+
+def _read_windows(sizes: Any) -> Windows:
+    lengths = {"shape": 3, "window": 2, "out_shape": 2, "margins": 2}
+    values: dict[str, Any] = {}
+    for name, value in sizes.items():
+        many = name in lengths
+        numbers = tuple(whole(size, 0, LARGEST_SIDE) for size in (value if many else [value]))
+        if len(numbers) != lengths.get(name, 1):
+            raise ValueError(f"{name} of windows has {len(numbers)} numbers")
+        values[name] = numbers if many else numbers[0]
+    return Windows(**values)
 
 
 def _write_decision(writer: _Writer, decision: Sign | Argmax | Vote) -> dict[str, Any]:

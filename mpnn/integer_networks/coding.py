@@ -5,8 +5,9 @@ fractions of the cuts decide. A power becomes a table of 256 codes, real inputs 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,13 +101,22 @@ def code_inputs(
     transform = members[0].transform
     if kind == "auto":
         kind = _kind_of_inputs(transform, rows)
-    weights = np.concatenate([np.abs(m.weights[0][columns].astype(np.int64)) for m in members], axis=1)
     whole = transform.is_one_factor
+    bound = partial(_largest_sum, members, columns)
     if kind == "uint8":
-        return _pixel_codes(transform, columns, weights, bits, fractions, members)
+        return _pixel_codes(transform, columns, bound, bits, fractions, members)
     if kind == "whole" and not whole and not transform.rounded:
         raise ValueError("inputs='whole' needs a linear input scaling of one scale; use 'uint8' or 'real'")
-    return _real_codes(transform, weights, kind == "whole" and whole, bits, rows, fractions)
+    return _real_codes(transform, bound, kind == "whole" and whole, bits, rows, fractions)
+
+
+def _largest_sum(members: Sequence[ReadNetwork], columns: NDArray, magnitudes: NDArray[np.float64]) -> float:
+    """Bound of the first layer's sums of codes with magnitudes ``[used]``."""
+    windows = members[0].windows_of(0)
+    weights = np.concatenate([np.abs(member.weights[0].astype(np.int64)) for member in members], axis=1)
+    if windows is None:
+        return float((weights[columns] * magnitudes[:, None]).sum(axis=0).max(initial=0.0))
+    return float(weights.sum(axis=0).max(initial=0.0) * windows.num_summed * magnitudes.max(initial=0.0))
 
 
 def _kind_of_inputs(transform: Transform, rows: NDArray | None) -> str:
@@ -133,7 +143,7 @@ def _values(transform: Transform, inputs: NDArray) -> NDArray[np.float64]:
 def _pixel_codes(
     transform: Transform,
     columns: NDArray,
-    weights: NDArray,
+    bound: Callable[[NDArray], float],
     bits: int,
     fractions: bool,
     members: Sequence[ReadNetwork],
@@ -148,7 +158,7 @@ def _pixel_codes(
     if not len(tables):
         tables, kinds = np.zeros((1, 256)), np.zeros(0, int)
     linear = transform.is_one_factor
-    sums = float((weights * np.abs(tables).max(axis=1)[kinds.ravel(), None]).sum(axis=0).max(initial=0.0))
+    sums = bound(np.abs(tables).max(axis=1)[kinds.ravel()])
     cuts = max(float(np.abs(member.cuts[0]).max(initial=0.0)) for member in members)
     limit = min((2.0**bits - 1) / max(np.abs(tables).max(), 1e-9), PIXEL_SUMS / max(sums + cuts + 1.0, 1e-9))
     if transform.rounded:
@@ -168,10 +178,15 @@ def _pixel_codes(
 
 
 def _real_codes(
-    transform: Transform, weights: NDArray, whole: bool, bits: int, rows: NDArray | None, fractions: bool
+    transform: Transform,
+    bound: Callable[[NDArray], float],
+    whole: bool,
+    bits: int,
+    rows: NDArray | None,
+    fractions: bool,
 ) -> Coding:
     num_inputs = len(transform.live)
-    fan_in = max(int(weights.sum(axis=0).max(initial=0)), 1)
+    fan_in = max(int(bound(np.ones(1))), 1)
     clip = min(REAL_SUMS // (2 * fan_in), 2**30)
     if transform.rounded:
         # as the classifier rounds: nothing is clipped that is exact there

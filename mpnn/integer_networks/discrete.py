@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from mpnn.integer_networks.coding import SNAP, linear_step, rounded_up
 from mpnn.integer_networks.inputs import NUM_PIXELS
 from mpnn.integer_networks.prediction import EXACT_FLOAT32, rows_of_a_chunk
-from mpnn.integer_networks.reading import ReadNetwork, Transform, stack_members, used_columns
+from mpnn.integer_networks.reading import ReadNetwork, Transform, stack_cuts, stack_members, used_columns
 from mpnn.integer_networks.sign_layers import SignLayer
+from mpnn.integer_networks.window_layers import WindowLayer
+from mpnn.integer_networks.windows import Windows
 
 __all__ = ["DiscreteNetwork"]
 
@@ -38,16 +40,21 @@ class DiscreteNetwork:
         self.link = members[0].link
         self._columns = used_columns(members)
         layers = stack_members(members, self._columns)
-        cuts = [np.concatenate([member.cuts[index] for member in members]) for index in range(len(layers))]
-        self._first = _FirstLayer(members[0].transform, self._columns, layers[0][0], cuts[0])
-        above = zip(layers[1:], map(rounded_up, cuts[1:]), strict=True)
-        self._above = [SignLayer(*pair) for pair in above]
+        windows = [members[0].windows_of(index) for index in range(len(layers))]
+        cuts = [stack_cuts(members, index) for index in range(len(layers))]
+        self._first = _FirstLayer(members[0].transform, self._columns, layers[0], cuts[0], windows[0])
+        above = zip(layers[1:], map(rounded_up, cuts[1:]), windows[1:], strict=True)
+        self._above = [_layer_of(*parts) for parts in above]
         self._gains = np.concatenate([member.gains for member in members])
         self._biases = np.concatenate([member.biases for member in members])
         self._last_squares, self._last_cuts = np.square(layers[-1].astype(np.float64)), cuts[-1]
         self._ordered = len(members) == 1 and len(self._gains) > 1
-        widest = [len(members[0].weights[0]), *(layer.shape[0] * layer.shape[2] for layer in layers)]
-        self._rows = rows_of_a_chunk(max(widest))
+        positions = [1 if own is None else own.positions for own in windows]
+        widest = [
+            layer.shape[0] * max(layer.shape[1:]) * count
+            for layer, count in zip(layers, positions, strict=True)
+        ]
+        self._rows = rows_of_a_chunk(max(len(members[0].transform.live), *widest))
 
     def outputs(self, X: NDArray) -> NDArray[np.float64]:
         """Outputs ``[n, P]``; 0 and more are the positive class's.
@@ -88,37 +95,72 @@ class DiscreteNetwork:
     def _outputs_of(self, rows: NDArray) -> NDArray[np.float64]:
         if not self._above:
             return self._first.sums(rows, ordered=self._ordered) * self._gains
+        return self._outputs_of_bits(self._last_bits(rows))
+
+    def _last_bits(self, rows: NDArray) -> NDArray[np.bool_]:
+        """Units below the last layer."""
         bits = self._first.bits(rows)
         for layer in self._above[:-1]:
             bits = layer.half_sums(bits) >= layer.limits
+        return bits
+
+    def _outputs_of_bits(self, bits: NDArray[np.bool_]) -> NDArray[np.float64]:
         last = self._above[-1]
         sums = 2.0 * last.half_sums(bits) - (last.totals + self._last_cuts)
         return _snapped(sums, self._last_cuts, 1.0) * self._gains
 
     def _scores_of(self, rows: NDArray) -> NDArray[np.float64]:
-        outputs = self._outputs_of(rows)
         if self.link != "normal":
-            return outputs
+            return self._outputs_of(rows)
         if self._above:
-            variance = self._last_squares.sum(axis=1).reshape(1, -1)
+            bits, last = self._last_bits(rows), self._above[-1]
+            outputs = self._outputs_of_bits(bits)
+            if isinstance(last, WindowLayer):
+                squares = last.squares(bits, self._last_squares)
+            else:
+                squares = self._last_squares.sum(axis=1).reshape(1, -1)
         else:
-            variance = np.square(self._first.centred(rows)) @ self._last_squares[0]
-        variance = variance + np.square(self._biases) + VARIANCE_FLOOR
+            outputs = self._outputs_of(rows)
+            squares = self._first.squares(rows, self._last_squares)
+        variance = (squares + np.square(self._biases)) * np.square(self._gains) + VARIANCE_FLOOR
         if self._ordered:  # one spread for all outputs, so that the largest output is the most probable class
             return outputs / np.sqrt(variance.mean(axis=1, keepdims=True))
         return np.where(outputs == 0, SCORE_OF_ZERO, outputs / np.sqrt(variance))
 
 
+def _layer_of(
+    weights: NDArray[np.int8], thresholds: NDArray, windows: Windows | None
+) -> SignLayer | WindowLayer:
+    if windows is None:
+        return SignLayer(weights, thresholds)
+    blocks, _, units = weights.shape
+    apart = np.broadcast_to(thresholds.reshape(blocks, 1, units), (blocks, windows.positions, units))
+    return WindowLayer(weights, apart.ravel(), windows)
+
+
 class _FirstLayer:
-    """Sums of transformed inputs: linear transforms are in the weights' unit, ``step``, others in float32."""
+    """Sums of transformed inputs: linear transforms are in the weights' unit, ``step``, others in float32.
+
+    Of windows, rows of the product are patches, ``[n * Q, N]``.
+    """
 
     def __init__(
-        self, transform: Transform, columns: NDArray, weights: NDArray[np.int8], cuts: NDArray[np.float64]
+        self,
+        transform: Transform,
+        columns: NDArray,
+        weights: NDArray[np.int8],
+        cuts: NDArray[np.float64],
+        windows: Windows | None,
     ) -> None:
-        self._transform, self._columns = transform, columns
+        self._transform, self._columns, self._windows = transform, columns, windows
+        self._blocks = len(weights)
         self._all_used = len(columns) == len(transform.live)
         self._step = linear_step(transform)
-        self._weights = weights.astype(np.float32)
+        # blocks read the same inputs: their units are side by side
+        self._weights = weights.transpose(1, 0, 2).reshape(weights.shape[1], -1).astype(np.float32)
+        if cuts.size > self._weights.shape[1]:  # one for every position
+            cuts = cuts.reshape(self._blocks, -1, weights.shape[2]).transpose(1, 0, 2)
+            cuts = cuts.reshape(-1, self._weights.shape[1])
         self._cuts = cuts / (self._step or 1.0)
         self._norms = np.sqrt(np.square(self._weights).sum(axis=0, dtype=np.float64))
         self._reach = float(np.abs(self._weights).sum(axis=0, dtype=np.float64).max(initial=0.0))
@@ -127,27 +169,57 @@ class _FirstLayer:
     def sums(self, rows: NDArray, *, ordered: bool) -> NDArray[np.float64]:
         """Sums less cuts ``[n, units]``; their signs are exact and, if ``ordered``, so are the sums."""
         numbers, whole = self._numbers(rows)
+        numbers = self._unfolded(numbers)
+        cuts = self._cuts_of(numbers)
         if whole:
-            sums = self._whole_sums(numbers) - self._cuts
-            sums = sums if ordered else _snapped(sums, self._cuts, 1.0)
+            sums = self._whole_sums(numbers) - cuts
+            sums = sums if ordered else _snapped(sums, cuts, 1.0)
         elif ordered:
-            sums = numbers.astype(np.float64) @ self._weights.astype(np.float64) - self._cuts
+            sums = numbers.astype(np.float64) @ self._weights.astype(np.float64) - cuts
         else:
             sums = self._certain(numbers.astype(np.float32, copy=False)).astype(np.float64)
-        return sums * (self._step or 1.0)
+        return self._folded(sums, len(rows)) * (self._step or 1.0)
 
     def bits(self, rows: NDArray) -> NDArray[np.bool_]:
         """Which units are +1 ``[n, units]``."""
         numbers, whole = self._numbers(rows)
+        numbers = self._unfolded(numbers)
         if whole:
             sums = self._whole_sums(numbers)
-            return sums >= rounded_up(self._cuts).astype(sums.dtype)
-        return self._certain(numbers.astype(np.float32, copy=False)) >= 0
+            bits = sums >= rounded_up(self._cuts_of(numbers)).astype(sums.dtype)
+        else:
+            bits = self._certain(numbers.astype(np.float32, copy=False)) >= 0
+        return self._folded(bits, len(rows))
 
-    def centred(self, rows: NDArray) -> NDArray[np.float64]:
-        """Transformed inputs ``[n, used]``."""
+    def squares(self, rows: NDArray, squared_weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums of squares ``[n, units]`` of transformed inputs, of squared weights ``[G, N, units]``."""
         values = self._numbers(rows)[0] * np.float64(self._step or 1.0)
-        return values - self._transform.offset[self._columns]
+        centred = self._unfolded(values - self._transform.offset[self._columns])
+        weights = squared_weights.transpose(1, 0, 2).reshape(centred.shape[1], -1)
+        return self._folded(np.square(centred) @ weights, len(rows))
+
+    def _unfolded(self, numbers: NDArray) -> NDArray:
+        """Rows of the product: of windows, patches ``[n * Q, N]`` of numbers ``[n, used]``."""
+        if self._windows is None:
+            return numbers
+        images = numbers
+        if not self._all_used:
+            images = np.zeros((len(numbers), len(self._transform.live)), numbers.dtype)
+            images[:, self._columns] = numbers
+        return self._windows.patches(images).reshape(-1, self._windows.fan_in)
+
+    def _folded(self, sums: NDArray, number: int) -> NDArray:
+        """Units in the order of blocks, positions, channels."""
+        if self._windows is None:
+            return sums
+        apart = sums.reshape(number, self._windows.positions, self._blocks, -1)
+        return apart.transpose(0, 2, 1, 3).reshape(number, -1)
+
+    def _cuts_of(self, numbers: NDArray) -> NDArray[np.float64]:
+        """Cuts of rows of the product, ``[units]``, or one for each."""
+        if self._cuts.ndim == 1:
+            return self._cuts
+        return np.tile(self._cuts, (len(numbers) // len(self._cuts), 1))
 
     def _numbers(self, rows: NDArray) -> tuple[NDArray, bool]:
         """What is multiplied, offsets not subtracted, ``[n, used]``; and whether all of it is whole."""
@@ -182,19 +254,20 @@ class _FirstLayer:
 
     def _certain(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sums less cuts whose signs are those of exact arithmetic."""
-        sums = numbers @ self._weights
-        sums -= self._cuts.astype(np.float32)
+        sums, cuts = numbers @ self._weights, self._cuts_of(numbers)
+        sums -= cuts.astype(np.float32)
         norms = np.sqrt(np.einsum("nf,nf->n", numbers, numbers))
         # rounding errors of a sum of n products grow as the root of n
         error = ROUNDING * max(1.0, numbers.shape[1]) ** 0.5
         near = np.abs(sums).min(axis=1) <= error * (norms * self._norms.max() + self._farthest)
         if near.any():
             rows = numbers[near]
-            again = rows.astype(np.float64) @ self._weights.astype(np.float64) - self._cuts
+            own = cuts if cuts.ndim == 1 else cuts[near]
+            again = rows.astype(np.float64) @ self._weights.astype(np.float64) - own
             whole = np.zeros((len(rows), 1))
             if self._step is not None:
                 whole[:, 0] = (rows == np.rint(rows)).all(axis=1)
-            sums[near] = _snapped(again, self._cuts, whole)
+            sums[near] = _snapped(again, own, whole)
         return sums
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Column", "PixelTable", "RealInputs", "Thermometer"]
+__all__ = ["Column", "PixelTable", "RealInputs", "Thermometer", "as_pixels", "as_rows"]
 
 NUM_PIXELS = 256
+# Axes of images with one channel, and with several.
+IMAGE_AXES = (3, 4)
 KINDS = ("thermometer", "categories")
 
 
@@ -55,6 +57,18 @@ class PixelTable:
             return pixels
         kinds = self.kinds[columns]
         return self.codes[0][pixels] if len(self.codes) == 1 else self.codes[kinds, pixels]
+
+
+def as_rows(X: ArrayLike) -> NDArray:
+    """Images ``[n, height, width]`` or ``[n, height, width, channels]`` as rows; others as they are.
+
+    Parameters
+    ----------
+    X : array-like
+        Inputs.
+    """
+    rows = np.asarray(X)
+    return rows.reshape(len(rows), -1) if rows.ndim in IMAGE_AXES else rows
 
 
 def as_pixels(X: NDArray) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ power or of real inputs are rounded; then ``exact`` is False.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from mpnn.integer_networks.coding import Coding, code_inputs, needs_fractions, rounded_up
 from mpnn.integer_networks.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
-from mpnn.integer_networks.inputs import Column, RealInputs, Thermometer
+from mpnn.integer_networks.inputs import Column, RealInputs, Thermometer, as_rows
 from mpnn.integer_networks.network import IntegerNetwork, Layer
-from mpnn.integer_networks.reading import ReadNetwork, read_members, read_network, stack_members, used_columns
+from mpnn.integer_networks.reading import (
+    ReadNetwork,
+    read_members,
+    read_network,
+    stack_cuts,
+    stack_members,
+    used_columns,
+)
 
 __all__ = ["lower"]
 
@@ -80,7 +88,7 @@ def lower(
     members = _vote_members(model) if is_vote else [read_network(model)]
     ties = model.ties if is_vote else None
     columns = used_columns(members)
-    rows = None if examples is None else np.asarray(examples)
+    rows = None if examples is None else as_rows(examples)
     if table is not None:
         inputs, rows = "whole" if inputs == "auto" else inputs, None
     coding = code_inputs(members, columns, inputs, bits, rows, needs_fractions(members, ties))
@@ -149,14 +157,15 @@ def _integers(
     num_classes: int,
 ) -> tuple[tuple[Layer, ...], Sign | Argmax | Vote]:
     units = [coding.unit, *(1.0 for _ in layers[1:])]
-    cuts = [
-        np.concatenate([member.cuts[index] for member in members]) * unit for index, unit in enumerate(units)
-    ]
+    cuts = [stack_cuts(members, index) * unit for index, unit in enumerate(units)]
     argmax = ties is None and len(members[0].gains) > 1
     built = []
     for index, (weights, cut) in enumerate(zip(layers, cuts, strict=True)):
         largest = coding.inputs.largest[columns] if index == 0 else None
-        bounds = Layer(weights, np.zeros(len(cut), np.int64)).largest_sums(largest)
+        layer = Layer(weights, np.zeros(len(cut), np.int64), members[0].windows_of(index))
+        bounds = layer.largest_sums(largest)
+        if len(cut) != len(bounds):  # of every position
+            bounds = np.repeat(bounds.reshape(len(weights), 1, -1), layer.positions, axis=1).ravel()
         if argmax and index == len(layers) - 1:
             thresholds, decision = _argmax(cut, members[0].gains, bounds)
         else:
@@ -165,7 +174,7 @@ def _integers(
                 # a cut out of reach decides alike wherever it is
                 raised = np.clip(raised, -bounds, bounds + 1)
             thresholds = raised.astype(np.int64)
-        built.append(Layer(weights, thresholds))
+        built.append(replace(layer, thresholds=thresholds))
     if argmax:
         return tuple(built), decision
     if ties is None:
@@ -193,6 +202,11 @@ def _confidence(
     members: Sequence[ReadNetwork], layers: Sequence[Layer], columns: NDArray, coding: Coding
 ) -> Confidence:
     link, last = members[0].link, layers[-1]
+    if last.windows is not None and (len(layers) == 1 or last.windows.num_summed > 1):
+        raise ValueError(
+            "ties='confidence' above means of squares is not exported, its spread differs from row to row: "
+            "use ties='head_to_head'"
+        )
     step_bits, reach, probability = LINKS[link]
     step = 2.0 ** (step_bits - SCORE_BITS)
     scores = np.arange(round(reach / step) + 1) * step

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.integer_networks.decisions import Argmax, Sign, Vote, tied_rows
-from mpnn.integer_networks.inputs import PixelTable, RealInputs, Thermometer
+from mpnn.integer_networks.inputs import PixelTable, RealInputs, Thermometer, as_rows
+from mpnn.integer_networks.windows import Windows
 
 __all__ = ["IntegerNetwork", "Layer"]
 
@@ -32,44 +33,83 @@ class Layer:
     ----------
     weights : int8 ndarray [G, inputs, units]
         Block g multiplies the g-th share of the units below, so that networks
-        side by side are one layer. The first layer has one block.
-    thresholds : int64 ndarray [G * units]
-        Thresholds of the sums.
+        side by side are one layer. The first layer has one block, or blocks
+        of windows over the same inputs.
+    thresholds : int64 ndarray [G * units] or [G * Q * units]
+        Thresholds of the sums, of all positions or of each.
+    windows : Windows or None, default=None
+        Of a convolution: at each of Q positions its inputs are those of a
+        window. Units are in the order of blocks, positions, channels.
     """
 
     weights: NDArray[np.int8]
     thresholds: NDArray[np.int64]
+    windows: Windows | None = None
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 3 or self.weights.dtype != np.int8:
             raise ValueError(f"weights must be int8 [blocks, inputs, units], got {self.weights.shape}")
         if self.weights.size and self.weights.min() < -LARGEST_WEIGHT:
             raise ValueError(f"weights must be from -{LARGEST_WEIGHT} to {LARGEST_WEIGHT}, got -128")
-        if self.thresholds.shape != (self.num_units,):
-            raise ValueError(f"thresholds must be [{self.num_units}], got {self.thresholds.shape}")
+        if self.windows is not None and self.windows.fan_in != self.weights.shape[1]:
+            raise ValueError(f"windows of {self.windows.fan_in} inputs need as many weights a unit")
+        if self.thresholds.shape not in {(self.num_kernels,), (self.num_units,)}:
+            raise ValueError(f"thresholds must be [{self.num_kernels}], got {self.thresholds.shape}")
+
+    @property
+    def num_kernels(self) -> int:
+        """Units of one position over all blocks."""
+        return self.weights.shape[0] * self.weights.shape[2]
+
+    @property
+    def positions(self) -> int:
+        """Q; 1 without windows."""
+        return 1 if self.windows is None else self.windows.positions
 
     @property
     def num_units(self) -> int:
-        """Units over all blocks."""
-        return self.weights.shape[0] * self.weights.shape[2]
+        """Units over all positions and blocks."""
+        return self.num_kernels * self.positions
 
     @property
     def num_inputs(self) -> int:
         """Inputs over all blocks."""
-        return self.weights.shape[0] * self.weights.shape[1]
+        inputs = self.weights.shape[1] if self.windows is None else self.windows.num_inputs
+        return self.weights.shape[0] * inputs
+
+    @property
+    def unit_thresholds(self) -> NDArray[np.int64]:
+        """Thresholds of all units ``[G * Q * units]``."""
+        if len(self.thresholds) == self.num_units:
+            return self.thresholds
+        blocks, _, units = self.weights.shape
+        apart = self.thresholds.reshape(blocks, 1, units)
+        return np.broadcast_to(apart, (blocks, self.positions, units)).ravel()
 
     def largest_sums(self, largest: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
-        """Bound of every unit's sum, ``[G * units]``; ``largest [inputs]`` bounds the inputs, None: by 1."""
+        """Bounds of the kernels' sums ``[G * units]``; ``largest [inputs]`` bounds the inputs, None: by 1."""
         magnitudes = np.abs(self.weights)  # no int64 copy: files are opened that may be hostile
+        if self.windows is not None:
+            size = 1 if largest is None else int(largest.max(initial=0))
+            return magnitudes.sum(axis=1, dtype=np.int64).ravel() * size * self.windows.num_summed
         if largest is None:
             return magnitudes.sum(axis=1, dtype=np.int64).ravel()
         return np.einsum("n,gnk->gk", largest, magnitudes, dtype=np.int64).ravel()
 
     def sums(self, below: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Sums ``[n, G * units]`` of units or codes ``[n, inputs]``."""
-        blocks = below.reshape(len(below), self.weights.shape[0], self.weights.shape[1])
-        sums = np.einsum("bgn,gnk->bgk", blocks, self.weights.astype(np.int64))
-        return sums.reshape(len(below), self.num_units)
+        """Sums ``[n, units]`` of units or codes ``[n, inputs]``."""
+        number, (blocks, inputs, _) = len(below), self.weights.shape
+        weights = self.weights.astype(np.int64)
+        if self.windows is None:
+            sums = np.einsum("bgn,gnk->bgk", below.reshape(number, blocks, inputs), weights)
+            return sums.reshape(number, self.num_units)
+        shared = below.shape[1] == self.windows.num_inputs
+        apart = below.reshape(number, 1 if shared else blocks, self.windows.num_inputs)
+        # one more input, which is 0 where a window reaches out of the image
+        extended = np.concatenate([apart, np.zeros((*apart.shape[:2], 1), np.int64)], axis=2)
+        rows = extended[:, :, self.windows.places()].max(axis=-1).sum(axis=-1)
+        rows = np.broadcast_to(rows, (number, blocks, *rows.shape[2:]))
+        return np.einsum("bgqn,gnk->bgqk", rows, weights).reshape(number, self.num_units)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +121,8 @@ class IntegerNetwork:
     inputs : PixelTable or RealInputs
         How the inputs become codes.
     columns : int64 ndarray [used]
-        Which inputs are used, increasing; the first layer has a row for each.
+        Which inputs are used, increasing; the first layer has a row for each, or windows over all inputs,
+        of which those that are not used are 0.
     layers : tuple of Layer
         First to last.
     decision : Sign, Argmax or Vote
@@ -110,8 +151,9 @@ class IntegerNetwork:
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.layers or self.layers[0].weights.shape[:2] != (1, len(self.columns)):
-            raise ValueError(f"the first layer must have one block of {len(self.columns)} inputs")
+        if not self.layers:
+            raise ValueError("a network needs at least one layer")
+        self._check_first(self.layers[0])
         for below, above in zip(self.layers[:-1], self.layers[1:], strict=True):
             if below.num_units != above.num_inputs:
                 raise ValueError(f"a layer of {below.num_units} units feeds one of {above.num_inputs} inputs")
@@ -125,6 +167,13 @@ class IntegerNetwork:
             raise ValueError(f"columns must increase and stay below {self.inputs.num_inputs}")
         if self.largest_sum >= LARGEST_SUM:
             raise ValueError(f"sums must stay below 2^53 to be exact, their bound is {self.largest_sum}")
+
+    def _check_first(self, first: Layer) -> None:
+        if first.windows is None:
+            if first.weights.shape[:2] != (1, len(self.columns)):
+                raise ValueError(f"the first layer must have one block of {len(self.columns)} inputs")
+        elif first.windows.num_inputs != self.inputs.num_inputs or first.windows.largest_of > 1:
+            raise ValueError(f"windows over the inputs must have {self.inputs.num_inputs} of them")
 
     @property
     def num_inputs(self) -> int:
@@ -151,10 +200,10 @@ class IntegerNetwork:
     def operations(self) -> dict[str, int]:
         """Most operations of one prediction: additions, XNORs of words of 32 bits, multiplications."""
         first, *above = self.layers
-        words = sum(-(-layer.weights.shape[1] // 32) * layer.num_units for layer in above)
+        words = sum(_words_of(layer) * layer.num_units for layer in above)
         magnitudes = np.abs(first.weights)
         # a weight of magnitude m adds a shifted code once for every bit of m
-        additions = int(np.bitwise_count(magnitudes.view(np.uint8)).sum(dtype=np.int64))
+        additions = int(np.bitwise_count(magnitudes.view(np.uint8)).sum(dtype=np.int64)) * first.positions
         scaled = isinstance(self.decision, Argmax) and self.decision.multipliers is not None
         products = self.decision.num_outputs if scaled else 0
         return {"additions": additions, "xnors": words, "multiplications": products}
@@ -167,12 +216,26 @@ class IntegerNetwork:
         X : array-like [n, F]
             Inputs.
         """
-        rows = np.asarray(X)
+        rows = as_rows(X)
         if rows.ndim != 2 or rows.shape[1] != self.num_inputs:
             raise ValueError(f"X must have shape [rows, {self.num_inputs}], got {rows.shape}")
         if self.encoder is not None:
             rows = self.encoder.encode(rows)
         return self.inputs.encode(rows, self.columns)
+
+    def everywhere(self, codes: NDArray) -> NDArray:
+        """Codes ``[n, F]`` of all inputs, 0 of those that are not used.
+
+        Parameters
+        ----------
+        codes : ndarray [n, used]
+            Codes of the used inputs.
+        """
+        if len(self.columns) == self.inputs.num_inputs:
+            return codes
+        everywhere = np.zeros((len(codes), self.inputs.num_inputs), codes.dtype)
+        everywhere[:, self.columns] = codes
+        return everywhere
 
     def outputs(self, codes: NDArray) -> NDArray[np.int64]:
         """Outputs ``[n, P]`` of codes ``[n, used]``, by products of int64.
@@ -183,8 +246,10 @@ class IntegerNetwork:
             Codes of the inputs.
         """
         signal = codes.astype(np.int64)
+        if self.layers[0].windows is not None:
+            signal = self.everywhere(signal)
         for index, layer in enumerate(self.layers):
-            sums = layer.sums(signal) - layer.thresholds
+            sums = layer.sums(signal) - layer.unit_thresholds
             if index < len(self.layers) - 1:
                 signal = np.where(sums >= 0, 1, -1)
         return sums
@@ -235,3 +300,11 @@ class IntegerNetwork:
         """
         codes = self.codes(X)
         return self.label_array(self.winners(codes, self.outputs(codes)))
+
+
+def _words_of(layer: Layer) -> int:
+    """Words of 32 bits that a unit's signs are compared in."""
+    if layer.windows is None:
+        return -(-layer.weights.shape[1] // 32)
+    rows, columns = layer.windows.window
+    return rows * columns * layer.windows.num_summed * -(-layer.windows.shape[2] // 32)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mpnn.integer_networks.decisions import Argmax, Vote
-from mpnn.integer_networks.inputs import PixelTable
-from mpnn.integer_networks.network import IntegerNetwork
+from mpnn.integer_networks.inputs import PixelTable, as_rows
+from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.integer_networks.sign_layers import SignLayer
+from mpnn.integer_networks.window_layers import WindowLayer, window_sums
 
 __all__ = ["EXACT_FLOAT32", "Predictor", "rows_of_a_chunk"]
 
@@ -48,6 +49,12 @@ def _kernels_of(engine: str) -> Any:
     return kernels
 
 
+def _width_of(layer: Layer) -> int:
+    """Numbers of a row's widest array in a layer."""
+    patches = layer.weights.shape[0] * layer.weights.shape[1] * layer.positions
+    return max(patches, layer.num_units)
+
+
 class Predictor:
     """Labels, scores and votes of an integer network.
 
@@ -70,11 +77,15 @@ class Predictor:
     def __init__(self, network: IntegerNetwork, engine: str = "numpy") -> None:
         self.network, kernels = network, _kernels_of(engine)
         self._type: DTypeLike = np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64
-        self._first = network.layers[0].weights[0].astype(self._type)
-        self._limits = network.layers[0].thresholds.astype(self._type)
-        self._above = [SignLayer(layer.weights, layer.thresholds, kernels) for layer in network.layers[1:]]
-        widest = max(len(network.columns), network.num_inputs, *(layer.num_units for layer in network.layers))
-        self._rows = rows_of_a_chunk(widest)
+        self._first = network.layers[0].weights.astype(self._type)
+        self._limits = network.layers[0].unit_thresholds.astype(self._type)
+        self._above = [
+            SignLayer(layer.weights, layer.thresholds, kernels)
+            if layer.windows is None
+            else WindowLayer(layer.weights, layer.unit_thresholds, layer.windows)
+            for layer in network.layers[1:]
+        ]
+        self._rows = rows_of_a_chunk(max(network.num_inputs, *map(_width_of, network.layers)))
 
     def predict(self, X: ArrayLike) -> NDArray:
         """Labels ``[n]`` of rows ``X [n, F]``."""
@@ -101,7 +112,7 @@ class Predictor:
         return self._chunked(X, lambda codes: self._outputs_of(codes).astype(np.int64))
 
     def _chunked(self, X: ArrayLike, function: Callable[[NDArray], NDArray]) -> NDArray:
-        rows = np.asarray(X)
+        rows = as_rows(X)
         starts = range(0, len(rows), self._rows) if rows.ndim else ()
         parts = [function(self._codes(rows[start : start + self._rows])) for start in starts]
         return parts[0] if len(parts) == 1 else np.concatenate(parts or [function(self._codes(rows))])
@@ -121,11 +132,16 @@ class Predictor:
         return network.codes(rows).astype(self._type)
 
     def _outputs_of(self, codes: NDArray) -> NDArray:
-        sums, limits = codes @ self._first, self._limits
+        sums, limits = self._first_sums(codes), self._limits
         for layer in self._above:
             sums, limits = layer.half_sums(sums >= limits), layer.limits
         outputs = sums - limits
         return 2 * outputs if self._above else outputs
+
+    def _first_sums(self, codes: NDArray) -> NDArray:
+        if (windows := self.network.layers[0].windows) is None:
+            return codes @ self._first[0]
+        return window_sums(self.network.everywhere(codes)[:, None], self._first, windows)
 
     def _winners_of(self, codes: NDArray) -> NDArray[np.int64]:
         return self.network.winners(codes, self._outputs_of(codes))

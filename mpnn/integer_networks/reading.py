@@ -5,6 +5,7 @@ else -1, in units of the transformed inputs ``T``. Biases, centring, batch norm 
 in the cuts.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -12,7 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ReadNetwork", "Transform", "read_members", "read_network", "stack_members", "used_columns"]
+from mpnn.integer_networks.paths import windows_along
+from mpnn.integer_networks.windows import Windows
+
+__all__ = [
+    "ReadNetwork",
+    "Transform",
+    "read_members",
+    "read_network",
+    "stack_cuts",
+    "stack_members",
+    "used_columns",
+]
 
 NORM_EPSILON = 1e-4
 # A step unit of whole weights is on half a step below its threshold.
@@ -55,11 +67,12 @@ class ReadNetwork:
     ----------
     transform : of the inputs.
     weights : int8 ``[inputs, units]`` a layer; rows of dead inputs are 0.
-    cuts : float64 ``[units]`` a layer.
+    cuts : float64 ``[units]`` a layer; of a first convolution, ``[Q, units]`` where positions differ.
     gains : float64 ``[outputs]``, what an output's sum less its cut is multiplied by.
     biases : of the last layer, float64 ``[outputs]``, beside ``T``; 0 without.
     link : of a pair's probability: ``"normal"`` (output over its spread) or ``"logistic"``.
     notes : what an export changes.
+    windows : one a layer, None of a dense one; empty: all are dense.
     """
 
     transform: Transform
@@ -69,6 +82,11 @@ class ReadNetwork:
     biases: NDArray[np.float64]
     link: str = "normal"
     notes: tuple[str, ...] = ()
+    windows: tuple[Windows | None, ...] = ()
+
+    def windows_of(self, index: int) -> Windows | None:
+        """Windows of a layer; None: it is dense."""
+        return self.windows[index] if self.windows else None
 
 
 def used_columns(members: Sequence[ReadNetwork]) -> NDArray[np.int64]:
@@ -79,6 +97,8 @@ def used_columns(members: Sequence[ReadNetwork]) -> NDArray[np.int64]:
     members : sequence of ReadNetwork
         On the same inputs.
     """
+    if members[0].windows_of(0) is not None:
+        return np.flatnonzero(np.any([member.transform.live for member in members], axis=0))
     return np.flatnonzero(np.any([np.any(member.weights[0] != 0, axis=1) for member in members], axis=0))
 
 
@@ -92,9 +112,26 @@ def stack_members(members: Sequence[ReadNetwork], columns: NDArray) -> list[NDAr
     columns : int ndarray [used]
         Inputs that the first layer keeps.
     """
+    if members[0].windows_of(0) is not None:
+        return [np.stack(layers) for layers in zip(*(member.weights for member in members), strict=True)]
     first = np.concatenate([member.weights[0][columns] for member in members], axis=1)[None]
     above = range(1, len(members[0].weights))
     return [first, *(np.stack([member.weights[index] for member in members]) for index in above)]
+
+
+def stack_cuts(members: Sequence[ReadNetwork], index: int) -> NDArray[np.float64]:
+    """Cuts of a layer, members side by side, in the order of the layer's thresholds.
+
+    Parameters
+    ----------
+    members : sequence of ReadNetwork
+        On the same inputs, of the same shape.
+    index : int
+        Of the layer.
+    """
+    cuts = [member.cuts[index] for member in members]
+    shape = max((cut.shape for cut in cuts), key=len)
+    return np.concatenate([np.broadcast_to(cut, shape).ravel() for cut in cuts])
 
 
 def read_members(model: Any) -> list[ReadNetwork]:
@@ -107,9 +144,11 @@ def read_members(model: Any) -> list[ReadNetwork]:
         if not member.transform.equals(first.transform):
             # members that are fitted one by one learn which inputs are live; their weights tell too
             own = replace(member.transform, live=first.transform.live)
-            if not own.equals(first.transform):
+            if not own.equals(first.transform) or member.windows_of(0) is not None:
                 raise ValueError("members must share one input transform to be exported as one network")
-        if [layer.shape for layer in member.weights] != [layer.shape for layer in first.weights]:
+        if member.windows != first.windows or [layer.shape for layer in member.weights] != [
+            layer.shape for layer in first.weights
+        ]:
             raise ValueError("members must have the same widths to be exported as one network")
     return members
 
@@ -164,13 +203,21 @@ def _power_transform(transform: Any, num_inputs: int) -> Transform:
     )
 
 
-def _live_weights(layers: Any, live: NDArray) -> tuple[NDArray[np.int8], ...]:
+def _live_weights(layers: Any, live: NDArray, windows: Windows | None = None) -> tuple[NDArray[np.int8], ...]:
     first, *above = (np.asarray(layer).astype(np.int8) for layer in layers)
+    if windows is not None:  # links of all positions: inputs that are not live are 0 themselves
+        return (first, *above)
     return (np.where(live[:, None], first, 0).astype(np.int8), *above)
 
 
-def _offset_cut(transform: Transform, first: NDArray) -> NDArray[np.float64]:
-    return first.astype(np.float64).T @ np.where(transform.live, transform.offset, 0.0)
+def _offset_cut(transform: Transform, first: NDArray, windows: Windows | None = None) -> NDArray[np.float64]:
+    """What the offsets add to the cuts, ``[units]``, or ``[Q, units]`` where positions differ."""
+    offset = np.where(transform.live, transform.offset, 0.0)
+    if windows is None:
+        return first.astype(np.float64).T @ offset
+    # as means of squares, which become sums with the other parts of the cuts
+    cuts = windows.patches(offset[None])[0] @ first.astype(np.float64) / windows.num_summed
+    return cuts[0] if np.array_equal(cuts, np.broadcast_to(cuts[0], cuts.shape)) else cuts
 
 
 def _biases(model: Any, weights: tuple[NDArray, ...]) -> list[NDArray[np.float64]]:
@@ -183,18 +230,24 @@ def _biases(model: Any, weights: tuple[NDArray, ...]) -> list[NDArray[np.float64
 
 def _read_message_passing(model: Any, name: str, prediction: str) -> ReadNetwork:
     _check_mode(name, prediction)
-    for layer in model.spec_.layers:
-        if type(layer).__name__ != "Dense":
-            raise ValueError(
-                f"{name}: layers of the kind {type(layer).__name__} are not exported yet, only Dense"
-            )
-    _check_signs(name, model.spec_.weighted[0].activation, len(model.weights_))
-    transform = _power_transform(model.input_transform_, len(model.weights_[0]))
-    weights = _live_weights(model.weights_, transform.live)
+    spec = model.spec_
+    windows = windows_along(name, spec.layers, spec.input_shape)
+    for layer in spec.weighted[:-1]:
+        _check_signs(name, layer.activation, len(model.weights_))
+    transform = _power_transform(model.input_transform_, math.prod(spec.input_shape))
+    weights = _live_weights(model.weights_, transform.live, windows[0])
     biases = _biases(model, weights)
     cuts = [-bias for bias in biases]
-    cuts[0] = cuts[0] + _offset_cut(transform, weights[0])
-    return ReadNetwork(transform, weights, tuple(cuts), np.ones(len(cuts[-1])), biases[-1])
+    cuts[0] = cuts[0] + _offset_cut(transform, weights[0], windows[0])
+    return _of_sums(ReadNetwork(transform, weights, tuple(cuts), np.ones(len(cuts[-1])), biases[-1]), windows)
+
+
+def _of_sums(network: ReadNetwork, windows: tuple[Windows | None, ...]) -> ReadNetwork:
+    """The same network with sums of squares in place of means."""
+    counts = [1 if own is None else own.num_summed for own in windows]
+    cuts = tuple(cut * count for cut, count in zip(network.cuts, counts, strict=True))
+    gains, biases = network.gains / counts[-1], network.biases * counts[-1]
+    return replace(network, cuts=cuts, gains=gains, biases=biases, windows=windows)
 
 
 def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:

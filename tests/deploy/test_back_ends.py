@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mpnn.deploy.c_source import c_inputs, save_c
@@ -14,7 +14,9 @@ from mpnn.deploy.packed import from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor
 from mpnn.integer_networks.decisions import Vote
 from mpnn.integer_networks.lowering import lower
+from tests.integer_networks.random_images import draw_image_classifier
 from tests.integer_networks.random_networks import draw_classifier, draw_network, plain_encoder
+from tests.integer_networks.trained_networks import draw_like, trained_models
 
 WARNINGS = ["all", "extra", "pedantic", "conversion", "sign-conversion", "shadow", "error"]
 STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
@@ -57,6 +59,25 @@ def check_c(compiler, folder, network, X, optimize):
     assert done.stdout == f"0 of {len(X)} classes differ\n", done.stdout + done.stderr[:2000]
 
 
+def check_c_of_many(compiler, folder, drawn, optimize):
+    """The same of many networks in one program."""
+    lines = []
+    for index, (network, X) in enumerate(drawn):
+        save_c(network, folder / f"net{index}.c", X, optimize=optimize)
+        lines += [f"#define NET{index}_MAIN", f"#define main net{index}_main", f'#include "net{index}.c"']
+        lines.append("#undef main")
+    calls = " + ".join(f"net{index}_main()" for index in range(len(drawn)))
+    source, program = folder / "many.c", folder / "many"
+    source.write_text("\n".join([*lines, f"int main(void) {{ return {calls}; }}\n"]))
+    sanitize = SANITIZE if "gcc" in compiler else []  # a package of its own for clang
+    command = [compiler, *STRICT, "-O1", *sanitize, str(source), "-o", str(program)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[:2000]
+    done = subprocess.run([str(program)], capture_output=True, text=True)
+    expected = [f"0 of {len(X)} classes differ" for _, X in drawn]
+    assert done.stdout.splitlines() == expected, done.stdout + done.stderr[:2000]
+
+
 def check_onnx(network, X):
     onnxruntime = pytest.importorskip("onnxruntime", reason="install mpnn[onnx] to test the ONNX model")
     from mpnn.deploy.onnx_model import onnx_inputs, onnx_model
@@ -87,7 +108,9 @@ def check_against_classifier(network, model, X):
         return
     if network.exact:
         first = network.layers[0]
-        tied = (first.sums(network.codes(X[differ]).astype(np.int64)) == first.thresholds).any(axis=1)
+        codes = network.codes(X[differ]).astype(np.int64)
+        codes = codes if first.windows is None else network.everywhere(codes)
+        tied = (first.sums(codes) == first.unit_thresholds).any(axis=1)
         assert tied.all()
     assert len(differ) <= len(X) // 40, differ
 
@@ -135,29 +158,6 @@ def test_engines_are_named():
 def test_c_equals_integer_network(gcc, tmp_path, seed, optimize):
     network, X = draw_network(seed)
     check_c(gcc, tmp_path, network, X, optimize)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(20))
-def test_many_classifiers(gcc, tmp_path, block):
-    for seed in range(100 + 7 * block, 107 + 7 * block):
-        model, X = draw_classifier(seed)
-        network = lower(model, inputs="real" if seed % 7 == 5 else "uint8", examples=X)
-        check_against_classifier(network, model, X)
-        check_packed(network, X)
-        check_onnx(network, X)
-        if seed % 7 != 5:
-            check_c(gcc, tmp_path, network, X[:60], ["size", "speed"][seed % 2])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(24))
-def test_many_integer_networks(gcc, tmp_path, block):
-    for seed in range(100 + 5 * block, 105 + 5 * block):
-        network, X = draw_network(seed)
-        check_packed(network, X)
-        check_onnx(network, X)
-        check_c(gcc, tmp_path, network, X, ["size", "speed"][seed % 2])
 
 
 def test_c_as_a_shared_library(gcc, tmp_path):
@@ -257,28 +257,73 @@ def test_classifier_behind_an_encoder():
         check_onnx(network, table)
 
 
+@pytest.mark.parametrize("seed", few_fast(40, fast=4))
+def test_images(seed):
+    model, X = draw_image_classifier(seed)
+    network = lower_any(model, X)
+    check_against_classifier(network, model, X)
+    check_packed(network, X)
+    check_onnx(network, X)
+    np.testing.assert_array_equal(network.predict(X.reshape(-1, *model.image_shape_)), network.predict(X))
+
+
+def test_c_of_images(gcc, tmp_path):
+    drawn = [draw_image_classifier(seed) for seed in (0, 1, 3)]
+    check_c_of_many(gcc, tmp_path, [(lower_any(model, X), X) for model, X in drawn], "size")
+
+
+def lower_any(model, X):
+    """The integer network, codes of reals where inputs have scales of their own."""
+    transform = getattr(model, "estimators_", [model])[0].input_transform_
+    return lower(model, inputs="real" if np.ndim(transform.scale) else "auto", examples=X)
+
+
+def draw_any(seed, trained):
+    """A random network of one of four kinds, checked against its classifier, and rows to predict."""
+    kind = seed % 4
+    if kind == 0:
+        return draw_network(seed)
+    if kind == 1:
+        model, X = draw_classifier(seed)
+    elif kind == 2:
+        model, X = draw_image_classifier(seed)
+    else:
+        model, X = draw_like(trained, seed)
+    network = lower_any(model, X)
+    check_against_classifier(network, model, X)
+    return network, X
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return trained_models()
+
+
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a failure names its seeds: each is one network
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
-    seed=st.integers(0, 2**32 - 1),
-    kind=st.sampled_from(["classifier", "network"]),
+    seeds=st.lists(st.integers(0, 2**32 - 1), min_size=20, max_size=20, unique=True),
     optimize=st.sampled_from(["size", "speed"]),
 )
-def test_any_network_is_the_same_everywhere(tmp_path, seed, kind, optimize):
-    """Packed, NumPy, C with both compilers and the sanitizers, ONNX: one label each."""
+def test_any_network_is_the_same_everywhere(tmp_path, trained, seeds, optimize):
+    """240 networks: packed, NumPy, C with both compilers and the sanitizers, ONNX: one label each.
+
+    Twenty networks are compiled at once.
+    """
     compilers = [found for found in map(shutil.which, ("gcc", "clang")) if found]
     if not compilers:
         pytest.skip("install gcc or clang to test the exported C")
-    if kind == "network":
-        network, X = draw_network(seed)
-    else:
-        model, X = draw_classifier(seed)
-        real = seed % 7 == 5
-        network = lower(model, inputs="real" if real else "uint8", examples=X)
-        check_against_classifier(network, model, X)
-        if real:  # sums of rounded real inputs may not fit the C's integers
-            compilers = []
-    check_packed(network, X)
-    check_onnx(network, X)
+    small = []
+    for seed in seeds:
+        network, X = draw_any(seed, trained)
+        check_packed(network, X)
+        check_onnx(network, X)
+        if network.largest_sum < 2**30:  # what C takes
+            small.append((network, X[:40]))
     for compiler in compilers:
-        check_c(compiler, tmp_path, network, X[:40], optimize)
+        check_c_of_many(compiler, tmp_path, small, optimize)
