@@ -202,7 +202,8 @@ def _confidence(
     members: Sequence[ReadNetwork], layers: Sequence[Layer], columns: NDArray, coding: Coding
 ) -> Confidence:
     link, last = members[0].link, layers[-1]
-    if last.windows is not None and (len(layers) == 1 or last.windows.num_summed > 1):
+    sums = last.windows is not None and (len(layers) == 1 or last.windows.num_summed > 1)
+    if link == "normal" and sums:
         raise ValueError(
             "ties='confidence' above means of squares is not exported, its spread differs from row to row: "
             "use ties='head_to_head'"

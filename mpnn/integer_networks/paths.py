@@ -21,7 +21,7 @@ def windows_along(name: str, layers: Sequence[Any], in_shape: tuple[int, ...]) -
     name : str
         Of the classifier, for messages.
     layers : sequence of Layer
-        From inputs to outputs, layers with weights with ``linear_map``, others with ``out_shape``.
+        From inputs to outputs: with ``linear_map`` where they have weights, else ``out_shape`` or ``shape``.
     in_shape : tuple of int
         Of one sample of the inputs.
 
@@ -33,8 +33,8 @@ def windows_along(name: str, layers: Sequence[Any], in_shape: tuple[int, ...]) -
     windows: list[Windows | None] = []
     shape, image, largest_of, sum_of = in_shape, in_shape, 1, 1
     for layer in layers:
-        kind, pooled = type(layer).__name__, largest_of * sum_of > 1
-        if hasattr(layer, "linear_map"):
+        kind, pooled, after = type(layer).__name__, largest_of * sum_of > 1, _shape_after(layer, shape)
+        if hasattr(layer, "linear_map") and not getattr(layer, "joins", 0):
             own = None
             if len(shape) > 1 or pooled:
                 own = _windows(layer.linear_map, image, shape, largest_of, sum_of)
@@ -44,14 +44,25 @@ def windows_along(name: str, layers: Sequence[Any], in_shape: tuple[int, ...]) -
             sum_of *= layer.size
         elif kind == "MaxPool2D" and sum_of == 1 and windows:
             largest_of *= layer.size
-        elif kind not in RESHAPING or (pooled and kind != "Flatten"):
+        elif kind not in RESHAPING or (pooled and len(after) > 1):
+            if kind not in (*RESHAPING, "MaxPool2D"):
+                kind = "Residual"
             raise ValueError(
                 f"{name} cannot be exported: layers of the kind {kind} are not, where they stand"
             )
-        shape = layer.out_shape(shape)
+        shape = after
         if largest_of * sum_of == 1:
             image = shape
     return tuple(windows)
+
+
+def _shape_after(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    if hasattr(layer, "linear_map"):
+        return tuple(layer.linear_map.out_shape(shape))
+    kind = type(layer).__name__
+    if kind == "Fork":  # where a residual link begins
+        return shape
+    return tuple(layer.shape if kind == "Reshape" else layer.out_shape(shape))
 
 
 def _windows(

@@ -255,11 +255,12 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
     spec, family = model.method_.network, model.method_.family
     if not family.deterministic:
         _check_mode(name, prediction)
-    if not getattr(spec, "is_dense", False) or getattr(spec, "real_output", False):
-        raise ValueError(f"{name} cannot be exported: only dense networks of few-bit weights can be")
+    if not hasattr(spec, "steps") or getattr(spec, "real_output", False):
+        raise ValueError(f"{name} cannot be exported: only networks whose weights are all few-bit can be")
+    windows = windows_along(name, [getattr(step, "layer", step) for step in spec.steps], spec.widths[:1])
     _check_signs(name, spec.activation, len(model.weights_))
     transform = _power_transform(model.input_transform_, spec.widths[0])
-    weights = list(_live_weights(model.weights_, transform.live))
+    weights = list(_live_weights(model.weights_, transform.live, windows[0]))
     biases, cuts = _biases(model, tuple(weights)), []
     norms = _norms(model, spec)
     for index, (layer, bias) in enumerate(zip(weights, biases, strict=True)):
@@ -271,7 +272,7 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
         safe = np.where(constant, 1.0, gain)
         cut = -shift / (safe * scale) - bias
         if index == 0:
-            cut = cut + _offset_cut(transform, layer)
+            cut = cut + _offset_cut(transform, layer, windows[0])
         # a unit that batch norm multiplies by 0 is the sign of its shift
         layer = np.where(constant, 0, layer)
         cut = np.where(constant, np.where(shift >= 0.0, 0.0, 1.0), cut)
@@ -281,7 +282,8 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
             sign = np.where(gain < 0.0, -1, 1)
             weights[index], cuts[index] = (layer * sign).astype(np.int8), cut * sign
             gains = np.abs(gains)
-    return ReadNetwork(transform, tuple(weights), tuple(cuts), gains, biases[-1], link="logistic")
+    read = ReadNetwork(transform, tuple(weights), tuple(cuts), gains, biases[-1], link="logistic")
+    return _of_sums(read, windows)
 
 
 def _norms(model: Any, spec: Any) -> list[tuple[NDArray, NDArray]]:

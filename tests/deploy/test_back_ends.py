@@ -209,8 +209,8 @@ def test_c_on_an_emulated_cortex_m(tmp_path, core):
     compiler, emulator = shutil.which("arm-none-eabi-gcc"), shutil.which("qemu-arm")
     if compiler is None or emulator is None:
         pytest.skip("install gcc-arm-none-eabi and qemu-user to run the exported C on an emulated Cortex-M")
-    for seed in range(16):
-        network, X = draw_network(seed)
+    images = [(lower_any(model, X), X) for model, X in map(draw_image_classifier, range(6))]
+    for seed, (network, X) in enumerate([*map(draw_network, range(16)), *images]):
         save_c(network, tmp_path / "net.c", X, optimize=["size", "speed"][seed % 2])
         (tmp_path / "bare.c").write_text(BARE)
         flags = [
