@@ -56,6 +56,7 @@ def test_a_mesh_must_use_every_device(shape):
     [
         "check_several_networks",
         pytest.param("check_one_network", marks=pytest.mark.slow),
+        pytest.param("check_convolutions", marks=pytest.mark.slow),
         pytest.param("check_ensembles", marks=pytest.mark.slow),
     ],
 )

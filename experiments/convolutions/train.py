@@ -8,7 +8,7 @@ epoch, and last those of the network whose hidden layers are rounded with feedba
 the start of an epoch, rounded or as they are: a frozen layer keeps its beliefs, those above go on learning.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -58,6 +58,7 @@ class Model:
 
     layers: hidden layers by kind and keywords. memories: the first step, in units of the run's length.
     counts: how often a sample counts below the output, at first and at last; output_counts: in the output.
+    shares: of these counts, one a layer; a layer of P positions whose messages were one has the share 1 / P.
     damping, output_damping: weights of the old beliefs, of the output: of its field. shift: of training
     images, at most, in pixels.
     """
@@ -72,6 +73,7 @@ class Model:
     memories: float = 10.0
     counts: list[float] = field(default_factory=lambda: [10.0, 10.0])
     output_counts: list[float] = field(default_factory=lambda: [0.3, 10.0])
+    shares: list[float] = field(default_factory=list)
     damping: float = 0.9
     output_damping: float = 0.8
     initial_field: float = 1.0
@@ -142,25 +144,25 @@ def images_of(config: Config, data: Dataset, scaling: str) -> Images:
     )
 
 
-def hidden_of(model: Model) -> list[Any]:
-    """The hidden layers as objects."""
+def layers_of(given: Sequence[Mapping[str, Any]]) -> tuple[Any, ...]:
+    """Layers by kind and keywords as objects."""
     found = []
-    for given in model.layers:
-        kind, keywords = given["kind"], {key: value for key, value in given.items() if key != "kind"}
-        if kind == "Residual":
-            keywords["layers"] = tuple(
-                getattr(mpnn.layers, own["kind"])(
-                    **{key: value for key, value in own.items() if key != "kind"}
-                )
-                for own in keywords["layers"]
-            )
-        found.append(getattr(mpnn.layers, kind)(**keywords))
-    return found
+    for own in given:
+        keywords = {key: value for key, value in own.items() if key != "kind"}
+        if "layers" in keywords:
+            keywords["layers"] = layers_of(keywords["layers"])
+        found.append(getattr(mpnn.layers, own["kind"])(**keywords))
+    return tuple(found)
 
 
 def spec_of(model: Model, shape: tuple[int, ...]) -> NetworkSpec:
     """The network of ten outputs on flat images."""
-    layers = (mpnn.layers.Unflatten(shape), *hidden_of(model), mpnn.layers.Flatten(), mpnn.layers.Dense(10))
+    layers = (
+        mpnn.layers.Unflatten(shape),
+        *layers_of(model.layers),
+        mpnn.layers.Flatten(),
+        mpnn.layers.Dense(10),
+    )
     options = {"weights": model.weights, "rule": model.rule, "bias": model.bias}
     filled = (layer.complete(**options) if hasattr(layer, "complete") else layer for layer in layers)
     return NetworkSpec((int(np.prod(shape)),), tuple(filled), output="argmax", anchored=True)
@@ -171,6 +173,7 @@ def schedules_of(model: Model, spec: NetworkSpec, num_batches: int, num_epochs: 
     num_steps, num_layers = num_batches * num_epochs, spec.num_layers
     first = jnp.asarray([model.counts[0]] * (num_layers - 1) + [model.output_counts[0]])
     last = jnp.asarray([model.counts[1]] * (num_layers - 1) + [model.output_counts[1]])
+    shares = jnp.asarray(model.shares or [1.0] * num_layers)
     damping = jnp.asarray([model.damping] * (num_layers - 1) + [model.output_damping])
     from_step = np.full(num_layers, num_steps + 1)
     for own in model.freeze:
@@ -183,7 +186,9 @@ def schedules_of(model: Model, spec: NetworkSpec, num_batches: int, num_epochs: 
 
     return Schedules(
         rho=lambda count: 1.0 - step(count),
-        evidence=lambda count: num_batches * step(count) * first * (last / first) ** (count / num_steps),
+        evidence=lambda count: (
+            num_batches * step(count) * shares * first * (last / first) ** (count / num_steps)
+        ),
         damping=lambda count: jnp.where(count < ends, damping, FROZEN),
         noise=model.noise,
     )

@@ -13,6 +13,7 @@ import pytest
 from mpnn.message_passing import network
 from mpnn.message_passing.checkpoints import CheckpointError, checkpoint_callback, restore_state, save_state
 from mpnn.message_passing.hyper import Schedules
+from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, Residual
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode
 from mpnn.message_passing.spec import NetworkSpec
@@ -115,6 +116,26 @@ def test_a_stack_of_networks_with_masks_and_focusing(tmp_path):
     assert jax.tree.structure(state) == jax.tree.structure(done.state)
     for one, other in zip(jax.tree.leaves(state), jax.tree.leaves(done.state), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_convolutions_and_residual_links(tmp_path):
+    layers = (Conv2D(3, 3, bias=True), MaxPool2D(2), Residual((Conv2D(3, 1),)), Flatten(), Dense(2))
+    spec = NetworkSpec((6, 6, 1), layers, output="argmax", anchored=True)
+    state = network.init(KEY, spec, Schedules().at_sweep(0, spec.num_layers), 0.5)
+    save_state(tmp_path, state, epoch=1, key=KEY, spec=spec)
+    found = restore_state(tmp_path, spec).state
+    assert jax.tree.structure(found) == jax.tree.structure(state)
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(state), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert [layer.shape for layer in jax.tree.map(np.asarray, [own.mean for own in found.weighted])] == [
+        (10, 3),
+        (3, 3),
+        (12, 2),
+    ]
+    other = NetworkSpec((6, 6, 1), (Conv2D(3, 3, bias=True), *layers[1:2], *layers[3:]), output="argmax")
+    with pytest.raises(CheckpointError):
+        restore_state(tmp_path, other)
 
 
 def test_another_network_is_refused(tmp_path):

@@ -10,7 +10,10 @@ from scipy.special import logsumexp
 
 from mpnn.message_passing import diagnostics
 from mpnn.message_passing.fields import Natural
-from mpnn.message_passing.network import Batch
+from mpnn.message_passing.hyper import Schedules
+from mpnn.message_passing.layers import Conv2D, Dense, Flatten
+from mpnn.message_passing.network import Batch, init
+from mpnn.message_passing.prediction import decode, discrete_outputs
 from mpnn.message_passing.spec import NetworkSpec
 from tests.oracles.exact_posterior import (
     enumerate_weights,
@@ -104,3 +107,26 @@ def test_local_energy_of_no_flips_and_of_all():
     np.testing.assert_allclose(spread[[0, 2]], 0.0, atol=1e-6)
     assert 0.0 < added[1] < 0.5
     assert spread[1] > 0.0
+
+
+@pytest.mark.slow
+def test_networks_of_convolutions():
+    """Weights of one position are what is counted; with all of them flipped every output is the same."""
+    spec = NetworkSpec((4, 4, 1), (Conv2D(3, 2), Flatten(), Dense(2)), output="argmax")
+    hyper = Schedules().at_sweep(0, 2)
+    state = init(jax.random.key(0), spec, hyper, 2.0)
+    means = [np.asarray(layer.mean, float) for layer in state.weighted]
+    np.testing.assert_allclose(diagnostics.polarization(state), [np.mean(own**2) for own in means], rtol=1e-5)
+    assert [own.shape for own in means] == [(4, 3), (27, 2)]
+    assert np.all(np.isfinite(diagnostics.overlaps(state)))
+    inputs = jax.random.normal(jax.random.key(1), (30, 4, 4, 1))
+    weights = decode(spec, state, hyper)
+    classes = jnp.argmax(discrete_outputs(spec, weights, inputs), axis=1)
+    mean, _ = diagnostics.local_energy(
+        jax.random.key(2), spec, weights, Batch(inputs, classes), [0.0, 1.0], num_draws=1
+    )
+    # hidden signs and output weights are all the other ones, but for sums of exactly 0
+    assert mean[0] == 0.0
+    assert mean[1] < 0.2
+    with pytest.raises(ValueError, match="dense layers only"):
+        diagnostics.bethe_free_energy(spec, state, state, Batch(inputs, classes), hyper)

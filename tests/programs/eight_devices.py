@@ -11,12 +11,26 @@ import pytest
 from mpnn import sharding as meshes
 from mpnn.message_passing import network, portions, training
 from mpnn.message_passing.hyper import Schedules
+from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, Residual, Unflatten
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.prediction import decode
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
 
 SPEC = NetworkSpec.dense((12, 16, 4), rule="amp", output="argmax", sweeps_per_batch=2)
+SHAPE = (6, 6, 1)
+CONVOLUTIONS = NetworkSpec(
+    (36,),
+    (
+        Unflatten(SHAPE),
+        Conv2D(4, 3, padding="same"),
+        MaxPool2D(2),
+        Residual((Conv2D(4, 1),)),
+        Flatten(),
+        Dense(4),
+    ),
+    output="argmax",
+)
 SCHEDULES = Schedules(damping=0.3)
 HYPER = SCHEDULES.at_sweep(0, SPEC.num_layers)
 GENERATOR = np.random.default_rng(0)
@@ -41,18 +55,26 @@ def train_several():
     return training.train_many(keys, SPEC, init_several(keys), data, SCHEDULES, **OPTIONS)[0]
 
 
-def assert_same(mesh, train, compiled):
+def train_convolutions():
+    numbers = SCHEDULES.at_sweep(0, CONVOLUTIONS.num_layers)
+    state = jax.jit(partial(network.init, spec=CONVOLUTIONS, hyper=numbers))(jax.random.key(0))
+    data = Batch(jnp.tile(INPUTS, (1, 3)), LABELS)
+    return training.train(jax.random.key(3), CONVOLUTIONS, state, data, SCHEDULES, **OPTIONS)[0]
+
+
+def assert_same(mesh, train, compiled, spec=SPEC):
     """Train without and with the mesh: same beliefs up to rounding, same weights, one compilation."""
     alone = meshes.to_host(train())
     with jax.set_mesh(meshes.make_mesh(**mesh)):
         before = compiled._cache_size()
         state = train()
         assert compiled._cache_size() == before + 1, f"compiled more than once on {mesh}"
-    assert len(state.layers[0].mean.sharding.device_set) == 8
+    assert len(state.weighted[0].mean.sharding.device_set) == 8
     together = meshes.to_host(state)
     for own, other in zip(jax.tree.leaves(alone), jax.tree.leaves(together), strict=True):
         np.testing.assert_allclose(own, other, rtol=2e-4, atol=2e-4, err_msg=str(mesh))
-    for own, other in zip(decode(SPEC, alone, HYPER), decode(SPEC, together, HYPER), strict=True):
+    numbers = SCHEDULES.at_sweep(0, spec.num_layers)
+    for own, other in zip(decode(spec, alone, numbers), decode(spec, together, numbers), strict=True):
         np.testing.assert_array_equal(own, other)
 
 
@@ -81,6 +103,10 @@ def check_several_networks():
 
 def check_one_network():
     assert_same({"data": 2, "model": 4}, train_one, portions.portion)
+
+
+def check_convolutions():
+    assert_same({"data": 4, "model": 2}, train_convolutions, portions.portion, CONVOLUTIONS)
 
 
 def check_ensembles():
