@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["class_weights", "only_present", "read_weights"]
+__all__ = ["balanced_draw", "class_weights", "only_present", "read_weights"]
 
 
 def read_weights(sample_weight: ArrayLike | None, labels: NDArray) -> NDArray | None:
@@ -50,6 +50,37 @@ def only_present(X: Any, labels: NDArray, weights: NDArray | None) -> tuple[Any,
         return X, labels, weights
     present = np.flatnonzero(weights)
     return _safe_indexing(X, present), labels[present], weights[present]
+
+
+def balanced_draw(codes: NDArray, weights: NDArray | None, most: int) -> NDArray:
+    """Rows to train on where all classes are to count as much as a rare one: at most ``most``, sorted.
+
+    All rows, unless there are more and the classes are to count less together. Then each of the frequent
+    classes is represented by as many rows drawn at random: many rows that count little each say hardly more.
+
+    Parameters
+    ----------
+    codes : int ndarray [n]
+        Class numbers.
+    weights : ndarray [n] or None
+        How often rows count; None: once.
+    most : int >= 1
+        Rows that are trained on in one batch.
+
+    Returns
+    -------
+    rows : int ndarray
+        The same for the same labels and weights.
+    """
+    counts, totals = np.bincount(codes), np.bincount(codes, weights)
+    present = counts > 0
+    if len(codes) <= most or present.sum() * totals[present].min() > most:
+        return np.arange(len(codes))
+    shares = np.arange(1, most + 1)
+    allowed = np.minimum(counts[:, None], shares).sum(axis=0) <= most
+    share = shares[allowed].max(initial=1)
+    order = np.random.default_rng(0).permutation(len(codes))
+    return np.sort(np.concatenate([order[codes[order] == code][:share] for code in np.flatnonzero(present)]))
 
 
 def class_weights(

@@ -9,9 +9,16 @@ from scipy.special import expit
 from sklearn.utils.validation import has_fit_parameter
 
 from mpnn.classifiers.problems import FitsMany
-from mpnn.classifiers.weights import class_weights
+from mpnn.classifiers.weights import balanced_draw, class_weights
 
-__all__ = ["fit_members", "pair_problems", "pair_weights", "partial_fit_members", "probability"]
+__all__ = [
+    "balanced_problems",
+    "fit_members",
+    "pair_problems",
+    "pair_weights",
+    "partial_fit_members",
+    "probability",
+]
 
 Problem = tuple[NDArray, NDArray]
 # Classes of every member: whether the pair's first class wins.
@@ -33,6 +40,25 @@ def pair_problems(codes: NDArray, pairs: Sequence[tuple[int, int]]) -> list[Prob
         rows = np.flatnonzero((codes == first) | (codes == second))
         problems.append((rows, codes[rows] == first))
     return problems
+
+
+def balanced_problems(problems: Sequence[Problem], weights: NDArray | None, most: int) -> list[Problem]:
+    """The problems with at most ``most`` rows where both classes count as much as a rare one.
+
+    Parameters
+    ----------
+    problems : sequence of (int array, bool array)
+        Rows, and whether they are of the pair's first class.
+    weights : ndarray [n] or None
+        Of the samples; None: 1.
+    most : int >= 1
+        Rows that are trained on in one batch.
+    """
+    found = []
+    for rows, is_first in problems:
+        own = balanced_draw(is_first.astype(int), None if weights is None else weights[rows], most)
+        found.append((rows[own], is_first[own]))
+    return found
 
 
 def pair_weights(

@@ -26,6 +26,7 @@ from mpnn.classifiers.weights import only_present, read_weights
 from mpnn.ensemble import votes as voting
 from mpnn.ensemble.members import (
     Problem,
+    balanced_problems,
     fit_members,
     pair_problems,
     pair_weights,
@@ -34,6 +35,7 @@ from mpnn.ensemble.members import (
 )
 from mpnn.integer_networks.decisions import tied_rows
 from mpnn.integer_networks.discrete import DiscreteNetwork
+from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
@@ -80,7 +82,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         numeric classes (or one less than the smallest, if that is negative), else ``"unlabelled"``.
     class_weight : ``"balanced"``, dict or None, default=None
         How often the samples of a class count, with members that take weights: a dict from labels to numbers
-        above 0, or ``"balanced"``: the two classes of each pair count as much as the rarer one.
+        above 0, or ``"balanced"``: the two classes of each pair count as much as the rarer one (of more
+        than 2,000 samples, as for :class:`MessagePassingClassifier`).
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the present members, which need this parameter, too; the classes
         must be the same.
@@ -164,6 +167,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         else:
             self.classes_, codes = np.unique(labels, return_inverse=True)
         problems = self._begin(codes, goes_on)
+        if self.class_weight == "balanced" and self._trains_in_one_batch:
+            problems = balanced_problems(problems, weights, FULL_BATCH_LIMIT)
         counts = pair_weights(problems, self.class_weight, self.classes_, codes, weights)
         fit_members(self.estimators_, inputs, problems, counts, self.pairs_per_batch)
         return self._with_training_errors(inputs, problems)
@@ -197,6 +202,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         check_classification_targets(labels)
         codes = known_class_numbers(labels, self.classes_)
         problems = self._begin(codes, goes_on)
+        if self.class_weight == "balanced" and self._trains_in_one_batch:
+            problems = balanced_problems(problems, weights, FULL_BATCH_LIMIT)
         counts = pair_weights(problems, self.class_weight, self.classes_, codes, weights)
         partial_fit_members(self.estimators_, inputs, problems, counts, self.pairs_per_batch)
         return self._with_training_errors(inputs, problems)
@@ -462,6 +469,12 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         else:
             inputs, labels = validate_data(self, X, y, reset=reset)
         return only_present(inputs, labels, read_weights(sample_weight, labels))
+
+    @property
+    def _trains_in_one_batch(self) -> bool:
+        """Whether the member trains on all samples at once where there are few."""
+        member = self._template()
+        return isinstance(member, MessagePassingClassifier) and member.batch_size == "auto"
 
     @property
     def _reads_tables(self) -> bool:

@@ -97,7 +97,9 @@ class MessagePassingClassifier(StreamLearner):
         Networks drawn by ``prediction="sample"``.
     class_weight : ``"balanced"``, dict or None, default=None
         How often the samples of a class count, besides their own weights: a dict from labels to numbers above
-        0, or ``"balanced"``: all classes count as much as the rarest one.
+        0, or ``"balanced"``: all classes count as much as the rarest one. Of more than 2,000 samples that
+        then count less than 2,000 together, 2,000 are trained on: rows drawn at random represent the frequent
+        classes.
     warm_start : bool, default=False
         Whether another ``fit`` goes on from the present beliefs, as its prior, with the present code or
         scaling of the inputs; the classes must be the same.
@@ -118,8 +120,8 @@ class MessagePassingClassifier(StreamLearner):
     Notes
     -----
     ``noise`` and ``margin`` are shares of the norm of a layer's inputs. Of a table in code with 50 to 2,000
-    samples, a noise at None is 1 or 0.5, and with 0.5 a sparsity at None is 0 or 2: whichever predicts best
-    samples that are held out in turn.
+    samples, a noise at None is 1 or 0.5 (of balanced classes also 2), and with 0.5 a sparsity at None is 0 or
+    2: whichever predicts best samples that are held out in turn.
 
     Attributes
     ----------

@@ -17,10 +17,15 @@ from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
 from mpnn.classifiers.images import read_images, reads_images
 from mpnn.classifiers.problems import BinaryProblems
-from mpnn.classifiers.weights import class_weights, only_present, read_weights
+from mpnn.classifiers.weights import balanced_draw, class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier import fitting, noise
-from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
+from mpnn.message_passing.classifier.defaults import (
+    FULL_BATCH_LIMIT,
+    choose_hidden,
+    choose_input_scaling,
+    resolve,
+)
 from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, plain, unit_for
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 from mpnn.message_passing.classifier.watching import Watching, split_rows
@@ -55,6 +60,7 @@ class Learner(ProbabilisticClassifier):
     encoding: str | None
     input_scaling: str | None
     class_weight: Any
+    batch_size: Any
     warm_start: bool
     early_stopping: bool
     validation_fraction: float
@@ -136,7 +142,15 @@ class Learner(ProbabilisticClassifier):
             table = coded(self.encoder_, table)
         else:
             table = self._in_units(table, known_inputs)
+        own = self._balanced(codes, counts)
+        table, codes, counts = table[own], codes[own], None if counts is None else counts[own]
         return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
+
+    def _balanced(self, codes: NDArray, counts: NDArray | None) -> NDArray | slice:
+        """Rows to train on: of balanced classes no more than make a batch, where the batch is left open."""
+        if self.class_weight != "balanced" or self.batch_size != "auto":
+            return slice(None)
+        return balanced_draw(codes, counts, FULL_BATCH_LIMIT)
 
     def _read_images(self, X: Any, known_inputs: bool) -> Any:
         """Images as rows; the first ones fix their shape, which layers that read images need."""
@@ -270,6 +284,7 @@ class Learner(ProbabilisticClassifier):
     ) -> None:
         first = members[0]
         goes_on = hasattr(first, "state_") and (in_portions or first.warm_start)
+        problems, sample_weights = first._balanced_problems(problems, sample_weights)
         counts = None
         if sample_weights is not None:
             rows_of = [rows for rows, _ in problems]
@@ -295,6 +310,19 @@ class Learner(ProbabilisticClassifier):
             member.encoder_, member.image_shape_ = first.encoder_, first.image_shape_
             member.input_unit_ = first.input_unit_
             member._publish_fit(settings, transform, fit, seed)
+
+    def _balanced_problems(
+        self, problems: Sequence[tuple[NDArray, NDArray]], weights: Sequence[NDArray] | None
+    ) -> tuple[Sequence[tuple[NDArray, NDArray]], Sequence[NDArray] | None]:
+        """As :meth:`_balanced`, for many problems and how often their rows count."""
+        codes = [np.unique(labels, return_inverse=True)[1] for _, labels in problems]
+        given = [None] * len(codes) if weights is None else weights
+        chosen = [self._balanced(*own) for own in zip(codes, given, strict=True)]
+        pairs = zip(problems, chosen, strict=True)
+        found = [(rows[own], labels[own]) for (rows, labels), own in pairs]
+        if weights is None:
+            return found, None
+        return found, [weight[own] for weight, own in zip(weights, chosen, strict=True)]
 
     def _pool(self, X: Any, counts: NDArray | None, known_inputs: bool) -> NDArray:
         """Inputs of many problems ``[n, features]``, numbers or a table in code."""
@@ -335,7 +363,8 @@ class Learner(ProbabilisticClassifier):
     ) -> list[Settings]:
         """Settings to choose from, which differ in what they assume."""
         counted = len(inputs) if counts is None else float(counts.sum())
-        tried = noise.to_try(given, num_samples, counted, goes_on)
+        balanced = self.class_weight == "balanced"
+        tried = noise.to_try(given, num_samples, counted, goes_on, balanced=balanced)
         return [self._settings(own, inputs, num_samples, counts) for own in tried]
 
     def _settings(

@@ -22,6 +22,8 @@ __all__ = ["folds_of", "log_likelihood", "log_likelihood_many", "to_try"]
 
 # Noise as a share of the inputs' norm, and sparsity; the first wins ties.
 ASSUMPTIONS: tuple[dict[str, Any], ...] = ({"noise": 1.0}, {"noise": 0.5}, {"noise": 0.5, "sparsity": 2.0})
+# Where classes are balanced, few samples count, whatever their number.
+ASSUMPTIONS_OF_BALANCED = (*ASSUMPTIONS, {"noise": 2.0})
 NUM_FOLDS = 3
 # Of fewer samples, what is held out says too little.
 FEWEST_SAMPLES = 50
@@ -30,7 +32,9 @@ FEWEST_TRAININGS, MOST_TRAININGS = 12, 60
 LEAST_PROBABILITY = 1e-6
 
 
-def to_try(given: Parameters, num_samples: int, counted: float, goes_on: bool) -> tuple[Parameters, ...]:
+def to_try(
+    given: Parameters, num_samples: int, counted: float, goes_on: bool, *, balanced: bool = False
+) -> tuple[Parameters, ...]:
     """Parameters to choose from, which differ in what they assume; those given where none is chosen.
 
     Parameters
@@ -43,6 +47,8 @@ def to_try(given: Parameters, num_samples: int, counted: float, goes_on: bool) -
         Samples of all problems, each as often as it counts.
     goes_on : bool
         Whether training goes on from present beliefs.
+    balanced : bool, default=False
+        Whether samples of frequent classes count less, so that all classes count alike.
     """
     at_once = given.batch_size == "auto" or given.batch_size is None
     few = counted >= FEWEST_SAMPLES and num_samples <= FULL_BATCH_LIMIT and at_once and given.rate is None
@@ -51,7 +57,8 @@ def to_try(given: Parameters, num_samples: int, counted: float, goes_on: bool) -
         return (given,)
     has_zero = given.weights not in ("binary", "gaussian")
     sparse = has_zero and given.sparsity is None
-    return tuple(replace(given, **own) for own in ASSUMPTIONS if sparse or "sparsity" not in own)
+    assumptions = ASSUMPTIONS_OF_BALANCED if balanced else ASSUMPTIONS
+    return tuple(replace(given, **own) for own in assumptions if sparse or "sparsity" not in own)
 
 
 def folds_of(inputs: NDArray, targets: NDArray) -> NDArray:
