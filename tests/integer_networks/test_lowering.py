@@ -165,7 +165,8 @@ def test_a_table_in_code_is_exact(tmp_path):
     rows = rng.normal(size=(200, 9))
     rows[rng.random(rows.shape) < 0.05] = np.nan
     labels = (np.nan_to_num(rows[:, :3]).sum(axis=1) > 0).astype(int)
-    for model in (MessagePassingClassifier(random_state=0), PairwiseVoteClassifier()):
+    network = MessagePassingClassifier(noise=1.0, random_state=0)
+    for model in (network, PairwiseVoteClassifier(network)):
         save_model(model.fit(rows, labels), tmp_path / "model")
         for own in (model, load_model(tmp_path / "model")):
             report = export(own, tmp_path / "table.mpnn", check=rows)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from mpnn import MessagePassingClassifier
 from mpnn.message_passing.classifier.noise import folds_of, to_try
@@ -26,6 +27,7 @@ def test_what_is_given_stays():
     assert [own.sparsity for own in to_try(binary, 100, 100, goes_on=False)] == [None, None]
 
 
+@pytest.mark.slow
 def test_few_of_many_columns_decide():
     rng = np.random.default_rng(1)
     table = rng.integers(0, 2, (1480, 60))

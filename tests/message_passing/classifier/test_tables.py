@@ -12,6 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 
+# The vote chooses as its members do; it trains many times as long.
+NETWORK_AND_VOTE = [MessagePassingClassifier, pytest.param(PairwiseVoteClassifier, marks=pytest.mark.slow)]
+
 
 def halves(load):
     X, y = load(return_X_y=True)
@@ -38,7 +41,7 @@ def people(num_rows=120, seed=0):
     "load",
     [load_iris, *(pytest.param(own, marks=pytest.mark.slow) for own in (load_wine, load_breast_cancer))],
 )
-@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+@pytest.mark.parametrize("make", NETWORK_AND_VOTE)
 def test_defaults_are_near_logistic_regression(load, make):
     train, test, y_train, y_test = halves(load)
     rival = make_pipeline(StandardScaler(), LogisticRegression()).fit(train, y_train).score(test, y_test)
@@ -81,7 +84,7 @@ def test_columns_of_every_kind(make, tmp_path):
         model.predict(other.rename(columns={"age": "years"}))
 
 
-@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+@pytest.mark.parametrize("make", NETWORK_AND_VOTE)
 def test_the_answer_does_not_depend_on_units(make):
     train, test, y_train, _ = halves(load_iris)
     expected = make(random_state=0).fit(train, y_train).predict(test)
@@ -97,7 +100,7 @@ def test_sparse_rows_of_words():
     words = generator.random((200, 300)) < 0.03
     words[:, :10] |= (generator.random((200, 10)) < 0.5) & (y == 1)[:, None]
     X = sparse.csr_matrix(words.astype(float))
-    model = MessagePassingClassifier(random_state=0).fit(X[:150], y[:150])
+    model = MessagePassingClassifier(noise=1.0, sparsity=1.0, random_state=0).fit(X[:150], y[:150])
     assert model.score(X[150:], y[150:]) > 0.85
     np.testing.assert_array_equal(model.predict(X), model.predict(X.toarray()))
 
