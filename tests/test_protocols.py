@@ -35,12 +35,20 @@ from mpnn.message_passing.layers import (
     Residual,
     Unflatten,
 )
-from mpnn.message_passing.prediction import decode, discrete_outputs, moment_outputs
+from mpnn.message_passing.prediction import decode
 from mpnn.message_passing.rules import RULES, RuleEntry
 from mpnn.message_passing.rules.base import Inputs, Rule
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.solvers.engines import ENGINES, Expression, Limits, Model, installed_engines, solve
-from tests.oracles.helpers import compiled_batch, first_numbers, numbers_for, random_batch, start
+from tests.oracles.helpers import (
+    compiled_batch,
+    discrete_outputs,
+    first_numbers,
+    moment_outputs,
+    numbers_for,
+    random_batch,
+    start,
+)
 
 # The registries. Families have no table: every public class with the contract's methods.
 FAMILY_CLASSES = [
@@ -99,13 +107,17 @@ def test_a_family_derives_its_moments_from_its_partition(family, x64):
     assert_static(family)
     field, precision = (np.asarray(values, np.float64) for values in BELIEFS.values())
     for sparsity in (0.0, 0.7):
-        mean, variance = family.moments(field, precision, sparsity)
+        mean, variance = jax.jit(family.moments)(field, precision, sparsity)
         assert mean.shape == variance.shape == field.shape
 
         def partition(one, sparsity=sparsity, precision=precision):
             return family.log_partition(one, precision, sparsity).sum()
 
-        slope, curvature = jax.jvp(jax.grad(partition), (field,), (np.ones_like(field),))
+        @jax.jit
+        def slope_and_curvature(field, partition=partition):
+            return jax.jvp(jax.grad(partition), (field,), (jnp.ones_like(field),))
+
+        slope, curvature = slope_and_curvature(field)
         np.testing.assert_allclose(mean, slope, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(variance, curvature, rtol=1e-8, atol=1e-12)
     if not family.uses_precision:
@@ -147,16 +159,21 @@ def test_a_hidden_channel_is_its_free_energy(name, x64):
     def energy(field, omega):
         return channel.free_energy(field, precision, omega, variance).sum()
 
-    derivatives = channel.derivatives(field, precision, omega, variance)
-    slope, curvature = jax.jvp(lambda at: jax.grad(energy, 1)(field, at), (omega,), (np.ones_like(omega),))
+    @jax.jit
+    def slope_and_curvature(omega):
+        return jax.jvp(lambda at: jax.grad(energy, 1)(field, at), (omega,), (jnp.ones_like(omega),))
+
+    derivatives = jax.jit(channel.derivatives)(field, precision, omega, variance)
+    slope, curvature = slope_and_curvature(omega)
     np.testing.assert_allclose(derivatives.gradient, slope, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(derivatives.curvature, -curvature, rtol=1e-6, atol=1e-9)
     assert derivatives.second.shape == omega.shape
-    unit = channel.activation(omega, variance, field, precision)
-    np.testing.assert_allclose(unit.mean, jax.grad(energy)(field, omega), rtol=1e-6, atol=1e-9)
+    activation = jax.jit(channel.activation)
+    unit = activation(omega, variance, field, precision)
+    np.testing.assert_allclose(unit.mean, jax.jit(jax.grad(energy))(field, omega), rtol=1e-6, atol=1e-9)
     assert (unit.variance >= 0).all()
-    silent = channel.activation(omega, variance, None, None)
-    zero = channel.activation(omega, variance, np.zeros_like(omega), np.zeros_like(omega))
+    silent = activation(omega, variance, None, None)
+    zero = activation(omega, variance, np.zeros_like(omega), np.zeros_like(omega))
     np.testing.assert_allclose(silent.mean, zero.mean, atol=1e-12)
     decided = channel.decide(jnp.asarray(omega))
     assert decided.shape == omega.shape
@@ -176,8 +193,8 @@ def test_an_output_channel_is_its_free_energy(channel, x64):
     def energy(omega):
         return channel.free_energy(label, omega, variance, **more).sum()
 
-    derivatives = channel.derivatives(label, omega, variance, **more)
-    np.testing.assert_allclose(derivatives.gradient, jax.grad(energy)(omega), rtol=1e-6, atol=1e-9)
+    derivatives = jax.jit(channel.derivatives)(label, omega, variance, **more)
+    np.testing.assert_allclose(derivatives.gradient, jax.jit(jax.grad(energy))(omega), rtol=1e-6, atol=1e-9)
     assert all(part.shape == omega.shape for part in derivatives)
     assert_finite(*derivatives)
 
@@ -239,20 +256,26 @@ def test_a_layer_keeps_its_contract(kind, one_sweep):
     spec = NetworkSpec.dense((2,) * (layer.num_weighted + 2))
     numbers = spec.numbers(first_numbers(spec))[: layer.num_weighted]
     keys = list(jax.random.split(jax.random.key(0), max(layer.num_weighted, 1)))[: layer.num_weighted]
-    state = layer.init(keys, place, numbers, 1.0)
+    state = jax.jit(layer.init, static_argnums=1)(keys, place, numbers, 1.0)
     fields = jnp.asarray(np.random.default_rng(0).normal(size=(3, *shape)), jnp.float32)
     mean = jnp.tanh(fields)
     below = Inputs(mean, 1.0 - mean**2, None, None, fields)
     memory = layer.begin(place, state, 3, mean.dtype, numbers)
-    outputs, cache = layer.forward(place, state, below, memory, numbers)
-    assert outputs.mean.shape == (3, *layer.out_shape(shape))
-    precision = None if layer.averaged_signs(place.averaged_signs) == 1 else jnp.full(outputs.mean.shape, 0.1)
-    above = Natural(jnp.full(outputs.mean.shape, 0.3), precision)
-    moved, kept, down = layer.backward(place, state, cache, above, memory, numbers, jnp.ones(3))
+    units = (3, *layer.out_shape(shape))
+    precision = None if layer.averaged_signs(place.averaged_signs) == 1 else jnp.full(units, 0.1)
+
+    @jax.jit
+    def up_and_down(state, below, above, memory):
+        outputs, cache = layer.forward(place, state, below, memory, numbers)
+        return outputs.mean, layer.backward(place, state, cache, above, memory, numbers, jnp.ones(3))
+
+    above = Natural(jnp.full(units, 0.3), precision)
+    mean, (moved, kept, down) = up_and_down(state, below, above, memory)
+    assert mean.shape == units
     assert jax.tree.map(jnp.shape, moved) == jax.tree.map(jnp.shape, state)
     assert one_sweep or jax.tree.map(jnp.shape, kept) == jax.tree.map(jnp.shape, memory)
     assert down.field.shape == fields.shape
-    assert_finite(*(leaf for leaf in jax.tree.leaves((moved, down, outputs.mean))))
+    assert_finite(*(leaf for leaf in jax.tree.leaves((moved, down, mean))))
 
 
 @each_layer
@@ -352,7 +375,8 @@ def test_a_gradient_classifier_is_one_of_scikit_learn(kind):
     names = inspect.signature(kind).parameters
     assert {"random_state", "num_epochs", "prediction"} <= set(names)
     assert kind.__name__ in importlib.import_module(kind.__module__).__all__
-    features = math.prod(names["image_shape"].default) if "image_shape" in names else 6
+    image_shape = names["image_shape"].default if "image_shape" in names else None
+    features = math.prod(image_shape or (6,))
     plan = classifier._plan(20)
     method, again = (one._method((features, 3), plan) for one in (classifier, clone(classifier)))
     assert method == again

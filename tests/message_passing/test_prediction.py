@@ -7,13 +7,9 @@ import pytest
 from scipy import integrate, special, stats
 
 from mpnn.linear_maps.base import Moments
-from mpnn.message_passing.prediction import (
-    argmax_probabilities,
-    discrete_outputs,
-    discrete_units,
-    moment_units,
-)
+from mpnn.message_passing.prediction import argmax_probabilities
 from mpnn.message_passing.spec import NetworkSpec
+from tests.oracles.helpers import discrete_outputs, discrete_units, moment_units
 
 
 def by_quadrature(mean, variance):

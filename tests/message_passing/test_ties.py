@@ -10,9 +10,9 @@ from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.exact.prediction import exact_probabilities
 from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Residual
 from mpnn.message_passing.layers.base import Place
-from mpnn.message_passing.prediction import discrete_units, moment_outputs, moment_units
 from mpnn.message_passing.rules.base import Inputs
 from mpnn.message_passing.spec import NetworkSpec
+from tests.oracles.helpers import discrete_units, moment_outputs, moment_units
 
 LEVELS = {"binary": (-1, 1), "ternary": (-1, 0, 1), 2: (-2, -1, 0, 1, 2)}
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mpnn.message_passing import prediction
 from mpnn.message_passing.network import Batch, init
 from mpnn.message_passing.training import Schedules, run_batch
 from mpnn.runs.rows import read_rows
@@ -28,9 +29,14 @@ method = "linear_svm"
 params = { C = 0.5 }
 """
 
-# One batch with all its sweeps, and the initial state: compiled once per specification and shape.
+# One batch with all its sweeps, the initial state, and what it predicts: compiled once per specification and
+# shape. Called as they are, every operation would be a program of its own.
 compiled_batch = jax.jit(run_batch, static_argnums=0)
 compiled_init = jax.jit(init, static_argnums=1)
+discrete_outputs = jax.jit(prediction.discrete_outputs, static_argnums=0)
+discrete_units = jax.jit(prediction.discrete_units, static_argnums=0)
+moment_outputs = jax.jit(prediction.moment_outputs, static_argnums=0)
+moment_units = jax.jit(prediction.moment_units, static_argnums=0)
 SAME_LAYERS = {"rule": "mean_field", "activation": "sign", "messages": "gaussian"}
 SAME_NETWORK = {"output": "binary_label", "sweeps_per_batch": 1, "argmax_draws": 0}
 

@@ -7,9 +7,8 @@ import pytest
 
 from mpnn.message_passing.layers import Conv2D, Dense, Flatten
 from mpnn.message_passing.network import Batch
-from mpnn.message_passing.prediction import discrete_outputs, moment_outputs
 from mpnn.message_passing.spec import NetworkSpec
-from tests.oracles.helpers import compiled_batch, numbers_for, start
+from tests.oracles.helpers import compiled_batch, discrete_outputs, moment_outputs, numbers_for, start
 from tests.oracles.tied_network import spread, summed_over_copies, tied
 
 RULES = ("mean_field", "amp", "bp_inspired", "bp_inspired_second_order", "bp_inspired_interpolated")
