@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mpnn.deploy.c_layers import input_type
 from mpnn.deploy.c_text import c_array
 from mpnn.integer_networks.decisions import Argmax, Sign, Vote
-from mpnn.integer_networks.inputs import PixelTable
 from mpnn.integer_networks.network import IntegerNetwork
 
 __all__ = ["confidence_source", "decision_source"]
@@ -15,7 +15,7 @@ __all__ = ["confidence_source", "decision_source"]
 def decision_source(network: IntegerNetwork, name: str) -> str:
     """The function ``<name>_predict`` and its tables."""
     decision = network.decision
-    ctype = "uint8_t" if isinstance(network.inputs, PixelTable) else "int32_t"
+    ctype = input_type(network)
     head = f"int {name}_predict(const {ctype} *x)\n{{\n    int32_t outputs[{decision.num_outputs}];\n"
     call = f"    {name}_outputs(x, outputs);\n"
     if isinstance(decision, Sign):
@@ -103,7 +103,7 @@ def confidence_source(network: IntegerNetwork, name: str, squares_walk: Callable
     table, pairs, count = decision.confidence, decision.num_outputs, decision.num_classes
     data = c_array(f"{name}_losing", table.losing, "uint32_t")
     data += c_array(f"{name}_winning", table.winning, "uint32_t")
-    ctype = "uint8_t" if isinstance(network.inputs, PixelTable) else "int32_t"
+    ctype = input_type(network)
     if table.roots is not None:
         data += c_array(f"{name}_roots", table.roots, "int64_t")
         declared, before, root = "", "    (void)x;\n", f"(uint64_t){name}_roots[pair]"

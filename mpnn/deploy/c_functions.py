@@ -11,6 +11,7 @@ from mpnn.deploy.c_layers import (
     FirstLayer,
     first_layer,
     first_planes,
+    input_type,
     sign_layer,
     takes_bytes,
     word_bits_of,
@@ -21,7 +22,7 @@ from mpnn.integer_networks.decisions import Vote
 from mpnn.integer_networks.inputs import PixelTable
 from mpnn.integer_networks.network import IntegerNetwork
 
-__all__ = ["input_type", "input_walk", "network_functions", "words_of"]
+__all__ = ["input_walk", "network_functions", "words_of"]
 
 
 def network_functions(network: IntegerNetwork, name: str, optimize: str) -> list[str]:
@@ -63,11 +64,6 @@ def _with_all_inputs(network: IntegerNetwork) -> IntegerNetwork:
             decision = replace(decision, confidence=replace(decision.confidence, offsets=everywhere))
     layers = (replace(first, weights=weights), *network.layers[1:])
     return replace(network, columns=np.arange(count), layers=layers, decision=decision)
-
-
-def input_type(network: IntegerNetwork) -> str:
-    """C type of an input."""
-    return "uint8_t" if isinstance(network.inputs, PixelTable) else "int32_t"
 
 
 def _ones(name: str) -> str:

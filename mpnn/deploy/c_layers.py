@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.deploy.c_text import c_array, c_type
-from mpnn.integer_networks.network import Layer
+from mpnn.integer_networks.inputs import PixelTable
+from mpnn.integer_networks.network import IntegerNetwork, Layer
 
 __all__ = [
     "INDEX",
@@ -26,8 +27,10 @@ __all__ = [
     "bit_planes",
     "first_layer",
     "first_planes",
+    "input_type",
     "sign_layer",
     "takes_bytes",
+    "takes_rows",
     "word_bits_of",
 ]
 
@@ -44,6 +47,19 @@ def bit_planes(weights: NDArray[np.int8]) -> NDArray[np.bool_]:
         return (weights > 0)[None]
     count = int(magnitudes.max(initial=1)).bit_length()
     return np.stack([weights > 0, *((magnitudes >> place) & 1 == 1 for place in range(count))])
+
+
+def input_type(network: IntegerNetwork) -> str:
+    """C type of an input of the network: of a table, of a bit of its encoder."""
+    if isinstance(network.inputs, PixelTable):
+        return "uint8_t"
+    return "int8_t" if takes_rows(network) else "int32_t"
+
+
+def takes_rows(network: IntegerNetwork) -> bool:
+    """Whether the C takes rows of a table, whose bits are the codes."""
+    coded = not isinstance(network.inputs, PixelTable) and network.inputs.is_identity
+    return network.encoder is not None and coded
 
 
 # What a walk does at a link of ``unit``: ``minus`` is 0 or -1.

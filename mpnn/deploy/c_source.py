@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.atomic_files import write_atomically
-from mpnn.deploy.c_functions import input_type, network_functions, words_of
+from mpnn.deploy.c_functions import network_functions, words_of
+from mpnn.deploy.c_layers import input_type, takes_rows
+from mpnn.deploy.c_tables import ROW_TYPES, describe_table, row_type_of, table_rows, table_source
 from mpnn.deploy.c_text import c_array, c_comment, c_string
 from mpnn.deploy.c_windows import ImageWords
 from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels, as_rows
@@ -80,11 +82,15 @@ def save_c(
     *,
     name: str | None = None,
     optimize: str = "size",
+    row_type: str = "auto",
 ) -> tuple[Path, Path]:
     """Write ``path`` with suffix ``.c`` and the header beside it; see :func:`c_files`."""
     target = Path(path).with_suffix("")
     name = re.sub(r"\W", "_", target.name, flags=re.ASCII) if name is None else name
-    header, source = c_files(network, name, rows, optimize=optimize, header_name=f"{target.name}.h")
+    header_name = f"{target.name}.h"
+    header, source = c_files(
+        network, name, rows, optimize=optimize, header_name=header_name, row_type=row_type
+    )
     files = (target.with_name(f"{target.name}.c"), target.with_name(f"{target.name}.h"))
     for file, text in zip(files, (source, header), strict=True):
         write_atomically(file, text.encode("ascii"))
@@ -98,6 +104,7 @@ def c_files(
     *,
     optimize: str = "size",
     header_name: str | None = None,
+    row_type: str = "auto",
 ) -> tuple[str, str]:
     """Texts of the header and of the source.
 
@@ -108,6 +115,7 @@ def c_files(
     rows : inputs ``[n, F]`` of the test vector that ``main`` checks, compiled with ``-D<NAME>_MAIN``.
     optimize : ``"size"``: weights in the fewest bytes; ``"speed"``: a byte a link in sparse first layers.
     header_name : the header's file name; None: ``<name>.h``.
+    row_type : of the numbers of a table's rows, ``"int32_t"``, ``"float"`` or ``"double"``; ``"auto"``: by ``rows``.
 
     Raises
     ------
@@ -123,16 +131,53 @@ def c_files(
             f"sums must stay below 2^30 in C, their bound is {network.largest_sum}: "
             "use inputs='uint8', or fewer bits"
         )
-    header = _header(network, name)
     parts = [f'/* Written by mpnn; do not edit. */\n#include "{header_name or name + ".h"}"\n']
-    parts += network_functions(network, name, optimize)
-    parts.append(_main(network, name, rows))
+    given = None if rows is None or not len(np.asarray(rows)) else as_rows(rows)
+    if takes_rows(network) and network.encoder is not None:
+        ctype = row_type_of(network.encoder, given) if row_type == "auto" else row_type
+        if ctype not in ROW_TYPES:
+            raise ValueError(f"row_type must be one of {('auto', *ROW_TYPES)}, got {row_type!r}")
+        header = _header(
+            network, name, ctype, len(network.encoder.columns), describe_table(network.encoder, ctype)
+        )
+        parts += network_functions(network, f"{name}_bits", optimize)
+        parts += [table_source(network.encoder, name, ctype), _of_rows(network, name, ctype)]
+    else:
+        ctype = input_type(network)
+        what = (
+            f"/* x: {name.upper()}_INPUTS {_describe_inputs(network.inputs, network.encoder is not None)}. */"
+        )
+        header = _header(network, name, ctype, network.inputs.num_inputs, what)
+        parts += network_functions(network, name, optimize)
+    if given is not None:
+        parts.append(_main(network, name, given, ctype))
     return header, "\n".join(part for part in parts if part)
 
 
-def c_inputs(network: IntegerNetwork, X: ArrayLike) -> NDArray:
-    """Rows as the C source takes them: uint8 pixels, int32 whole numbers, or int32 codes."""
+def _of_rows(network: IntegerNetwork, name: str, ctype: str) -> str:
+    """Functions that encode a row first."""
+    assert network.encoder is not None
+    bits, arguments = max(network.encoder.num_bits, 1), f"const {ctype} *row"
+    body = f"{{\n    int8_t bits[{bits}];\n    {name}_encode(row, bits);\n"
+    return f"""int {name}_predict({arguments})
+{body}    return {name}_bits_predict(bits);
+}}
+
+void {name}_outputs({arguments}, int32_t *outputs)
+{body}    {name}_bits_outputs(bits, outputs);
+}}
+"""
+
+
+def c_inputs(network: IntegerNetwork, X: ArrayLike, row_type: str = "auto") -> NDArray:
+    """Rows as the C source takes them.
+
+    uint8 pixels, int32 whole numbers or codes, or rows of a table in its type.
+    """
     rows = as_rows(X)
+    if takes_rows(network) and network.encoder is not None:
+        kind = row_type_of(network.encoder, rows) if row_type == "auto" else row_type
+        return table_rows(network.encoder, rows, kind)
     if network.encoder is not None:
         rows = network.encoder.encode(rows)
     if isinstance(network.inputs, PixelTable):
@@ -165,6 +210,8 @@ def stack_bytes(network: IntegerNetwork) -> int:
     pooled = sum(map(_pooled_bytes, network.layers[1:]))
     first = network.layers[0]
     sums = first.num_units if first.windows is None else first.num_kernels
+    if takes_rows(network):
+        words += network.inputs.num_inputs
     return words + pooled + 4 * (sums + network.decision.num_outputs)
 
 
@@ -178,7 +225,7 @@ def _pooled_bytes(layer: Layer) -> int:
     return len(layer.weights) * pixels * image.words * image.bits // 8
 
 
-def _header(network: IntegerNetwork, name: str) -> str:
+def _header(network: IntegerNetwork, name: str, ctype: str, count: int, what: str) -> str:
     upper, labels = name.upper(), [str(label) for label in network.labels]
     lines = [c_comment(f"{key}: {value}") for key, value in network.provenance.items()]
     texts = ", ".join(c_string(label) for label in labels)
@@ -193,7 +240,7 @@ def _header(network: IntegerNetwork, name: str) -> str:
 extern "C" {{
 #endif
 
-#define {upper}_INPUTS {network.inputs.num_inputs}
+#define {upper}_INPUTS {count}
 #define {upper}_OUTPUTS {network.decision.num_outputs}
 #define {upper}_CLASSES {network.decision.num_classes}
 /* Labels of the classes: const char *labels[] = {upper}_LABELS; */
@@ -201,13 +248,13 @@ extern "C" {{
 
 /* RAM: none but the stack, about {stack_bytes(network)} bytes of sums and signs. */
 
-/* Class 0..{network.decision.num_classes - 1}{unlabelled}.
-   x: {upper}_INPUTS {_describe_inputs(network.inputs, network.encoder is not None)}. */
-int {name}_predict(const {input_type(network)} *x);
+{what}
+/* Class 0..{network.decision.num_classes - 1}{unlabelled}. */
+int {name}_predict(const {ctype} *x);
 
 /* The last layer's sums less their thresholds, {upper}_OUTPUTS numbers. */
-void {name}_outputs(const {input_type(network)} *x, int32_t *outputs);
-
+void {name}_outputs(const {ctype} *x, int32_t *outputs);
+{_of_bits(network, name)}
 #ifdef __cplusplus
 }}
 #endif
@@ -215,14 +262,22 @@ void {name}_outputs(const {input_type(network)} *x, int32_t *outputs);
 """
 
 
-def _main(network: IntegerNetwork, name: str, rows: ArrayLike | None) -> str:
-    if rows is None or not len(np.asarray(rows)):
+def _of_bits(network: IntegerNetwork, name: str) -> str:
+    """Declarations of the functions behind the encoder."""
+    if not takes_rows(network):
         return ""
-    given = as_rows(rows)
+    return f"""
+/* The same of the bits of a row. */
+int {name}_bits_predict(const int8_t *x);
+void {name}_bits_outputs(const int8_t *x, int32_t *outputs);
+"""
+
+
+def _main(network: IntegerNetwork, name: str, given: NDArray, ctype: str) -> str:
     codes = network.codes(given)
     expected = network.winners(codes, network.outputs(codes))
-    upper, count = name.upper(), len(given)
-    vector = c_array(f"{name}_test_inputs", c_inputs(network, given), input_type(network))
+    upper, count, rows = name.upper(), len(given), c_inputs(network, given, ctype)
+    vector = c_array(f"{name}_test_inputs", rows, ctype)
     return f"""#ifdef {upper}_MAIN
 #include <stdio.h>
 {vector}
@@ -232,7 +287,7 @@ int main(void)
     uint32_t row;
     int wrong = 0;
     for (row = 0u; row < {count}u; ++row) {{
-        const {input_type(network)} *x = &{name}_test_inputs[row * {network.inputs.num_inputs}u];
+        const {ctype} *x = &{name}_test_inputs[row * {rows.shape[1]}u];
         if ({name}_predict(x) != {name}_test_classes[row]) {{
             ++wrong;
         }}

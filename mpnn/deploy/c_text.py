@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 __all__ = ["c_array", "c_comment", "c_string", "c_type"]
 
 WIDTH = 100
+# Suffixes of literals.
+REAL_TYPES = {"float": "f", "double": ""}
 C_TYPES = ("uint8_t", "int8_t", "uint16_t", "int16_t", "uint32_t", "int32_t", "int64_t")
 
 
@@ -25,6 +27,8 @@ def c_array(name: str, values: NDArray, ctype: str | None = None) -> str:
     """A constant array; one 0 in place of an empty one, which C has not."""
     flat = np.asarray(values).ravel()
     flat = flat if flat.size else np.zeros(1, np.int64)
+    if ctype in REAL_TYPES:
+        return _real_array(name, flat.astype(np.float64), ctype)
     ctype = ctype or c_type(flat)
     lines, line = [], ""
     for value in flat.tolist():
@@ -36,6 +40,15 @@ def c_array(name: str, values: NDArray, ctype: str | None = None) -> str:
         line += f"{text}, "
     body = "\n    ".join([*lines, line.rstrip(", ")])
     return f"static const {ctype} {name}[{flat.size}] = {{\n    {body}\n}};\n"
+
+
+def _real_array(name: str, values: NDArray, ctype: str) -> str:
+    """Real numbers in hexadecimal, which is exact."""
+    suffix = REAL_TYPES[ctype]
+    nan = f"0.0{suffix} / 0.0{suffix}"
+    texts = [nan if value != value else f"{value.hex()}{suffix}" for value in values.tolist()]
+    body = ",\n    ".join(", ".join(texts[start : start + 4]) for start in range(0, len(texts), 4))
+    return f"static const {ctype} {name}[{len(texts)}] = {{\n    {body}\n}};\n"
 
 
 def c_comment(text: str) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mpnn.deploy.c_source import c_inputs, save_c, stack_bytes
+from mpnn.deploy.c_tables import row_type_of
 from mpnn.deploy.packed import to_bytes
 from mpnn.integer_networks.lowering import lower
 from mpnn.integer_networks.network import IntegerNetwork
@@ -77,7 +78,8 @@ def deployment_costs(model: Any, X: ArrayLike | None = None, *, inputs: str = "a
     reasons, microseconds = [], None
     with tempfile.TemporaryDirectory() as folder:
         try:
-            source, _ = save_c(network, Path(folder) / "net.c", name="net")
+            row_type = "auto" if network.encoder is None else row_type_of(network.encoder, X)
+            source, _ = save_c(network, Path(folder) / "net.c", name="net", row_type=row_type)
         except ValueError as error:
             return Costs(packed, None, None, None, operations, str(error))
         if X is None or not len(np.asarray(X)):
@@ -136,7 +138,8 @@ def microseconds_in_c(network: IntegerNetwork, X: ArrayLike, source: Path) -> fl
     compiler = next(filter(None, map(shutil.which, HOST_COMPILERS)), None)
     if compiler is None:
         return None
-    rows = c_inputs(network, np.asarray(X)[:PREDICTIONS])
+    row_type = "auto" if network.encoder is None else row_type_of(network.encoder, X)
+    rows = c_inputs(network, np.asarray(X)[:PREDICTIONS], row_type)
     rows = np.resize(rows, (PREDICTIONS, rows.shape[1]))
     data = source.with_suffix(".rows")
     rows.tofile(data)
@@ -151,7 +154,7 @@ def microseconds_in_c(network: IntegerNetwork, X: ArrayLike, source: Path) -> fl
 def _timed_program(source: str, rows: np.ndarray) -> str:
     """C that reads rows from a file, predicts them and prints the least microseconds a row."""
     number, width = rows.shape
-    ctype = f"{rows.dtype}_t"
+    ctype = {"float32": "float", "float64": "double"}.get(str(rows.dtype), f"{rows.dtype}_t")
     return f"""#include "{source}"
 #include <stdio.h>
 #include <time.h>

@@ -123,8 +123,11 @@ def _write(
         return (path,)
     if format == "c":
         from mpnn.deploy.c_source import save_c
+        from mpnn.deploy.c_tables import row_type_of
 
-        return save_c(network, path, rows if rows is None else rows[:TEST_ROWS], name=name, optimize=optimize)
+        row_type = row_type_of(network.encoder, rows) if network.encoder is not None else "auto"
+        first = rows if rows is None else rows[:TEST_ROWS]
+        return save_c(network, path, first, name=name, optimize=optimize, row_type=row_type)
     from mpnn.deploy.onnx_model import save_onnx
 
     save_onnx(network, path)

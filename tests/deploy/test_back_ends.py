@@ -59,11 +59,11 @@ def check_c(compiler, folder, network, X, optimize):
     assert done.stdout == f"0 of {len(X)} classes differ\n", done.stdout + done.stderr[:2000]
 
 
-def check_c_of_many(compiler, folder, drawn, optimize):
+def check_c_of_many(compiler, folder, drawn, optimize, **options):
     """The same of many networks in one program."""
     lines = []
     for index, (network, X) in enumerate(drawn):
-        save_c(network, folder / f"net{index}.c", X, optimize=optimize)
+        save_c(network, folder / f"net{index}.c", X, optimize=optimize, **options)
         lines += [f"#define NET{index}_MAIN", f"#define main net{index}_main", f'#include "net{index}.c"']
         lines.append("#undef main")
     calls = " + ".join(f"net{index}_main()" for index in range(len(drawn)))
