@@ -1,8 +1,8 @@
 """An integer network as self-contained C99: one header, one source.
 
-No allocation, no floating point, no library: tables lie in flash, sums on the stack. Layers add shifted codes
-or count differing signs; multiplications occur only in an argmax over outputs that batch norm scales, and
-divisions only where ``ties="confidence"`` orders tied classes.
+No allocation, no library, no floating point but comparisons of a table's real columns: tables lie in flash,
+sums on the stack. Layers add shifted codes or count differing signs; multiplications occur only in an argmax
+over outputs that batch norm scales, and divisions only where ``ties="confidence"`` orders tied classes.
 """
 
 import keyword
@@ -115,7 +115,7 @@ def c_files(
     rows : inputs ``[n, F]`` of the test vector that ``main`` checks, compiled with ``-D<NAME>_MAIN``.
     optimize : ``"size"``: weights in the fewest bytes; ``"speed"``: a byte a link in sparse first layers.
     header_name : the header's file name; None: ``<name>.h``.
-    row_type : of the numbers of a table's rows, ``"int32_t"``, ``"float"`` or ``"double"``; ``"auto"``: by ``rows``.
+    row_type : of a table's numbers, ``"int32_t"``, ``"float"`` or ``"double"``; ``"auto"``: by ``rows``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Rows of a table as C99: thresholds and categories of the encoder, compared in the type of the row.
 
-A row is an array of one type: ``int32_t`` where all its numbers are whole, else ``float`` or ``double``. Thresholds
-become the least numbers of that type that reach them, so that every comparison is that of the encoder.
+A row is an array of one type: ``int32_t`` where all its numbers are whole, else ``float`` or ``double``.
+Thresholds become the least numbers of that type that reach them, so that every comparison is the encoder's.
 """
 
 from typing import Any
@@ -70,7 +70,7 @@ def _column_numbers(column: Column, values: NDArray) -> NDArray[np.float64]:
         places = {category: float(place) for place, category in enumerate(categories)}
         return np.array([np.nan if _is_missing(v) else places.get(v, NO_CATEGORY) for v in values.tolist()])
     # in a column of numbers, a text is a number that is no category
-    other = max(map(float, categories), default=0.0) + 1.0  # type: ignore[arg-type]
+    other = max(map(float, categories), default=0.0) + 1.0
     return np.array(
         [np.nan if _is_missing(v) else other if isinstance(v, str) else float(v) for v in values.tolist()]
     )
@@ -84,9 +84,8 @@ def _cuts(column: Column, row_type: str) -> list[float] | list[int]:
     """Thresholds, or categories by number, in the type of the row."""
     if column.kind == "categories":
         texts = any(isinstance(category, str) for category in column.categories)
-        numbers = np.array(
-            [place if texts else value for place, value in enumerate(column.categories)], float
-        )
+        values = range(len(column.categories)) if texts else column.categories
+        numbers = np.array(values, float)
         fits = np.abs(numbers) <= (LARGEST_WHOLE if row_type == "int32_t" else np.inf)
         typed = np.where(fits, numbers, 0.0).astype(ROW_TYPES[row_type])
         # what the type does not hold equals no number of it
