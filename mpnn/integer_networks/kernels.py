@@ -1,4 +1,4 @@
-"""Loops of layers of signs for numba: differing signs are counted in words, on all cores.
+"""Loops for numba, on all cores: differing signs are counted in words, and pixels become codes.
 
 Compiled at first use, in seconds, and kept on disk by numba.
 """
@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["half_sums"]
+__all__ = ["half_sums", "pixel_codes"]
 
 # Constants of the population count of a word of 64 bits, by halves, quarters and eighths.
 PAIRS, FOURS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
@@ -46,3 +46,24 @@ def half_sums(below: Any, positive: Any, kept: Any, offsets: Any) -> Any:
         for unit in range(units):
             sums[row, unit] = offsets[unit] - np.float32(wrong[unit])
     return sums
+
+
+@numba.njit(parallel=True, cache=True)
+def pixel_codes(pixels: Any, columns: Any, table: Any) -> Any:
+    """Codes ``[n, used]`` of pixels, in the type of the table.
+
+    Parameters
+    ----------
+    pixels : uint8 ndarray [n, F]
+        Rows.
+    columns : int64 ndarray [used]
+        Which of them are used.
+    table : ndarray [256]
+        Codes.
+    """
+    number, used = len(pixels), len(columns)
+    codes = np.empty((number, used), table.dtype)
+    for row in numba.prange(number):
+        for place in range(used):
+            codes[row, place] = table[pixels[row, columns[place]]]
+    return codes

@@ -63,8 +63,8 @@ class Predictor:
     network : IntegerNetwork
         What :func:`mpnn.deploy.packed.load_network` or :func:`mpnn.integer_networks.lowering.lower` returns.
     engine : str, default="numpy"
-        ``"numba"`` counts signs of layers of many weights in compiled loops: faster for many rows, after
-        seconds of compilation at first use.
+        ``"numba"`` counts signs of layers of many weights and looks codes up in compiled loops: faster for
+        many rows, after seconds of compilation at first use.
 
     Raises
     ------
@@ -75,7 +75,8 @@ class Predictor:
     """
 
     def __init__(self, network: IntegerNetwork, engine: str = "numpy") -> None:
-        self.network, kernels = network, _kernels_of(engine)
+        kernels = _kernels_of(engine)
+        self.network, self._kernels = network, kernels
         self._type: DTypeLike = np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64
         self._first = network.layers[0].weights.astype(self._type)
         self._limits = network.layers[0].unit_thresholds.astype(self._type)
@@ -128,6 +129,8 @@ class Predictor:
         network = self.network
         checked = rows.dtype == np.uint8 and rows.ndim == 2 and rows.shape[1] == network.num_inputs
         if checked and self._table is not None and network.encoder is None:
+            if self._kernels is not None:
+                return self._kernels.pixel_codes(rows, network.columns, self._table)
             return self._table.take(rows.take(network.columns, axis=1))
         return network.codes(rows).astype(self._type)
 
