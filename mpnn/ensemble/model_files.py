@@ -57,8 +57,9 @@ def save_model(
     members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]
     if not all(isinstance(member, MessagePassingClassifier) for member in members):
         raise ValueError(
-            "only networks trained by message passing can be saved, "
-            f"got an ensemble of {type(members[0]).__name__}"
+            "save_model writes networks trained by message passing, "
+            f"got {_kind_of(model, members[0])}: mpnn.deploy.export writes any network of this library for "
+            "prediction"
         )
     beliefs = beliefs and members[0].state_ is not None
     arrays: dict[str, NDArray] = {}
@@ -85,7 +86,7 @@ def _about(
     return {
         "estimator": type(model).__name__,
         "parameters": _plain_parameters(model),
-        "member_parameters": _plain_parameters(first, **_chosen_since(model)),
+        "member_parameters": _plain_parameters(first, **_of_template(model)),
         "classes": _classes_as_json(model.classes_),
         "spec": spec_to_json(first.spec_),
         "power": transform.power,
@@ -248,10 +249,16 @@ def _levels(spec: NetworkSpec) -> list[int] | None:
     return sorted(levels)
 
 
-def _chosen_since(model: MessagePassingClassifier | PairwiseVoteClassifier) -> dict[str, Any]:
-    """The prediction that an ensemble's template asks for, which may have been set after fitting."""
-    prediction = getattr(getattr(model, "estimator", None), "prediction", None)
-    return {} if prediction is None else {"prediction": prediction}
+def _kind_of(model: BaseEstimator, member: BaseEstimator) -> str:
+    kind = type(member).__name__
+    return f"an ensemble of {kind}" if isinstance(model, PairwiseVoteClassifier) else kind
+
+
+def _of_template(model: MessagePassingClassifier | PairwiseVoteClassifier) -> dict[str, Any]:
+    """What an ensemble's template has of its own: its seed, and a prediction that was set after fitting."""
+    template = getattr(model, "estimator", None)
+    names = ("prediction", "random_state") if isinstance(template, MessagePassingClassifier) else ()
+    return {name: getattr(template, name) for name in names}
 
 
 def _weight_arrays(name: str, member: MessagePassingClassifier) -> dict[str, NDArray]:

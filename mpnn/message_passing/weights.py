@@ -8,6 +8,7 @@ traced. To add a family, write these methods and name it in :func:`weight_family
 """
 
 import dataclasses
+from numbers import Integral
 from typing import Protocol
 
 import jax
@@ -314,7 +315,7 @@ def weight_family(name: str | int) -> WeightFamily:
     >>> [weight_family(name).levels for name in ("binary", "ternary", 2)]
     [(-1, 1), (-1, 0, 1), (-2, -1, 0, 1, 2)]
     """
-    if isinstance(name, int) and not isinstance(name, bool):
+    if isinstance(name, Integral) and not isinstance(name, bool):
         return Ternary() if name == 1 else Integer(int(name))
     families: dict[str, WeightFamily] = {
         "binary": Binary(),

@@ -195,7 +195,12 @@ def _fit_members(
     keys = jnp.stack([jax.random.key(member._seed()) for member in members])
     share = padded.sample_weight / padded.sample_weight.sum(axis=1, keepdims=True)
     found = temper(
-        keys, jnp.asarray(signed), jnp.asarray(share), inverse, numbers, steps // EXCHANGE_EVERY + 1
+        keys,
+        jnp.asarray(signed),
+        jnp.asarray(share, jnp.float32),
+        inverse,
+        numbers,
+        steps // EXCHANGE_EVERY + 1,
     )
     for member, weights, energy in zip(members, np.asarray(found.best), np.asarray(found.least), strict=True):
         live = member.input_transform_.live
@@ -225,11 +230,14 @@ def temper(keys: Array, signed: Array, share: Array, inverse: Array, numbers: Ar
 
     def one(key: Array, signed: Array, share: Array) -> Replicas:
         count, features = signed.shape
-        size = (len(inverse), features)
-        none = jnp.zeros(features)
+        zeros = partial(jnp.zeros, dtype=signed.dtype)
         energy = jnp.sum(share * jnp.maximum(0.0, numbers[0]))
         start = Replicas(
-            jnp.zeros(size), jnp.zeros((len(inverse), count)), jnp.full(len(inverse), energy), none, energy
+            zeros((len(inverse), features)),
+            zeros((len(inverse), count)),
+            jnp.full(len(inverse), energy),
+            zeros(features),
+            energy,
         )
         # only what moves an output is proposed: weights of dead inputs stay 0
         odds = jnp.where(jnp.any(signed != 0.0, axis=0), 0.0, -jnp.inf)

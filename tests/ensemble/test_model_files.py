@@ -34,6 +34,7 @@ def test_an_ensemble_comes_back(ensemble, saved, three_blobs):
     np.testing.assert_array_equal(found.predict(X), ensemble.predict(X))
     np.testing.assert_array_equal(found.predict_proba(X), ensemble.predict_proba(X))
     np.testing.assert_array_equal(found.training_errors_, ensemble.training_errors_)
+    assert repr(found) == repr(ensemble)
     assert found.links_removed_ == ensemble.links_removed_
     for one, other in zip(found.estimators_, ensemble.estimators_, strict=True):
         assert one.weights_[0].dtype == np.int8

@@ -141,7 +141,7 @@ def test_largest_integer_family_fits_int8():
 def test_weight_family_by_name():
     assert weight_family("binary") == Binary()
     assert weight_family("ternary") == Ternary()
-    assert weight_family(1) == Ternary()
+    assert weight_family(1) == weight_family(np.int64(1)) == Ternary()
     assert weight_family(7) == Integer(7)
     assert weight_family("gaussian") == Gaussian()
     for wrong in ("quaternary", True, 0, 2.5):

@@ -71,7 +71,14 @@ def test_the_least_energy_is_found_of_each_problem(toy):
         least = (missed + 0.2 * np.count_nonzero(levels, axis=1) / 5).min()
         assert fitted.energy_ == pytest.approx(least, abs=1e-5)
         assert fitted.weights_[0].dtype == np.int8
-    alone = ParallelTemperingClassifier(500, random_state=0).fit(inputs[:12], labels[:12] == 0)
+
+
+def test_one_network_alone(x64):
+    """In a program that computes in float64, too."""
+    inputs = np.random.default_rng(1).integers(0, 9, (12, 5))
+    labels = inputs[:, 0] > inputs[:, 1]
+    alone = ParallelTemperingClassifier(500, random_state=0).fit(inputs, labels)
+    assert alone.score(inputs, labels) > 0.9
     assert alone.predict(inputs).dtype == bool
 
 
