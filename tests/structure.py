@@ -27,7 +27,7 @@ FLOORS = (
     },
     {"linear_maps", "encoders", "classifiers", "runs", "weight_files"},
     {"data", "message_passing", "gradient", "solvers", "deploy"},
-    {"ensemble", "flax_layers", "functional", "layers"},
+    {"ensemble", "flax_layers", "functional", "layers", "planning"},
     {"compare"},
     {"cli"},
 )

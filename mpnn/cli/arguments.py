@@ -28,6 +28,7 @@ COMMANDS = {
         options.Init,
         options.Compare,
         options.Report,
+        options.Plan,
         options.Data,
     )
 }

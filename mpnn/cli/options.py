@@ -15,6 +15,7 @@ __all__ = [
     "Init",
     "Inspect",
     "Layout",
+    "Plan",
     "Predict",
     "Report",
     "Streams",
@@ -227,6 +228,34 @@ class Compare:
     """Submit each job to this partition of Slurm, --workers at once; "local": to processes here."""
     cluster_set: Assignments = ()
     """Resources of a submitted job: timeout_min=60 cpus_per_task=2 mem_gb=8 ..."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Say what a training takes before it runs: operations, bytes, seconds, communication."""
+
+    rows: float = 1e6
+    """Examples."""
+    columns: int = 39
+    """Columns of the table."""
+    hidden: tuple[int, ...] = (32,)
+    """Widths of the hidden layers."""
+    classes: int = 2
+    """Classes of the labels."""
+    bits: int = 16
+    """Bits that a column becomes; 1 for numbers that stay numbers."""
+    epochs: int = 1
+    """Passes over the rows."""
+    batch_size: int = 1024
+    """Examples in a mini-batch, over all devices."""
+    devices: int = 1
+    """Devices that share out every mini-batch."""
+    machine: Name = None
+    """Rates by name (h100, h200, a100, tpu_v5e, tpu_v5p), where not those measured here."""
+    rule: str = "bp_inspired_second_order"
+    """Of the messages."""
+    measure: bool = False
+    """Measure the rates of this machine and its loopback link, and keep them."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from mpnn.runs.toml import ConfigError
@@ -19,7 +19,7 @@ COORDINATOR, PROCESSES, PROCESS = "MPNN_COORDINATOR", "MPNN_PROCESSES", "MPNN_PR
 STEP, PATIENCE = 0.1, 10.0
 
 
-def start(arguments: Sequence[str], count: int) -> int:
+def start(arguments: Sequence[str], count: int, environment: Mapping[str, str] | None = None) -> int:
     """Run the command in several processes; return 0, or the status of the first that failed.
 
     Where one fails, the others are ended: none of them can go on without it.
@@ -30,8 +30,10 @@ def start(arguments: Sequence[str], count: int) -> int:
         Of the command.
     count : int >= 2
         Processes.
+    environment : mapping of str to str or None, default=None
+        Variables that are set for them besides those of this process.
     """
-    shared = os.environ | {COORDINATOR: free_address(), PROCESSES: str(count)}
+    shared = os.environ | {COORDINATOR: free_address(), PROCESSES: str(count)} | dict(environment or {})
     command = [sys.executable, "-m", "mpnn", *arguments]
     running = [subprocess.Popen(command, env=shared | {PROCESS: str(rank)}) for rank in range(count)]
     try:

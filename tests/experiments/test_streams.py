@@ -17,7 +17,7 @@ def test_clicks_are_a_function_of_seed_and_part():
     clicks = Clicks(1024, 256)
     assert len(clicks) == 4
     (features, labels), again = clicks[2], clicks[2]
-    np.testing.assert_array_equal(features, again[0])
+    assert str(features.tolist()) == str(again[0].tolist())  # missing numbers differ from themselves
     np.testing.assert_array_equal(labels, again[1])
     assert features.shape == (256, 39)
     assert 0.1 < labels.mean() < 0.9
