@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow coverage lint hooks docs clean
+.PHONY: demo test slow coverage gpu lint hooks docs clean
 
 demo: $(VENV)/.installed  ## Few-bit networks of three families against real weights: accuracy, bytes, a report
 	$(BIN)/mpnn compare configs/compare/demo.toml
@@ -16,6 +16,9 @@ slow: $(VENV)/.installed-dev  ## The tests that take minutes
 
 coverage: $(VENV)/.installed-dev  ## Lines and branches that the fast tests reach; the pages are in build/coverage
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+
+gpu: $(VENV)/.installed-dev  ## What needs an accelerator: its tests, the steps' seconds; writes docs/experiments/accelerators.md
+	$(BIN)/python -m experiments.benchmarks.accelerator
 
 hooks: $(VENV)/.installed-dev  ## Check every commit, with the tools of this environment
 	$(BIN)/pre-commit install

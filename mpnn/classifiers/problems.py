@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.programs import refuse_forked_child
+from mpnn.programs.devices import at_once
 
 __all__ = [
     "BinaryProblems",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 # Bounds the memory of many networks predicting side by side.
-ROWS_AT_ONCE = 2048
+ROWS_AT_ONCE, ACCELERATOR_ROWS = 2048, 1 << 16
 # Programs are compiled for powers of two from the first to the second number of rows, then for its multiples.
 FEWEST_ROWS, LARGEST_POWER = 16, 1024
 
@@ -206,14 +207,15 @@ def in_few_shapes(decide: Callable[[NDArray], Any], rows: NDArray) -> Any:
 
 
 def blocks_of(X: NDArray) -> Iterator[NDArray]:
-    """At most :data:`ROWS_AT_ONCE` rows at a time.
+    """Some rows at a time: more on an accelerator, since the host waits for each block.
 
     Parameters
     ----------
     X : array-like [n, features]
         Inputs.
     """
-    yield from (X[start : start + ROWS_AT_ONCE] for start in range(0, len(X), ROWS_AT_ONCE))
+    size = at_once(ROWS_AT_ONCE, ACCELERATOR_ROWS)
+    yield from (X[start : start + size] for start in range(0, len(X), size))
 
 
 def decide_in_blocks(

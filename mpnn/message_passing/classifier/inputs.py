@@ -9,11 +9,12 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
-from mpnn.classifiers.problems import ROWS_AT_ONCE
+from mpnn.classifiers.problems import ACCELERATOR_ROWS, ROWS_AT_ONCE
 from mpnn.encoders import TableEncoder, is_intensity
 from mpnn.encoders.tables import categorical_columns
 from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
 from mpnn.preprocessing.units import InputUnit, unit_of
+from mpnn.programs.devices import at_once
 
 __all__ = [
     "ENCODINGS",
@@ -91,11 +92,12 @@ def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
     """As :func:`coded`, some rows at a time."""
     X = X if hasattr(X, "shape") or hasattr(X, "__len__") else np.asarray(X)
     num_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    if num_rows <= ROWS_AT_ONCE:
+    size = at_once(ROWS_AT_ONCE, ACCELERATOR_ROWS)
+    if num_rows <= size:
         yield coded(encoder, X)
         return
-    for start in range(0, num_rows, ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, num_rows))
+    for start in range(0, num_rows, size):
+        rows = np.arange(start, min(start + size, num_rows))
         yield coded(encoder, _safe_indexing(X, rows))
 
 

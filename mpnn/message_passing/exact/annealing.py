@@ -17,12 +17,13 @@ from mpnn.message_passing.exact.sweep import Annealing, Beliefs, Carry, Incumben
 from mpnn.message_passing.fields import LayerState, Natural
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.programs import Pace
+from mpnn.programs import Pace, devices
 
 __all__ = ["Annealing", "Fit", "fit_many", "fit_one"]
 
-# Problems trained side by side: few enough that a sweep's messages stay in a core's cache.
-AT_ONCE = 15
+# Problems trained side by side: few enough that a sweep's messages stay in a core's cache; on an accelerator
+# all pairs of a hundred classes, so that programs do not follow one another.
+AT_ONCE, ACCELERATOR_AT_ONCE = 15, 4950
 # New starts for problems that keep training errors.
 RESTARTS = 4
 # Cost of an exact message in products, for a first guess at the length of a sweep.
@@ -167,15 +168,16 @@ def fit_many(
     data : Problems
         See :class:`mpnn.message_passing.training.Problems`; labels are -1 and +1.
     at_once : int >= 1 or None, default=None
-        Problems trained side by side on each device; None: :data:`AT_ONCE`.
+        Problems trained side by side on each device; None: as many as suit the device.
 
     Returns
     -------
     Fit
         NumPy arrays with a leading axis P.
     """
-    num_problems, devices = len(data.rows), meshes.axis_size(meshes.NETWORKS)
-    chunks = -(-num_problems // (devices * (AT_ONCE if at_once is None else at_once)))
+    num_problems, num_devices = len(data.rows), meshes.axis_size(meshes.NETWORKS)
+    most = devices.at_once(AT_ONCE, ACCELERATOR_AT_ONCE) if at_once is None else at_once
+    chunks = -(-num_problems // (num_devices * most))
     at_once = meshes.round_up(-(-num_problems // chunks), meshes.NETWORKS)
     data = data._replace(inputs=meshes.place(data.inputs))
     run = partial(_run_chosen, spec=spec, numbers=meshes.place(numbers), data=data, at_once=at_once)

@@ -21,6 +21,7 @@ from mpnn.message_passing.channels.base import VARIANCE_FLOOR, Derivatives, Deri
 from mpnn.message_passing.channels.hidden import HiddenChannel
 from mpnn.message_passing.channels.outputs import OutputChannel
 from mpnn.message_passing.fields import Natural
+from mpnn.programs.devices import rounds_operands
 
 __all__ = [
     "Clamp",
@@ -290,7 +291,9 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
 
     The variance ``sigma x^2 + m^2 Delta + sigma Delta`` of the literature, regrouped: where every input
     squares to one, the first term is a sum over the inputs and costs no matrix product. Where every weight
-    does, too, so does every product, and ``N - m^2 x^2`` is left.
+    does, too, so does every product, and ``N - m^2 x^2`` is left: one pass less over the weights. Not where
+    products round their operands: the difference is small where weights are certain, and would be off by
+    a third in bfloat16 at a polarization of 0.9999; a sum of variances is not.
 
     Parameters
     ----------
@@ -300,7 +303,8 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
         The layer's inputs.
     """
     mean = products.contract(layer.mean, inputs.mean)
-    if inputs.second_moment is None and isinstance(layer, Layer) and layer.signs:
+    signs = inputs.second_moment is None and isinstance(layer, Layer) and layer.signs
+    if signs and not rounds_operands():
         certain = products.contract(jnp.square(layer.mean), jnp.square(inputs.mean))
         return Preactivation(mean, jnp.maximum(layer.mean.shape[0] - certain, 0.0) + VARIANCE_FLOOR)
     weights = Moments(layer.mean, layer.variance)
