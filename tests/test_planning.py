@@ -8,7 +8,7 @@ from mpnn import planning
 from mpnn.planning.plans import plan_training
 from mpnn.planning.steps import seconds_of
 
-MACHINE = planning.Machine("round numbers", 1e9, 1e9, 1e9, 0.0, 1e6, 1e-3)
+MACHINE = planning.Machine("round numbers", 1e9, 0.0, 1e9, 1e9, 0.0, 1e6, 1e-3)
 HOW = {"rows": 1e6, "columns": 5, "bits": 4, "hidden": (12,), "batch_size": 64}
 
 
@@ -31,10 +31,13 @@ def test_seconds_are_those_of_the_rates(plan):
     cost = plan.cost
     assert plan.step_seconds == pytest.approx((cost.flops + cost.bytes_moved + cost.functions) / 1e9)
     assert plan.seconds == pytest.approx(plan.num_steps * plan.step_seconds)
+    narrow = dataclasses.replace(MACHINE, half_width=12.0)  # of the layers' products, 12 and 1 are narrowest
+    products = cost.flops / 1e9 * (240 / 252 * 2.0 + 12 / 252 * 13.0)
+    assert seconds_of(cost, narrow)[0] == pytest.approx(products + (cost.bytes_moved + cost.functions) / 1e9)
     half = dataclasses.replace(MACHINE, share=0.5)
     assert seconds_of(cost, half)[0] == pytest.approx(2.0 * plan.step_seconds)
-    # two messages of four bytes a weight, three quarters of them twice; two hops for each of four sums
-    linking = 2 * 0.75 * 8 * cost.num_weights / 1e6 + 4 * 2 * 1e-3
+    # four arrays of four bytes a weight, three quarters of them twice; two hops for each of eleven arrays
+    linking = 2 * 0.75 * 16 * cost.num_weights / 1e6 + 11 * 2 * 1e-3
     assert seconds_of(cost, MACHINE, 4)[1] == pytest.approx(linking)
 
 

@@ -19,7 +19,9 @@ class Machine:
     name : str
         Of the device.
     flops : float > 0
-        Operations of matrix products a second, float32 inputs.
+        Operations of wide matrix products a second, float32 inputs.
+    half_width : float >= 0
+        Narrowest side of a product that reaches half of them: a side w reaches ``w / (w + half_width)``.
     bandwidth : float > 0
         Bytes a second, between the memory and the arithmetic.
     functions : float > 0
@@ -38,6 +40,7 @@ class Machine:
 
     name: str
     flops: float
+    half_width: float
     bandwidth: float
     functions: float
     step_seconds: float
@@ -49,26 +52,26 @@ class Machine:
 
 # Peak rates. A step reaches a part of them: 0.4 is assumed, and was not measured on any of these. No sheet
 # names the rate of functions (on NVIDIA one in 16 of float32's operations: a unit of its own computes them;
-# on TPUs a guess) and the latencies (guesses: a loop's kernel launch, one hop of a collective).
+# on TPUs a guess), the width (a tile) and the latencies (guesses: a kernel's launch, a collective's hop).
 MACHINES = {
     "h100": Machine(
-        *("h100", 494e12, 3.35e12, 4.2e12, 5e-6, 450e9, 20e-6, 0.4),
+        *("h100", 494e12, 128.0, 3.35e12, 4.2e12, 5e-6, 450e9, 20e-6, 0.4),
         "NVIDIA H100 SXM data sheet: TF32 without sparsity, HBM3, NVLink 900 GB/s both ways",
     ),
     "h200": Machine(
-        *("h200", 494e12, 4.8e12, 4.2e12, 5e-6, 450e9, 20e-6, 0.4),
+        *("h200", 494e12, 128.0, 4.8e12, 4.2e12, 5e-6, 450e9, 20e-6, 0.4),
         "NVIDIA H200 SXM data sheet: TF32 without sparsity, HBM3e, NVLink 900 GB/s both ways",
     ),
     "a100": Machine(
-        *("a100", 156e12, 2.039e12, 1.2e12, 5e-6, 300e9, 20e-6, 0.4),
+        *("a100", 156e12, 128.0, 2.039e12, 1.2e12, 5e-6, 300e9, 20e-6, 0.4),
         "NVIDIA A100 80 GB SXM data sheet: TF32 without sparsity, HBM2e, NVLink 600 GB/s both ways",
     ),
     "tpu_v5e": Machine(
-        *("tpu_v5e", 197e12, 819e9, 1e12, 2e-6, 100e9, 10e-6, 0.4),
+        *("tpu_v5e", 197e12, 128.0, 819e9, 1e12, 2e-6, 100e9, 10e-6, 0.4),
         "Google Cloud, TPU v5e: bfloat16, HBM2, interchip links 1,600 Gbit/s both ways",
     ),
     "tpu_v5p": Machine(
-        *("tpu_v5p", 459e12, 2.765e12, 2e12, 2e-6, 300e9, 10e-6, 0.4),
+        *("tpu_v5p", 459e12, 128.0, 2.765e12, 2e12, 2e-6, 300e9, 10e-6, 0.4),
         "Google Cloud, TPU v5p: bfloat16, HBM2e, interchip links 4,800 Gbit/s both ways",
     ),
 }

@@ -17,11 +17,12 @@ from mpnn.planning.machines import Machine
 __all__ = ["measure_link", "measure_machine"]
 
 REPEATS = 5
-# Rows, inputs and outputs of products: as in steps, since a rate depends on the shape.
-PRODUCTS = ((128, 1024, 256), (1024, 512, 512))
-# Elements of the arrays that are moved, as long as a layer's weights and a batch's units.
-MOVED = 1 << 19
-LOOP = 64
+# Rows and inputs of products, and their outputs: wide, and so narrow that the rate suffers.
+SIDE, WIDE, NARROW = 1024, 512, 8
+# Elements of the arrays that are moved: as many as the units of a wide layer have in a mini-batch.
+MOVED = 1 << 20
+LOOP = 16
+FIXED_POINT = 20
 # Bytes that two devices add up: next to nothing, and a layer's messages.
 SMALL, LARGE = 1 << 8, 1 << 22
 
@@ -42,25 +43,32 @@ def _loop(body: Callable[[Any], Any], carried: Any) -> Any:
     return lax.fori_loop(0, LOOP, lambda _, now: body(now), carried)
 
 
+def _flops(width: int) -> float:
+    """Operations a second of products whose narrowest side is ``width``."""
+    left, right = jnp.ones((SIDE, SIDE)), jnp.full((SIDE, width), 1e-3)
+
+    def product(now: Any) -> Any:
+        return lax.dot(lax.dot(now, right), right.T) * 1e-3
+
+    return 4.0 * SIDE * SIDE * width * LOOP / _seconds(partial(_loop, product, left))
+
+
 def measure_machine() -> Machine:
     """Measure the first device; takes some seconds. The link is unknown: see :func:`measure_link`."""
-    rates = []
-    for rows, inputs, outputs in PRODUCTS:
-        left, right = jnp.ones((rows, inputs)), jnp.full((inputs, outputs), 1e-3)
-
-        def product(now: Any, right: Any = right) -> Any:
-            return lax.dot(lax.dot(now, right), right.T) * 1e-3
-
-        seconds = _seconds(partial(_loop, product, left)) / LOOP
-        rates.append(4.0 * rows * inputs * outputs / seconds)
+    wide, narrow = _flops(WIDE), _flops(NARROW)
     moved = jnp.ones(MOVED)
     scaling = _seconds(partial(_loop, lambda now: lax.optimization_barrier(now * 0.999), moved)) / LOOP
     curve = _seconds(partial(_loop, lambda now: jnp.exp(-now), moved)) / LOOP
     step = _seconds(partial(_loop, lambda now: now + 1.0, jnp.zeros(8))) / LOOP
     device = jax.devices()[0]
+    # of w / (w + h) at both widths, h by a few steps of a fixed point
+    flops = wide
+    for _ in range(FIXED_POINT):
+        flops = wide * (1.0 + NARROW * max(0.0, flops / narrow - 1.0) / WIDE)
     return Machine(
         name=f"{platform.node()}: {device.device_kind}",
-        flops=len(rates) / sum(1.0 / rate for rate in rates),
+        flops=flops,
+        half_width=max(0.0, NARROW * (flops / narrow - 1.0)),
         bandwidth=2.0 * 4.0 * MOVED / scaling,
         functions=MOVED / max(curve - scaling, 0.1 * curve),
         step_seconds=step,

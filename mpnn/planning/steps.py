@@ -14,8 +14,9 @@ from mpnn.planning.machines import Machine
 
 __all__ = ["StepCost", "bytes_sent", "cost_of_step", "seconds_of"]
 
-# Arrays of a weight's size that devices add up in every layer and sweep: two messages to every weight.
-SUMMED = 2
+# Arrays of a weight's size that devices add up in every layer and sweep, as the compiled second-order rule
+# has them (the terms of its expansion, one by one), and the small ones beside them.
+SUMMED, SMALL_SUMMED = 4, 3
 
 
 class StepCost(NamedTuple):
@@ -29,10 +30,12 @@ class StepCost(NamedTuple):
         Read from memory and written to it.
     functions : float
         Exponentials, logarithms and the like.
+    widths : tuple of (float, int)
+        Of every layer, its share of the weights and the narrowest side of its products.
     num_weights : int
         Weights of all layers.
     num_sums : int
-        Sums over devices that follow one another: of every layer and sweep.
+        Arrays that are added up over devices.
     state_bytes : int
         Of the beliefs.
     """
@@ -40,6 +43,7 @@ class StepCost(NamedTuple):
     flops: float
     bytes_moved: float
     functions: float
+    widths: tuple[tuple[float, int], ...]
     num_weights: int
     num_sums: int
     state_bytes: int
@@ -68,13 +72,15 @@ def cost_of_step(spec: NetworkSpec, batch_size: int) -> StepCost:
 
     counted: Any = jax.jit(step, donate_argnums=0).lower(state, batch, hyper).compile().cost_analysis()
     counted = counted[0] if isinstance(counted, list) else counted
-    weights = sum(layer.mean.size for layer in state.weighted)
+    shapes = [layer.mean.shape for layer in state.weighted]
+    weights = sum(math.prod(shape) for shape in shapes)
     return StepCost(
         flops=float(counted["flops"]),
         bytes_moved=float(counted["bytes accessed"]),
         functions=float(counted.get("transcendentals", 0.0)),
+        widths=tuple((math.prod(shape) / weights, min(batch_size, *shape)) for shape in shapes),
         num_weights=weights,
-        num_sums=SUMMED * len(state.weighted) * spec.sweeps_per_batch,
+        num_sums=(SUMMED * len(shapes) + SMALL_SUMMED) * spec.sweeps_per_batch,
         state_bytes=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
     )
 
@@ -93,8 +99,9 @@ def seconds_of(cost: StepCost, machine: Machine, devices: int = 1) -> tuple[floa
     devices : int >= 1, default=1
         Devices along "data".
     """
+    narrow = sum(part * (width + machine.half_width) / width for part, width in cost.widths)
     parts = (
-        cost.flops / machine.flops,
+        cost.flops / machine.flops * narrow,
         cost.bytes_moved / machine.bandwidth,
         cost.functions / machine.functions,
     )

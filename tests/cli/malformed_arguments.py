@@ -67,7 +67,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     (
         ["good.csv"],
         "mpnn: unknown command 'good.csv'; choose from compare, data, evaluate, export, init, "
-        "inspect, predict, report, train",
+        "inspect, plan, predict, report, train",
     ),
     # options of train
     (["train"], "mpnn train needs DATA, a file or the name of a data set; see mpnn train --help"),
