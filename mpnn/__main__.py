@@ -2,7 +2,7 @@
 
 import sys
 
-from mpnn.cli.main import main
+from mpnn.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

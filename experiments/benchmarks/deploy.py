@@ -2,6 +2,7 @@
 
     MPNN_DATA=folder python -m experiments.benchmarks.deploy
     MPNN_DATA=folder python -m experiments.benchmarks.deploy --models digits mnist --rounds 9
+    MPNN_DATA=folder python -m experiments.benchmarks.deploy --keep build/models --train-only
 
 Per network: test accuracy, labels that the export changes, bytes of the packed file, of the ONNX model and of
 the C for Cortex-M0 and M4 (``arm-none-eabi-gcc -Os``, tables and code), instructions an image on an emulated
@@ -25,8 +26,8 @@ import tyro
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.data import load_dataset, sample_few_shot
+from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
+from mpnn.data import Dataset, load_dataset, sample_few_shot
 from mpnn.deploy.c_source import c_inputs, save_c
 from mpnn.deploy.exporting import count_changes
 from mpnn.deploy.packed import save_network
@@ -47,29 +48,40 @@ class Deploy:
         images: for its size and time).
     rounds : timed calls of each, >= 1; the least is shown.
     seed : of the draw of images and of training.
+    keep : folder of trained models, which a later run takes, so that it measures alone; None: none are kept.
+    train_only : whether models are trained and kept, and nothing is measured.
     """
 
     models: tuple[str, ...] = MODELS
     rounds: int = 7
     seed: int = 0
+    keep: Path | None = None
+    train_only: bool = False
 
 
-def _model(name: str, seed: int) -> tuple[Any, NDArray, NDArray]:
+def _kept_model(name: str, options: Deploy) -> tuple[Any, NDArray, NDArray]:
+    """A model, from a file where there is one, and the test images with their labels."""
     data = load_dataset("digits" if name == "digits" else "mnist")
     test, labels = data.x_test.reshape(len(data.x_test), -1), data.y_test
+    if options.keep is None:
+        return _model(name, options.seed, data), test, labels
+    options.keep.mkdir(parents=True, exist_ok=True)
+    path = options.keep / f"{name}_{options.seed}.model"
+    if not path.exists():
+        save_model(_model(name, options.seed, data), path)
+    return load_model(path), test, labels
+
+
+def _model(name: str, seed: int, data: Dataset) -> Any:
     if name == "wide":
         images = data.x_train[:2000].reshape(2000, -1)
         member = MessagePassingClassifier((501, 501), "binary", num_epochs=10, random_state=seed)
-        return member.fit(images, data.y_train[:2000]), test, labels
+        return member.fit(images, data.y_train[:2000])
     shots = 10 if name == "digits" else 40
     images, targets = sample_few_shot(data.x_train, data.y_train, per_class=shots, seed=seed)
     member = MessagePassingClassifier(random_state=seed, sparsity=2.2 if name == "mnist_sparse" else None)
     ties = "confidence" if name == "mnist_confidence" else "head_to_head"
-    return (
-        PairwiseVoteClassifier(member, ties=ties).fit(images.reshape(len(images), -1), targets),
-        test,
-        labels,
-    )
+    return PairwiseVoteClassifier(member, ties=ties).fit(images.reshape(len(images), -1), targets)
 
 
 def _least(call: Callable[[], Any], rounds: int, repeat: int = 1) -> float:
@@ -209,9 +221,9 @@ def _fresh_process(path: Path, X: NDArray, folder: Path) -> float:
     return min(float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(5))
 
 
-def measure(name: str, rounds: int, seed: int, folder: Path) -> dict[str, Any]:
+def measure(name: str, options: Deploy, folder: Path) -> dict[str, Any]:
     """One row of the table."""
-    model, X, y = _model(name, seed)
+    rounds, (model, X, y) = options.rounds, _kept_model(name, options)
     network = lower(model, inputs="uint8")
     changed = count_changes(network, model, X)
     accuracy = float(np.mean(Predictor(network).predict(X) == y))
@@ -251,8 +263,11 @@ def main(options: Deploy) -> None:
     for name in options.models:
         if name not in MODELS:
             raise ValueError(f"models must be among {MODELS}, got {name!r}")
+        if options.train_only:
+            _kept_model(name, options)
+            continue
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(measure(name, options.rounds, options.seed, Path(folder))), flush=True)
+            print(json.dumps(measure(name, options, Path(folder))), flush=True)
 
 
 if __name__ == "__main__":

@@ -166,3 +166,25 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
     assert main(["export", "model", "--output", "packed"]) == 0
     assert main(["export", "model", "--output", "model.c", "--format", "c", "--inputs", "uint8"]) == 0
     assert "bytes" in capsys.readouterr().out
+
+
+# Ctrl-C comes just when the module that is asked for is looked for.
+INTERRUPT = """
+import os, signal, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+sys.argv[1:] = ["data"]
+from mpnn.cli.entry import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["mpnn.cli.main", "tyro", "mpnn.cli.commands.data"])
+def test_ctrl_c_is_heard_while_modules_are_imported(module):
+    command = [sys.executable, "-c", INTERRUPT.format(module=module)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130
+    assert done.stderr == "stopped; nothing was written\n"
