@@ -157,7 +157,8 @@ class CompareConfig:
     datasets : tuple of str
         Names known to `mpnn.data.load_dataset`, or of `files`.
     shots : tuple of int
-        Training examples per class, each at least 1.
+        Training examples per class, each at least 1. In a config of own files, ``"all"`` stands for the size
+        of the largest class, of which smaller ones give all that they have.
     methods : tuple of MethodConfig
         What is compared. The first one is the reference of the paired differences.
     draws : int >= 1, default=5

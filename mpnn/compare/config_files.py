@@ -14,6 +14,9 @@ from mpnn.runs.toml import ConfigError, from_table, read_table, read_toml_value,
 
 __all__ = ["load_config", "override_params", "split_by_needs"]
 
+# Among shots: all training examples.
+ALL = "all"
+
 
 def load_config(path: str | Path) -> CompareConfig:
     """Read a comparison from a TOML file.
@@ -30,13 +33,45 @@ def load_config(path: str | Path) -> CompareConfig:
         range. The message names the file, the key and a repair.
     """
     path = Path(path)
-    config = from_table(CompareConfig, _with_files(read_table(path), path), str(path))
+    table, every = _without_all(read_table(path))
+    config = from_table(CompareConfig, _with_files(table, path), str(path))
+    if every:
+        config = _with_all_examples(config, path, numbers=config.shots[:-1])
     for method in config.methods:
         for name in method.datasets or ():
             if name not in config.datasets:
                 where = f"{path}: method {method.name!r}"
                 raise ConfigError(unknown_name("data set", name, config.datasets, where))
     return config
+
+
+def _without_all(table: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return the table, a number in place of ``"all"`` last among its shots, and whether that was there."""
+    shots = table.get("shots")
+    listed = [shots] if isinstance(shots, str) else shots
+    if not isinstance(listed, list) or ALL not in listed:
+        return table, False
+    numbers = [entry for entry in listed if entry != ALL]
+    largest = max((entry for entry in numbers if type(entry) is int), default=0)
+    return table | {"shots": [*numbers, largest + 1]}, True
+
+
+def _with_all_examples(config: CompareConfig, path: Path, numbers: tuple[int, ...]) -> CompareConfig:
+    """Return the config with the size of the largest class as its last number of shots.
+
+    Smaller classes then give all that they have, as those of files do.
+    """
+    from mpnn.compare.run.own_files import largest_class
+
+    known = [name for name in config.datasets if name not in config.files]
+    if known:
+        raise ConfigError(
+            f'{path}: shots = "all" is for files of your own, got the data set {known[0]!r}; '
+            "write a number, e.g. shots = [100]"
+        )
+    sizes = [largest_class(name, config.files[name]) for name in config.datasets]
+    own = {number for number in numbers if number < max(sizes)}
+    return dataclasses.replace(config, shots=(*sorted(own), max(sizes)))
 
 
 def _with_files(table: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -35,9 +35,8 @@ datasets = [
   {{ {entry} }},
 ]
 
-# Training examples of each class. A class with fewer gives all that it has, so the largest number
-# here means the whole training part.
-shots = {shots}
+# Training examples of each class; "all": the whole training part. A class with fewer gives all that it has.
+shots = [{shots}]
 draws = 3                  # random draws of each number of shots
 seed = 0
 
@@ -108,7 +107,7 @@ def _text(command: Init, config: Path, stem: str, data: TrainingData) -> str:
         features=data.train.x.shape[1],
         classes=len(counts),
         entry=", ".join(_entry(command, config, data)),
-        shots=sorted({shots for shots in (5, 20) if shots < largest} | {largest}),
+        shots=", ".join([*(str(shots) for shots in (5, 20) if shots < largest), '"all"']),
     )
 
 

@@ -19,7 +19,7 @@ from mpnn.data import Column, DataError, Dataset, Table, holds_test_part, read_t
 from mpnn.runs.rows import row_key
 from mpnn.runs.toml import ConfigError
 
-__all__ = ["file_key", "read_file"]
+__all__ = ["file_key", "largest_class", "read_file"]
 
 # Of a column with more categories, the rarer ones have no column of their own.
 _MOST_CATEGORIES = 100
@@ -93,6 +93,27 @@ def read_file(name: str, file: DataFile) -> Dataset:
         note="",
         source=file.file,
     )
+
+
+def largest_class(name: str, file: DataFile) -> int:
+    """Return the number of training examples of the largest class.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    file : DataFile
+        As the config has it.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, or split.
+    """
+    try:
+        return int(np.bincount(read_file(name, file).y_train).max())
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"cannot load the data set {name!r}: {error}") from error
 
 
 def _read(file: DataFile, path: str, **more: Any) -> Table:

@@ -7,8 +7,10 @@ import pytest
 
 from mpnn.compare import run_comparison
 from mpnn.compare.config import DataFile
-from mpnn.compare.run.jobs import list_jobs
+from mpnn.compare.config_files import load_config
+from mpnn.compare.run.jobs import list_jobs, make_task, open_dataset
 from mpnn.compare.run.own_files import file_key, read_file
+from mpnn.runs.toml import ConfigError
 
 HEADER = "size,town,mark,kind\n"
 ROWS = [
@@ -76,3 +78,32 @@ def test_methods_see_files_and_smaller_classes_give_all_that_they_have(tiny, own
     assert len({job.data for job in list_jobs(config)}) == 2
     with np.load(tmp_path / "run" / "artifacts" / f"{rows[0]['key']}.npz") as arrays:
         assert arrays["classes"].tolist() == ["x", "y"]
+
+
+CONFIG = """
+name = "own"
+datasets = [{datasets}]
+shots = {shots}
+methods = [{{ name = "linear", method = "logistic_regression" }}]
+"""
+
+
+@pytest.mark.parametrize(("shots", "expected"), [('"all"', (7,)), ('[2, "all", 500]', (2, 7)), ("[2]", (2,))])
+def test_all_examples_are_those_of_the_largest_class(tmp_path, shots, expected):
+    lines = ["a,kind", *(f"{number},{'x' if number < 10 else 'y'}" for number in range(16))]
+    (tmp_path / "own.csv").write_text("\n".join(lines))
+    config = tmp_path / "own.toml"
+    config.write_text(CONFIG.format(datasets='{ file = "own.csv", label = "kind" }', shots=shots))
+    read = load_config(config)
+    assert read.shots == expected
+    job = list_jobs(read)[-1]
+    if "all" in shots:
+        dataset = open_dataset("own", read)
+        assert len(make_task(dataset, job).x_train) == len(dataset.x_train)
+
+
+def test_all_examples_are_for_own_files(tmp_path):
+    config = tmp_path / "known.toml"
+    config.write_text(CONFIG.format(datasets='"iris"', shots='"all"'))
+    with pytest.raises(ConfigError, match="is for files of your own, got the data set 'iris'"):
+        load_config(config)
