@@ -248,7 +248,7 @@ def _find_delimiter(name: str, lines: Sequence[str], whole: bool) -> str:
         widths = [len(cells) for cells in rows]
         usual = max(set(widths), key=widths.count, default=1)
         if usual > 1:
-            cells = [cell for row in rows[:100] for cell in row]
+            cells = [cell for row in rows[:100] for cell in row[:1000]]
             clean = sum(_is_clean(cell, delimiter) for cell in cells) / len(cells)
             scores[delimiter] = (widths.count(usual) / len(widths) == 1, clean, widths.count(usual), usual)
     if scores:

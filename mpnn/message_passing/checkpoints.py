@@ -177,9 +177,7 @@ def restore_state(
     if digest(arrays) != about["digest"]:
         raise _damaged(folder, chosen, "the arrays do not match their digest")
     state = jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(a) for a in arrays.values()])
-    data = jnp.asarray(about["key"]["data"], jnp.uint32)
-    key = jax.random.wrap_key_data(data, impl=about["key"]["impl"])
-    return Restored(state, about["epoch"], key, about["metadata"])
+    return Restored(state, about["epoch"], _read_key(folder, chosen, about["key"]), about["metadata"])
 
 
 def checkpoint_callback(
@@ -245,7 +243,11 @@ def _manager(folder: str | Path, keep: int | None) -> Any:
         cleanup_tmp_directories=keep is not None,
         enable_async_checkpointing=False,
     )
-    return ocp.CheckpointManager(Path(folder).absolute(), options=options, item_names=("state", "about"))
+    try:
+        return ocp.CheckpointManager(Path(folder).absolute(), options=options, item_names=("state", "about"))
+    except (ValueError, RecursionError) as error:  # of a description that Orbax reads when it opens
+        reason = _first_line(error)
+        raise CheckpointError(f"{folder} holds checkpoints that cannot be read: {reason}") from error
 
 
 def _damaged(folder: str | Path, epoch: int, reason: str) -> CheckpointError:
@@ -285,7 +287,14 @@ def _read_arrays(folder: str | Path, manager: Any, epoch: int, like: State) -> d
     }
 
 
-def _first_line(error: Exception) -> str:
+def _read_key(folder: str | Path, epoch: int, saved: Any) -> Array:
+    try:
+        return jax.random.wrap_key_data(jnp.asarray(saved["data"], jnp.uint32), impl=saved["impl"])
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise _damaged(folder, epoch, f"its key cannot be read: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
