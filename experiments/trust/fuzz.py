@@ -255,14 +255,16 @@ def limited(kind: str, inputs: int, seed: int, piece: int, folder: str) -> dict[
 
 def try_piece(kind: str, inputs: int, seed: int, piece: int) -> dict[str, object]:
     """A piece in a process beside this one, whose end is a fault."""
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            try:
-                return pool.submit(limited, kind, inputs, seed, piece, folder).result()
-            except BrokenProcessPool:
-                files = [path for path in Path(folder).rglob("*") if path.is_file()]
-                last = max(files, key=lambda path: path.stat().st_mtime_ns).read_bytes()
-                return {"counts": {"faults": 1}, "faults": {"the process ended": last[:2000].hex()}}
+    with (
+        tempfile.TemporaryDirectory(dir=FOLDER) as folder,
+        ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
+    ):
+        try:
+            return pool.submit(limited, kind, inputs, seed, piece, folder).result()
+        except BrokenProcessPool:
+            files = [path for path in Path(folder).rglob("*") if path.is_file()]
+            last = max(files, key=lambda path: path.stat().st_mtime_ns).read_bytes()
+            return {"counts": {"faults": 1}, "faults": {"the process ended": last[:2000].hex()}}
 
 
 def main(options: Options) -> None:

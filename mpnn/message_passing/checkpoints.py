@@ -264,6 +264,9 @@ def _read_about(folder: str | Path, manager: Any, epoch: int) -> dict[str, Any]:
         about = manager.restore(epoch, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
         if FIELDS - set(about):
             raise ValueError("fields are missing")
+        kinds = {"epoch": int, "shapes": list, "metadata": dict, "digest": str}
+        if not about["shapes"] or not all(isinstance(about[name], kind) for name, kind in kinds.items()):
+            raise ValueError("fields are of other types")
     except Exception as error:  # Orbax passes on whatever its storage raises
         raise _damaged(folder, epoch, f"its description cannot be read: {_first_line(error)}") from error
     return about
