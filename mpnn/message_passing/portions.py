@@ -163,7 +163,10 @@ def _run(
         at = (0, index) if full else index
         return Running(state, progress, jax.tree.map(lambda all, own: all.at[at].set(own), now.info, info))
 
-    progress = begun() if running.progress is None else running.progress
+    if running.progress is None:
+        progress = begun()
+    else:
+        progress = jax.lax.cond(place.first == 0, lambda old: begun(), lambda old: old, running.progress)
     info = running.info
     if info is None:
         *_, one = jax.eval_shape(step, 0, state, progress)

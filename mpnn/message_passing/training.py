@@ -10,6 +10,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from mpnn import sharding as meshes
@@ -51,11 +52,16 @@ def _run_epochs(
     num_steps = num_batches[0] if num_batches[1] > 1 else epoch.steps_of(1)
     history = []
     fold = jax.random.fold_in if key.ndim == 0 else jax.vmap(jax.random.fold_in, in_axes=(0, None))
+    on_one_device = (
+        jax.process_count() == meshes.axis_size(meshes.DATA) == meshes.axis_size(meshes.NETWORKS) == 1
+    )
     numbers = _numbers_of(schedules, spec.num_layers, sweeps, room, epochs)
     for number, hyper in zip(epochs, numbers, strict=True):
         running, own = Running(state), fold(key, number)
+        if on_one_device:  # else an epoch is one portion, or its arrays have places of their own
+            running = _blank(compiled(own, running, hyper, 0, num_steps, 0, shapes=True), state)
         for group in range(num_groups):
-            running = running._replace(progress=None)
+            running = running if on_one_device else running._replace(progress=None)
             for first, after in pace.portions(num_steps):
                 running = compiled(own, running, hyper, first, after, group)
                 jax.block_until_ready(running.info)
@@ -65,6 +71,15 @@ def _run_epochs(
         if on_epoch is not None and on_epoch(number, state, info):
             break
     return state, history
+
+
+def _blank(shapes: Running, state: State) -> Running:
+    """What a first portion begins with: a state, and room for the rest as every later portion gets it.
+
+    So that all portions are one program: another one for the first would take as long to compile.
+    """
+    rest = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), (shapes.progress, shapes.info))
+    return Running(state, *rest)
 
 
 def _numbers_of(
@@ -183,10 +198,11 @@ def train(
 
     epoch = Epoch(spec, batch_size, augment)
 
-    def compiled(key: Array, running: Running, hyper: Hyper, *place: int) -> Running:
+    def compiled(key: Array, running: Running, hyper: Hyper, *place: int, shapes: bool = False) -> Running:
         key, hyper = meshes.place((key, hyper))
         first, after, _ = place
-        return portion(key, epoch, running, data, hyper, Place(first, after, num_samples))
+        own = portion.eval_shape if shapes else portion
+        return own(key, epoch, running, data, hyper, Place(first, after, num_samples))
 
     epochs = range(first_epoch, num_epochs)
     return _run_epochs(compiled, epoch, key, state, schedules, num_batches, 1, epochs, on_epoch)
@@ -253,10 +269,11 @@ def train_many(
     epoch = Epoch(spec, batch_size, augment, at_once)
     num_groups = -(-num_problems // (meshes.axis_size(meshes.NETWORKS) * at_once))
 
-    def compiled(keys: Array, running: Running, hyper: Hyper, *place: int) -> Running:
+    def compiled(keys: Array, running: Running, hyper: Hyper, *place: int, shapes: bool = False) -> Running:
         keys, hyper = spread(keys), meshes.place(hyper)
         first, after, group = place
-        return portion_of_many(keys, epoch, running, data, hyper, Place(first, after, num_samples, group))
+        own = portion_of_many.eval_shape if shapes else portion_of_many
+        return own(keys, epoch, running, data, hyper, Place(first, after, num_samples, group))
 
     epochs = range(first_epoch, num_epochs)
     return _run_epochs(compiled, epoch, keys, state, schedules, num_batches, num_groups, epochs, on_epoch)
