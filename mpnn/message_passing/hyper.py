@@ -310,12 +310,12 @@ class Schedules(_Table):
 
         return cls(rho=lambda count: 1.0 - forgotten(count), evidence=evidence, **others)
 
-    def at(self, steps: Array, num_layers: int) -> Hyper:
+    def at(self, steps: Array | NDArray, num_layers: int) -> Hyper:
         """The numbers at the sweeps ``steps [T]``: leaves ``[T, L]``. May be called inside ``jit``.
 
         Parameters
         ----------
-        steps : Array [T]
+        steps : int Array or ndarray [T]
             Sweeps, counted over the whole training from 0.
         num_layers : int >= 1
             L.
@@ -350,14 +350,17 @@ def _first_and_last(name: str, counts: Any) -> tuple[Any, Any]:
     return pair[0], pair[1]
 
 
-def _at(name: str, value: Schedule, steps: Array, num_layers: int) -> Array:
+def _at(name: str, value: Schedule, steps: Array | NDArray, num_layers: int) -> Any:
     """A number at the sweeps ``steps [T]``, ``[T, L]``."""
     if callable(value):
         values = jax.vmap(lambda step: jnp.asarray(value(step)))(steps)
         values = values[:, None] if values.ndim == 1 else values
     else:
-        values = jnp.asarray(value)
+        # constants need no compiled program
+        values = (jnp if any(isinstance(leaf, Array) for leaf in jax.tree.leaves(value)) else np).asarray(
+            value
+        )
     if values.ndim > 2 or values.shape[-1:] not in ((), (1,), (num_layers,)):
         raise ValueError(f"{name} must be one number or {num_layers}, one a layer; got {values.shape[-1]}")
-    values = jnp.asarray(values, jnp.result_type(float))
-    return jnp.broadcast_to(values, (steps.shape[0], num_layers))
+    library = np if isinstance(values, np.ndarray) else jnp
+    return library.broadcast_to(library.asarray(values, jnp.result_type(float)), (steps.shape[0], num_layers))

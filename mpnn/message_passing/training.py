@@ -88,8 +88,8 @@ def _numbers_of(
     """The numbers of each epoch, leaves ``[room, L]``; of short epochs many at once, which is faster."""
     at_once = max(1, SWEEPS_AT_ONCE // room)
     for start in range(0, len(epochs), at_once):
-        own = jnp.asarray(epochs[start : start + at_once])
-        steps = own[:, None] * sweeps + jnp.arange(room)
+        own = np.asarray(epochs[start : start + at_once])
+        steps = own[:, None] * sweeps + np.arange(room)
         block = schedules.at(steps.ravel(), num_layers)
         for index in range(len(own)):
             yield jax.tree.map(lambda leaf, at=index * room: leaf[at : at + room], block)
