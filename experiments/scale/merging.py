@@ -32,7 +32,8 @@ from experiments.common.networks import (
 )
 from experiments.common.runs import main, run_jobs
 from mpnn import functional as mp
-from mpnn.data import load_dataset
+from mpnn.data import Dataset, load_dataset
+from mpnn.encoders import TableEncoder
 from mpnn.gradient import prediction as deciding
 from mpnn.gradient import training as gradient
 from mpnn.gradient.bayesbinn import BayesianRule
@@ -68,6 +69,7 @@ class Config:
     caution: in a round a worker's evidence moves to what it has just learned by `workers ** -caution` of the
     way: 1 by its share, which keeps many workers from answering to the same surprise at once; 0 wholly.
     held_out: see experiments.common.networks.hold_out.
+    coded: tables become bits by thresholds (mpnn.encoders.TableEncoder), and a constant input is added.
     """
 
     dataset: str
@@ -82,6 +84,7 @@ class Config:
     caution: float = 1.0
     held_out: int = 0
     input_scaling: str | None = "standard"
+    coded: bool = False
 
 
 class Federation(Protocol):
@@ -267,6 +270,16 @@ def gradient_method(model: GradientModel, widths: tuple[int, ...]) -> Method:
     raise ValueError(f"kind must be 'straight_through' or 'bayesbinn', got {model.kind!r}")
 
 
+def in_code(data: Dataset) -> Dataset:
+    """The columns as bits of -1 and +1, and a constant of 1; the code is learned from training rows."""
+    encoder = TableEncoder().fit(data.x_train)
+    halves = (
+        np.pad(encoder.transform(x), ((0, 0), (0, 1)), constant_values=1) for x in (data.x_train, data.x_test)
+    )
+    x_train, x_test = halves
+    return replace(data, x_train=x_train, x_test=x_test)
+
+
 def federate(config: Config, samples: Samples, job: Mapping[str, Any]) -> dict[str, Any]:
     """Play all rounds; test errors after every one."""
     rows = rows_of(np.asarray(samples.train[1]), job["workers"], job["split"], job["seed"])
@@ -287,9 +300,18 @@ def run(config: Config, output: Path, command: str) -> None:
     """Do every combination, then print a line of Markdown for each."""
     data = load_dataset(config.dataset)
     data = hold_out(data, config.held_out) if config.held_out else data
-    samples = samples_of(data, "classes", config.input_scaling)
+    data = in_code(data) if config.coded else data
+    samples = samples_of(data, "classes", None if config.coded else config.input_scaling)
     lengths = {
-        name: getattr(config, name) for name in ("dataset", "num_epochs", "batch_size", "caution", "held_out")
+        name: getattr(config, name)
+        for name in (
+            "dataset",
+            "num_epochs",
+            "batch_size",
+            "caution",
+            "held_out",
+            *(["coded"] if config.coded else []),
+        )
     }
     jobs = [
         {
