@@ -103,7 +103,7 @@ class Train:
     seed: int = 0
     """Seed of the draws and of the training."""
     ensemble: Literal["pairwise", "none"] = "pairwise"
-    """One network for each pair of classes and a vote, or one network."""
+    """One network for each pair of classes and a vote, or one network; of many files always one."""
     hidden: Annotated[tuple[int, ...] | None, _named("NUMBER ...")] = None
     """Widths of the hidden layers, where not the estimator's choice."""
     weights: str = "ternary"
