@@ -50,11 +50,9 @@ def test_two_classes_are_signs_and_more_are_numbers():
     two = Constant().fit(X, ["b", "a"] * 6)
     np.testing.assert_array_equal(two._targets(two.codes_), [1, -1] * 6)
     assert two._targets(two.codes_).dtype == np.float32
-    assert two._widths(5) == (5, 7, 1)
     three = Constant().fit(X, ["b", "a", "c"] * 4)
     np.testing.assert_array_equal(three._targets(three.codes_), [1, 0, 2] * 4)
     assert three._targets(three.codes_).dtype == np.int32
-    assert three._widths(5) == (5, 7, 3)
 
 
 def test_scores_become_labels():
