@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from mpnn.classifiers.problems import BinaryProblems
+from mpnn.programs import Pace
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs
@@ -208,7 +209,6 @@ def _fit_members(
         member.energy_ = float(energy)
 
 
-@partial(jax.jit, static_argnames="rounds")
 def temper(keys: Array, signed: Array, share: Array, inverse: Array, numbers: Array, rounds: int) -> Replicas:
     """Anneal P problems side by side.
 
@@ -225,26 +225,54 @@ def temper(keys: Array, signed: Array, share: Array, inverse: Array, numbers: Ar
     numbers : Array [2]
         The margin t, and the penalty.
     rounds : int
-        Exchanges, each after ten steps; static.
+        Exchanges, each after ten steps.
     """
+    state = _start(signed, share, inverse, numbers)
+    problems, count, _ = signed.shape
+    pace = Pace(EXCHANGE_EVERY * problems * count * len(inverse))
+    for portion in pace.portions(rounds):
+        state = jax.block_until_ready(_run(keys, signed, share, inverse, numbers, state, portion))
+    return state
 
-    def one(key: Array, signed: Array, share: Array) -> Replicas:
-        count, features = signed.shape
-        zeros = partial(jnp.zeros, dtype=signed.dtype)
-        energy = jnp.sum(share * jnp.maximum(0.0, numbers[0]))
-        start = Replicas(
-            zeros((len(inverse), features)),
-            zeros((len(inverse), count)),
-            jnp.full(len(inverse), energy),
-            zeros(features),
-            energy,
-        )
+
+@jax.jit
+def _start(signed: Array, share: Array, inverse: Array, numbers: Array) -> Replicas:
+    """All weights 0."""
+    problems, count, features = signed.shape
+    energies = jnp.sum(share * jnp.maximum(0.0, numbers[0]), axis=1)
+    zeros = partial(jnp.zeros, dtype=signed.dtype)
+    return Replicas(
+        zeros((problems, len(inverse), features)),
+        zeros((problems, len(inverse), count)),
+        jnp.tile(energies[:, None], len(inverse)),
+        zeros((problems, features)),
+        energies,
+    )
+
+
+@partial(jax.jit, donate_argnames="state")
+def _run(
+    keys: Array,
+    signed: Array,
+    share: Array,
+    inverse: Array,
+    numbers: Array,
+    state: Replicas,
+    portion: tuple[int, int],
+) -> Replicas:
+    """Some of the rounds, from the first to the one before the last number."""
+
+    def one(key: Array, signed: Array, share: Array, state: Replicas) -> Replicas:
         # only what moves an output is proposed: weights of dead inputs stay 0
         odds = jnp.where(jnp.any(signed != 0.0, axis=0), 0.0, -jnp.inf)
-        step = partial(_round, signed, share, inverse, numbers, odds)
-        return jax.lax.scan(step, start, (jax.random.split(key, rounds), jnp.arange(rounds)))[0]
 
-    return jax.vmap(one)(keys, signed, share)
+        def body(number: Array, state: Replicas) -> Replicas:
+            own = jax.random.fold_in(key, number)
+            return _round(signed, share, inverse, numbers, odds, state, (own, number))
+
+        return jax.lax.fori_loop(*portion, body, state)
+
+    return jax.vmap(one)(keys, signed, share, state)
 
 
 def _round(
@@ -255,7 +283,7 @@ def _round(
     odds: Array,
     state: Replicas,
     now: tuple[Array, Array],
-) -> tuple[Replicas, None]:
+) -> Replicas:
     """Ten Metropolis steps, an exchange of neighbours, and a look at the coldest."""
     key, number = now
     index_key, level_key, accept_key, swap_key = jax.random.split(key, 4)
@@ -270,7 +298,7 @@ def _round(
     coldest = jnp.argmin(state.energies)
     better = state.energies[coldest] < state.least
     best = jnp.where(better, state.weights[coldest], state.best)
-    return state._replace(best=best, least=jnp.minimum(state.least, state.energies[coldest])), None
+    return state._replace(best=best, least=jnp.minimum(state.least, state.energies[coldest]))
 
 
 def _step(

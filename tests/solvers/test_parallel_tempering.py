@@ -82,6 +82,18 @@ def test_one_network_alone(x64):
     assert alone.predict(inputs).dtype == bool
 
 
+def test_portions_between_which_ctrl_c_is_heard_change_nothing(monkeypatch):
+    inputs = np.random.default_rng(1).integers(0, 9, (12, 5))
+    labels = inputs[:, 0] > inputs[:, 1]
+    alone = ParallelTemperingClassifier(70, random_state=0).fit(inputs, labels)
+    portions = iter([(0, 1), (1, 5), (5, 8)])
+    monkeypatch.setattr("mpnn.programs.Pace.portions", lambda self, num_steps: portions)
+    again = ParallelTemperingClassifier(70, random_state=0).fit(inputs, labels)
+    assert next(portions, None) is None
+    np.testing.assert_array_equal(again.weights_[0], alone.weights_[0])
+    assert again.energy_ == alone.energy_
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
