@@ -6,8 +6,12 @@ The two estimators are the front door; everything below them is plain JAX functi
     from mpnn.data import load_dataset, sample_few_shot
 """
 
-from importlib import import_module
-from typing import Any
+from __future__ import annotations
+
+# Known to type checkers by its name: typing takes most of the time until the command hears Ctrl-C.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __version__ = "0.1.0"
 
@@ -30,9 +34,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
+        from importlib import import_module
+
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'mpnn' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LAZY])
+    return sorted({*globals(), *_LAZY} - {"TYPE_CHECKING", "annotations"})

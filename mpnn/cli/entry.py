@@ -4,10 +4,15 @@ An exception in the middle of another package's import may end as that package's
 there, Ctrl-C ends the process at once: nothing was written yet.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import sys
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 __all__ = ["main"]
 

@@ -107,7 +107,7 @@ def _describe(place: int, column: Column) -> str:
         return f"{place}: a number"
     if not any(isinstance(category, str) for category in column.categories):
         return f"{place}: a number that stands for a category"
-    names = ", ".join(f"{number} = {name!r}" for number, name in enumerate(column.categories))
+    names = ", ".join(f"{number} = {name!a}" for number, name in enumerate(column.categories))
     return f"{place}: {names}, {NO_CATEGORY} = another"
 
 
