@@ -234,7 +234,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
             )
 
     def _with_training_errors(self, inputs: NDArray, problems: list[Problem]) -> "PairwiseVoteClassifier":
-        first_wins = self._wins(inputs)
+        first_wins = self._wins(self._validated(inputs) if self._reads_tables else inputs)
         self.training_errors_ = np.array(
             [np.sum(first_wins[rows, p] != is_first) for p, (rows, is_first) in enumerate(problems)]
         )

@@ -2,6 +2,7 @@
 
 import ml_dtypes
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -86,3 +87,14 @@ def test_later_portions_are_in_the_unit_of_the_first(digits):
         model.partial_fit(pixels[second], labels[second])
         assert float(model.input_unit_.origin) == 1e9
         del model.state_
+
+
+@pytest.mark.parametrize("kind", ["float64", "Int64"])
+def test_frames_of_pixels_are_their_numbers(kind, digits):
+    pixels, labels = digits
+    frame = pd.DataFrame(pixels, columns=[f"pixel {index}" for index in range(64)]).astype(kind)
+    for name in ("single", "vote"):
+        expected = MAKE[name].fit(pixels[:60], labels[:60]).predict(pixels)
+        np.testing.assert_array_equal(MAKE[name].fit(frame[:60], labels[:60]).predict(frame), expected)
+        assert MAKE[name].feature_names_in_[3] == "pixel 3"
+        del MAKE[name].feature_names_in_
