@@ -44,7 +44,8 @@ def model_bytes(model: Pipeline, examples: Any) -> int:
     else:
         if isinstance(classifier, PairwiseVoteClassifier):  # a soft vote has the same networks
             classifier = copy.copy(classifier).set_params(vote="hard")
-        return len(to_bytes(lower(model if len(model) > 1 else classifier, examples=examples)))
+        whole = Pipeline([*model.steps[:-1], ("classifier", classifier)]) if len(model) > 1 else classifier
+        return len(to_bytes(lower(whole, examples=examples)))
     return BYTES_OF_NUMBER * (sum(np.size(array) for array in arrays) + _thresholds(model[0]))
 
 
