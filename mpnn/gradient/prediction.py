@@ -12,6 +12,7 @@ from jax import Array
 
 from mpnn.gradient.losses import probabilities
 from mpnn.gradient.method import Leaves, Method, apply
+from mpnn.programs.bounded import bounded_jit
 
 __all__ = ["Model", "decide", "decide_many", "sampled_outputs"]
 
@@ -71,10 +72,10 @@ def _decide(method: Method, how: str, num_samples: int, model: Model, inputs: Ar
 
 
 # decide(method, how, num_samples, model, inputs): outputs or log odds [B, K], and probabilities [B, C].
-decide = jax.jit(_decide, static_argnums=(0, 1, 2))
+decide = bounded_jit(_decide, static_argnums=(0, 1, 2))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(bounded_jit, static_argnums=(0, 1, 2))
 def decide_many(
     method: Method, how: str, num_samples: int, models: Model, inputs: Array
 ) -> tuple[Array, Array]:

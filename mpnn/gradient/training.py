@@ -17,6 +17,7 @@ from jax import Array
 from mpnn.gradient.losses import LOSSES, errors
 from mpnn.gradient.method import Leaves, Method, Parameters, Plan, RealWeights, apply, initial_leaves
 from mpnn.programs import Pace
+from mpnn.programs.bounded import bounded_jit
 
 __all__ = [
     "BY_GRADIENTS",
@@ -189,9 +190,9 @@ def _train(
 
 
 # init(key, method, plan): a state before training.
-init = jax.jit(_init, static_argnums=(1, 2))
+init = bounded_jit(_init, static_argnums=(1, 2))
 # train(key, method, plan, state, data): all epochs as one program, from a state, which is donated.
-train = jax.jit(_train, static_argnums=(1, 2), donate_argnums=3)
+train = bounded_jit(_train, static_argnums=(1, 2), donate_argnums=3)
 
 
 class Steps(NamedTuple):
@@ -231,7 +232,7 @@ class Running(NamedTuple):
     history: History | None = None
 
 
-@partial(jax.jit, static_argnums=(0, 2, 3), donate_argnames="running")
+@partial(bounded_jit, static_argnums=(0, 2, 3), donate_argnames="running")
 def portion(
     how: Steps,
     keys: tuple[Array, Array],

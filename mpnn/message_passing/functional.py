@@ -19,6 +19,7 @@ from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import run_batch, shuffled_epoch
 from mpnn.preprocessing.augmentation import Augment
+from mpnn.programs.bounded import bounded_jit
 from mpnn.validation import above_zero, whole
 
 __all__ = ["Prediction", "Status", "Trained", "decode", "init", "predict", "step", "train"]
@@ -210,7 +211,7 @@ def train(
     return _train(as_key(key), spec, state, data, by_epoch, batch_size, augment, limit)
 
 
-@partial(jax.jit, static_argnames=("spec", "batch_size", "augment", "tolerance"))
+@partial(bounded_jit, static_argnames=("spec", "batch_size", "augment", "tolerance"))
 def _train(
     key: Array,
     spec: NetworkSpec,

@@ -29,6 +29,7 @@ from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info, begin, observe, sweep
 from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs import Pace
+from mpnn.programs.bounded import bounded_jit
 
 __all__ = ["Epoch", "Place", "Running", "pace_of", "portion", "portion_of_many"]
 
@@ -175,7 +176,7 @@ def _run(
     return jax.lax.fori_loop(place.first, place.after, body, Running(state, progress, info))
 
 
-@partial(jax.jit, static_argnames="epoch", donate_argnames="running")
+@partial(bounded_jit, static_argnames="epoch", donate_argnames="running")
 def portion(key: Array, epoch: Epoch, running: Running, data: Batch, hyper: Hyper, place: Place) -> Running:
     """Some steps of one network's epoch.
 
@@ -197,7 +198,7 @@ def portion(key: Array, epoch: Epoch, running: Running, data: Batch, hyper: Hype
     return _run(key, epoch, running, data, hyper, place)
 
 
-@partial(jax.jit, static_argnames="epoch", donate_argnames="running")
+@partial(bounded_jit, static_argnames="epoch", donate_argnames="running")
 def portion_of_many(
     keys: Array, epoch: Epoch, running: Running, data: Problems, hyper: Hyper, place: Place
 ) -> Running:

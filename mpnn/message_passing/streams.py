@@ -24,6 +24,7 @@ from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.portions import Epoch, pace_of
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info, observe
+from mpnn.programs.bounded import bounded_jit
 
 __all__ = ["Block", "train_blocks"]
 
@@ -136,7 +137,7 @@ class _Place(NamedTuple):
     num_samples: int
 
 
-@partial(jax.jit, static_argnames=("spec", "share"), donate_argnames=("state", "sums"))
+@partial(bounded_jit, static_argnames=("spec", "share"), donate_argnames=("state", "sums"))
 def _run(
     key: Array,
     spec: NetworkSpec,

@@ -18,6 +18,7 @@ from scipy.special import expit
 
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.programs import Pace
+from mpnn.programs.bounded import bounded_jit
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs
@@ -250,7 +251,7 @@ def _start(signed: Array, share: Array, inverse: Array, numbers: Array) -> Repli
     )
 
 
-@partial(jax.jit, donate_argnames="state")
+@partial(bounded_jit, donate_argnames="state")
 def _run(
     keys: Array,
     signed: Array,

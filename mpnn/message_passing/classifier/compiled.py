@@ -12,6 +12,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rounding import round_layers
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.programs.bounded import bounded_jit
 
 __all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "init_many", "score"]
 
@@ -37,12 +38,12 @@ class Model(NamedTuple):
     seed: Any
 
 
-@partial(jax.jit, static_argnames="spec")
+@partial(bounded_jit, static_argnames="spec")
 def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float | None) -> State:
     return network.init(key, spec, hyper, 0.0 if initial_field is None else initial_field)
 
 
-@partial(jax.jit, static_argnames="spec")
+@partial(bounded_jit, static_argnames="spec")
 def _init_many(keys: Array, spec: NetworkSpec, hyper: Hyper, initial_field: float | None) -> State:
     return jax.vmap(lambda key: _init(key, spec, hyper, initial_field))(keys)
 
@@ -75,7 +76,7 @@ def init_many(keys: Array, settings: Settings) -> State:
     return _init_many(keys, settings.spec, first, settings.initial_field or None)
 
 
-@partial(jax.jit, static_argnames=("spec", "rounding"))
+@partial(bounded_jit, static_argnames=("spec", "rounding"))
 def decode(
     spec: NetworkSpec,
     rounding: str,
@@ -107,7 +108,7 @@ def decode(
     return weights
 
 
-@partial(jax.jit, static_argnames=("spec", "rounding"))
+@partial(bounded_jit, static_argnames=("spec", "rounding"))
 def decode_many(
     spec: NetworkSpec,
     rounding: str,
@@ -163,10 +164,10 @@ def _decide(
 
 
 # Scores [B, K] (0 and more: the second of two classes) and probabilities [B, C] of one network.
-decide = jax.jit(_decide, static_argnums=(0, 1, 2))
+decide = bounded_jit(_decide, static_argnums=(0, 1, 2))
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(bounded_jit, static_argnums=(0, 1, 2))
 def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: Array) -> Array:
     """As :data:`decide`, the scores alone: the compiler leaves out what only probabilities need.
 
@@ -186,7 +187,7 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
     return _decide(spec, how, num_samples, model, inputs)[0]
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2))
+@partial(bounded_jit, static_argnums=(0, 1, 2))
 def decide_many(
     spec: NetworkSpec, how: str, num_samples: int, models: Model, inputs: Array
 ) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ from mpnn.message_passing.fields import LayerState, Natural
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs import Pace, devices
+from mpnn.programs.bounded import bounded_jit
 
 __all__ = ["Annealing", "Fit", "fit_many", "fit_one"]
 
@@ -106,7 +107,7 @@ def _run(
     return _Running(carry, errors), fit
 
 
-@partial(jax.jit, static_argnames="spec", donate_argnames="running")
+@partial(bounded_jit, static_argnames="spec", donate_argnames="running")
 def _run_many(
     keys: Array,
     spec: NetworkSpec,
