@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -48,6 +48,8 @@ class Deploy:
         images: for its size and time).
     rounds : timed calls of each, >= 1; the least is shown.
     seed : of the draw of images and of training.
+    clock : ``"wall"``, or ``"processor"``: time of the process on all cores, which other work on the machine
+        lengthens little. For one core, run with OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1.
     keep : folder of trained models, which a later run takes, so that it measures alone; None: none are kept.
     train_only : whether models are trained and kept, and nothing is measured.
     """
@@ -55,6 +57,7 @@ class Deploy:
     models: tuple[str, ...] = MODELS
     rounds: int = 7
     seed: int = 0
+    clock: Literal["wall", "processor"] = "wall"
     keep: Path | None = None
     train_only: bool = False
 
@@ -84,15 +87,16 @@ def _model(name: str, seed: int, data: Dataset) -> Any:
     return PairwiseVoteClassifier(member, ties=ties).fit(images.reshape(len(images), -1), targets)
 
 
-def _least(call: Callable[[], Any], rounds: int, repeat: int = 1) -> float:
+def _least(call: Callable[[], Any], options: Deploy, repeat: int = 1) -> float:
     """Least seconds of a call."""
+    clock = time.perf_counter if options.clock == "wall" else time.process_time
     call()
     seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
+    for _ in range(options.rounds):
+        start = clock()
         for _ in range(repeat):
             call()
-        seconds.append((time.perf_counter() - start) / repeat)
+        seconds.append((clock() - start) / repeat)
     return min(seconds)
 
 
@@ -187,7 +191,7 @@ __attribute__((naked)) void _start(void)
 
 
 def _onnx_figures(
-    network: IntegerNetwork, X: NDArray, folder: Path, rounds: int, row: dict[str, Any]
+    network: IntegerNetwork, X: NDArray, folder: Path, options: Deploy, row: dict[str, Any]
 ) -> None:
     try:
         import onnxruntime
@@ -197,25 +201,27 @@ def _onnx_figures(
         return
     save_onnx(network, folder / "network.onnx")
     row["ONNX bytes"] = (folder / "network.onnx").stat().st_size
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(folder / "network.onnx"), options)
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(folder / "network.onnx"), settings)
     rows = onnx_inputs(network, X)
     labels = session.run(["label"], {"x": rows})[0]
     row["ONNX labels that differ"] = int(np.sum(labels != Predictor(network).predict(X)))
-    row["onnxruntime, ms"] = round(1e3 * _least(lambda: session.run(["label"], {"x": rows}), rounds), 2)
-    one = _least(lambda: session.run(["label"], {"x": rows[:1]}), rounds, 50)
+    row["onnxruntime, ms"] = round(1e3 * _least(lambda: session.run(["label"], {"x": rows}), options), 2)
+    one = _least(lambda: session.run(["label"], {"x": rows[:1]}), options, 50)
     row["onnxruntime, us an image"] = round(1e6 * one, 1)
 
 
-def _fresh_process(path: Path, X: NDArray, folder: Path) -> float:
+def _fresh_process(path: Path, X: NDArray, folder: Path, options: Deploy) -> float:
     """Least seconds of import, load and first prediction in a new process."""
     np.save(folder / "row.npy", X[:1])
+    clock = "perf_counter" if options.clock == "wall" else "process_time"
     code = (
-        "import time; s = time.perf_counter()\n"
+        f"import time; s = time.{clock}()\n"
         "from mpnn.deploy.runtime import load\n"
         "import numpy, sys\n"
-        "load(sys.argv[1]).predict(numpy.load(sys.argv[2])); print(time.perf_counter() - s)"
+        "load(sys.argv[1]).predict(numpy.load(sys.argv[2])); "
+        f"print(time.{clock}() - s)"
     )
     command = [sys.executable, "-c", code, str(path), str(folder / "row.npy")]
     return min(float(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(5))
@@ -223,7 +229,7 @@ def _fresh_process(path: Path, X: NDArray, folder: Path) -> float:
 
 def measure(name: str, options: Deploy, folder: Path) -> dict[str, Any]:
     """One row of the table."""
-    rounds, (model, X, y) = options.rounds, _kept_model(name, options)
+    model, X, y = _kept_model(name, options)
     network = lower(model, inputs="uint8")
     changed = count_changes(network, model, X)
     accuracy = float(np.mean(Predictor(network).predict(X) == y))
@@ -238,22 +244,22 @@ def measure(name: str, options: Deploy, folder: Path) -> dict[str, Any]:
     save_network(network, path)
     row["packed bytes"] = path.stat().st_size
     predictor = load(path)
-    row["predict, ms"] = round(1e3 * _least(lambda: model.predict(X), rounds), 2)
-    row["packed NumPy, ms"] = round(1e3 * _least(lambda: predictor.predict(X), rounds), 2)
+    row["predict, ms"] = round(1e3 * _least(lambda: model.predict(X), options), 2)
+    row["packed NumPy, ms"] = round(1e3 * _least(lambda: predictor.predict(X), options), 2)
     row["packed NumPy / predict"] = round(row["packed NumPy, ms"] / row["predict, ms"], 3)
     if importlib.util.find_spec("numba") is not None:
         compiled = load(path, "numba")
-        row["packed numba, ms"] = round(1e3 * _least(lambda: compiled.predict(X), rounds), 2)
+        row["packed numba, ms"] = round(1e3 * _least(lambda: compiled.predict(X), options), 2)
     linear = LogisticRegression(max_iter=50).fit(X[:500] / 255.0, y[:500])  # for its time alone
-    row["logistic regression, ms"] = round(1e3 * _least(lambda: linear.predict(X / 255.0), rounds), 2)
+    row["logistic regression, ms"] = round(1e3 * _least(lambda: linear.predict(X / 255.0), options), 2)
     product = np.zeros((X.shape[1], predictor.network.layers[0].num_units), np.float32)
     row["float32 product of the first layer, ms"] = round(
-        1e3 * _least(lambda: X.astype(np.float32) @ product, rounds), 2
+        1e3 * _least(lambda: X.astype(np.float32) @ product, options), 2
     )
-    row["predict, us an image"] = round(1e6 * _least(lambda: model.predict(X[:1]), rounds, 20), 1)
-    row["packed NumPy, us an image"] = round(1e6 * _least(lambda: predictor.predict(X[:1]), rounds, 50), 1)
-    row["import and first prediction, s"] = round(_fresh_process(path, X, folder), 3)
-    _onnx_figures(network, X, folder, rounds, row)
+    row["predict, us an image"] = round(1e6 * _least(lambda: model.predict(X[:1]), options, 20), 1)
+    row["packed NumPy, us an image"] = round(1e6 * _least(lambda: predictor.predict(X[:1]), options, 50), 1)
+    row["import and first prediction, s"] = round(_fresh_process(path, X, folder, options), 3)
+    _onnx_figures(network, X, folder, options, row)
     _c_figures(network, X, folder, row)
     return row
 
