@@ -47,6 +47,13 @@ class _Bounded:
         self.lock = threading.Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._program(args, kwargs)(*args, **kwargs)
+
+    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """Shapes and types of the result: the function is traced, and not compiled."""
+        return self._program(args, kwargs).eval_shape(*args, **kwargs)
+
+    def _program(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, structure = jax.tree.flatten((args, kwargs))
         key = structure, tuple(map(_kind_of, leaves))
         with self.lock:
@@ -54,7 +61,7 @@ class _Bounded:
             self.programs[key] = program
             if len(self.programs) > self.kept:
                 self.programs.popitem(last=False)
-        return program(*args, **kwargs)
+        return program
 
     def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
         """Shapes and types of what a call would return, as of ``jax.jit``; no program is compiled."""

@@ -236,7 +236,7 @@ def temper(keys: Array, signed: Array, share: Array, inverse: Array, numbers: Ar
     return state
 
 
-@jax.jit
+@bounded_jit
 def _start(signed: Array, share: Array, inverse: Array, numbers: Array) -> Replicas:
     """All weights 0."""
     problems, count, features = signed.shape

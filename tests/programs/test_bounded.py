@@ -22,6 +22,7 @@ def test_results_are_those_of_the_function():
         inputs = np.arange(size, dtype=np.float32)
         np.testing.assert_array_equal(scaled(inputs, 2.0, power=2), 2 * inputs**2)
         np.testing.assert_array_equal(scaled(jnp.asarray(inputs), factor=3.0), 3 * inputs)
+    assert scaled.eval_shape(np.zeros((2, 3), np.float32), 2.0).shape == (2, 3)
     assert scaled.__doc__ == "Inputs times a factor."
 
 
