@@ -4,12 +4,14 @@
 
 Each trial starts a program in a process group of its own, kills the group after a random time, and looks at
 what lies on the disk: a file is whole or not there, rows are a beginning of what an undisturbed run writes,
-none lost, doubled or torn, and the run that goes on ends with the same int8 weights. Rows of this
-experiment go to ``runs/kill_anywhere/results.jsonl``, one a kind of trial, and its counts to the screen.
+none lost, doubled or torn, and the run that goes on ends with the same int8 weights. On a full disk (a limit
+on the size of files) programs fail with a sentence, and what was there stays. Rows of this experiment go to
+``runs/kill_anywhere/results.jsonl``, one a kind of trial, and its counts to the screen.
 """
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
@@ -74,7 +77,7 @@ COMPARISON = """
 name = "kills"
 datasets = ["digits"]
 shots = [2, 4]
-draws = 6
+draws = 3
 
 [[methods]]
 name = "message passing"
@@ -95,15 +98,35 @@ class Options:
     Parameters
     ----------
     kills : number of each kind of trial.
+    minutes : after so many, no further trial of a kind begins: a row says how many there were.
     kinds : kinds of trials; empty: all.
     seed : of the moments.
-    output : folder of the rows.
+    output : folder of the rows, and of what undisturbed runs left.
     """
 
     kills: int = 40
+    minutes: float = 60.0
     kinds: tuple[str, ...] = ()
     seed: int = 0
     output: Path = Path("runs/kill_anywhere")
+
+
+class Moments:
+    """How many kills there are to be, when, and until when; ``whole`` keeps what undisturbed runs left."""
+
+    def __init__(self, options: Options, kind: str) -> None:
+        self.kills, self.whole = options.kills, options.output / "whole"
+        self.rng = np.random.default_rng([options.seed, *kind.encode()])
+        self.end = perf_counter() + 60 * options.minutes
+        self.whole.mkdir(parents=True, exist_ok=True)
+
+    def uniform(self, low: float, high: float) -> float:
+        """A random number of seconds."""
+        return float(self.rng.uniform(low, high))
+
+    def left(self, done: int) -> bool:
+        """Whether another trial is to begin."""
+        return done < self.kills and perf_counter() < self.end
 
 
 class FaultError(AssertionError):
@@ -116,11 +139,21 @@ def require(holds: bool, fault: str) -> None:
         raise FaultError(fault)
 
 
-def start(command: list[str], log: Path) -> subprocess.Popen[str]:
-    """A process group of its own, whose output goes to a file."""
-    with log.open("a") as errors:
+def start(command: list[str], log: Path, largest: int | None = None) -> subprocess.Popen[str]:
+    """A process group of its own, whose errors go to a file; no file of it grows beyond ``largest`` bytes."""
+
+    def limit() -> None:
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+    with log.open("wb") as errors:
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+            preexec_fn=limit,
         )
 
 
@@ -136,19 +169,37 @@ def kill_after(process: subprocess.Popen[str], seconds: float, wait_for_start: b
     return ran
 
 
+def disturbed(
+    command: list[str], log: Path, moments: Moments, seconds: tuple[float, float], *, disk: bool, starts: bool
+) -> bool:
+    """Run a program until it is killed, or with a full disk; whether it came to its end.
+
+    Programs that find the disk full fail with a sentence. ``starts``: whether the program tells its start.
+    """
+    if not disk:
+        return not kill_after(start(command, log), moments.uniform(*seconds), wait_for_start=starts)
+    process = start(command, log, largest=int(10 ** moments.uniform(2.0, 5.5)))
+    process.communicate()
+    if process.returncode and not starts:
+        require(
+            "Traceback" not in log.read_text(), f"a full disk ended in a traceback: {log.read_text()[-1500:]}"
+        )
+    return process.returncode == 0
+
+
 def program(text: str, *arguments: object) -> list[str]:
     """The command of a program given as text."""
     return [sys.executable, "-c", text, *map(str, arguments)]
 
 
-def kill_saving(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str]:
+def kill_saving(folder: Path, moments: Moments) -> Counter[str]:
     """A file that is written again and again is whole, of one version."""
     from mpnn.weight_files import load_weights
 
     counts: Counter[str] = Counter()
     path = folder / "weights.safetensors"
-    for _ in range(kills):
-        counts["kills"] += kill_after(start(program(SAVE, path), folder / "log"), rng.uniform(0.0, 0.2))
+    while moments.left(counts["kills"]):
+        counts["kills"] += kill_after(start(program(SAVE, path), folder / "log"), moments.uniform(0.0, 0.2))
         if path.exists():
             (layer,), about = load_weights(path)
             require(np.all(layer == about["version"]), "a file of two versions")
@@ -157,12 +208,12 @@ def kill_saving(folder: Path, rng: np.random.Generator, kills: int) -> Counter[s
     return counts
 
 
-def kill_rows(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str]:
+def kill_rows(folder: Path, moments: Moments) -> Counter[str]:
     """Rows are 0, 1, 2, ... whatever happened."""
     counts: Counter[str] = Counter()
     path, before = folder / "results.jsonl", 0
-    for _ in range(kills):
-        counts["kills"] += kill_after(start(program(ROWS, path), folder / "log"), rng.uniform(0.0, 0.1))
+    while moments.left(counts["kills"]):
+        counts["kills"] += kill_after(start(program(ROWS, path), folder / "log"), moments.uniform(0.0, 0.1))
         counts["torn last lines"] += path.exists() and not path.read_bytes().endswith(b"\n")
         rows = read_rows(path)
         require([row["key"] for row in rows] == [str(n) for n in range(len(rows))], "rows lost or doubled")
@@ -172,20 +223,23 @@ def kill_rows(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str
     return counts
 
 
-def kill_checkpoints(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str]:
+def kill_checkpoints(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
     """A run killed again and again ends with the weights of one that never was."""
     counts: Counter[str] = Counter()
-    alone = folder / "alone.safetensors"
-    subprocess.run(program(CHECKPOINTS, folder / "undisturbed", alone), check=True, stdout=subprocess.DEVNULL)
+    alone = moments.whole / "alone.safetensors"
+    if not alone.exists():
+        command = program(CHECKPOINTS, folder / "undisturbed", alone)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     expected, run = alone.read_bytes(), 0
-    while counts["kills"] < kills:
+    while moments.left(counts["kills"]):
         run += 1
         output, checkpoints = folder / f"run_{run}.safetensors", folder / f"checkpoints_{run}"
         while not output.exists():
-            process = start(program(CHECKPOINTS, checkpoints, output), folder / "log")
-            counts["kills"] += kill_after(process, rng.uniform(0.0, 3.0))
+            command = program(CHECKPOINTS, checkpoints, output)
+            ended = disturbed(command, folder / "log", moments, (0.0, 3.0), disk=disk, starts=True)
+            counts["kills"] += not ended
             counts["starts"] += 1
-            require(counts["starts"] < 20 * kills, "a run that never ends")
+            require(counts["starts"] < 20 * moments.kills, "a run that never ends")
         require(output.read_bytes() == expected, "other weights after a kill")
         counts["runs with the same weights"] += 1
     return counts
@@ -199,7 +253,7 @@ def _untimed(row: Any) -> Any:
     return {name: _untimed(value) for name, value in row.items() if name not in timed}
 
 
-def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers: int) -> Counter[str]:
+def kill_comparison(folder: Path, moments: Moments, workers: int, disk: bool) -> Counter[str]:
     """A comparison killed again and again has the rows of one that never was, each once."""
     config = folder / "kills.toml"
     config.write_text(COMPARISON)
@@ -210,19 +264,20 @@ def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers:
         )
 
     counts: Counter[str] = Counter()
-    whole, begun = folder / "whole", perf_counter()
+    whole, begun = moments.whole / f"compare_{workers}", perf_counter()
+    shutil.rmtree(whole, ignore_errors=True)
     subprocess.run(command(whole), check=True, capture_output=True)
     seconds = perf_counter() - begun
     expected = {row["key"]: _untimed(row) for row in read_rows(whole / "results.jsonl")}
     run = 0
-    while counts["kills"] < kills:
+    while moments.left(counts["kills"]):
         run += 1
         output, seen = folder / f"run_{run}", 0
         while seen < len(expected):
-            process = start(command(output), folder / "log")
-            ran = kill_after(process, rng.uniform(0.3, 1.1) * seconds, wait_for_start=False)
-            counts["kills"] += ran
-            require(ran or process.returncode == 0, "a run that was not killed failed")
+            span = 0.3 * seconds, 1.1 * seconds
+            counts["kills"] += not disturbed(
+                command(output), folder / "log", moments, span, disk=disk, starts=False
+            )
             rows = read_rows(output / "results.jsonl")
             keys = [row["key"] for row in rows]
             require(len(keys) == len(set(keys)), "a row twice")
@@ -235,35 +290,40 @@ def kill_comparison(folder: Path, rng: np.random.Generator, kills: int, workers:
     return counts
 
 
-def kill_train(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str]:
-    """The command `train` leaves a whole model or none."""
-    from sklearn.datasets import load_breast_cancer
-
+def weights_of(path: Path) -> list[Any]:
+    """All discrete weights of a model file."""
     from mpnn import load_model
 
+    model = load_model(path)
+    return [layer for member in getattr(model, "estimators_", [model]) for layer in member.weights_]
+
+
+def kill_train(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
+    """The command `train` leaves the model that an undisturbed one does, or none."""
+    from sklearn.datasets import load_breast_cancer
+
     counts: Counter[str] = Counter()
-    table, model = folder / "table.csv", folder / "table.model"
+    table, whole = folder / "table.csv", folder / "whole.model"
     X, y = load_breast_cancer(return_X_y=True)
-    np.savetxt(
-        table,
-        np.column_stack([X, y]),
-        delimiter=",",
-        header=",".join(f"x{i}" for i in range(31)),
-        comments="",
-    )
-    command = [sys.executable, "-m", "mpnn", "train", str(table), "--label", "x30", "--output", str(model)]
+    names = ",".join(f"x{number}" for number in range(6))
+    np.savetxt(table, np.column_stack([X[:80, :5], y[:80]]), delimiter=",", header=names, comments="")
+
+    def command(output: Path) -> list[str]:
+        return [sys.executable, "-m", "mpnn", "train", str(table), "--label", "x5", "--output", str(output)]
+
     begun = perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    seconds = perf_counter() - begun
-    for _ in range(kills):
-        model.unlink(missing_ok=True)
-        process = start(command, folder / "log")
-        counts["kills"] += kill_after(process, rng.uniform(0.3, 1.1) * seconds, wait_for_start=False)
+    subprocess.run(command(whole), check=True, capture_output=True)
+    span = 0.3 * (perf_counter() - begun), 1.1 * (perf_counter() - begun)
+    expected = weights_of(whole)
+    while moments.left(counts["trials"]):
+        model = folder / f"{counts['trials']}.model"
+        counts["trials"] += 1
+        ended = disturbed(command(model), folder / "log", moments, span, disk=disk, starts=False)
+        counts["kills"] += not ended
+        require(model.exists() or not ended, "no model of a run that came to its end")
         if model.exists():
-            load_model(model)
-            counts["whole models"] += 1
-        else:
-            counts["no model"] += 1
+            require(all(map(np.array_equal, weights_of(model), expected)), "other weights")
+        counts["whole models" if model.exists() else "no model"] += 1
     return counts
 
 
@@ -291,15 +351,15 @@ except OSError as error:
 """
 
 
-def fill_disk(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str]:
+def fill_disk(folder: Path, moments: Moments) -> Counter[str]:
     """Where the disk is full, the old file stays and rows are whole; with room again, rows go on."""
     from mpnn.weight_files import load_weights, save_weights
 
     counts: Counter[str] = Counter()
     path = folder / "weights.safetensors"
-    for _ in range(kills):
+    while moments.left(counts["trials"]):
         save_weights(path, [np.full((300, 300), 1, np.int8)], {"version": 1})
-        limit = int(rng.integers(1, 120_000))
+        limit = int(moments.uniform(1, 120_000))
         done = subprocess.run(program(FULL_DISK, folder, limit), capture_output=True, text=True, check=True)
         counts["refused writes"] += done.stdout.count("refused")
         (layer,), about = load_weights(path)
@@ -313,15 +373,54 @@ def fill_disk(folder: Path, rng: np.random.Generator, kills: int) -> Counter[str
     return counts
 
 
-Trial = Callable[[Path, np.random.Generator, int], Counter[str]]
+def truncate_files(folder: Path, moments: Moments) -> Counter[str]:
+    """A file of weights cut anywhere is refused; rows lose the last one, and go on."""
+    from mpnn.weight_files import CheckpointError, load_weights, save_weights
+
+    counts: Counter[str] = Counter()
+    weights, rows, cut = folder / "weights.safetensors", folder / "results.jsonl", folder / "cut.jsonl"
+    save_weights(weights, [np.arange(60, dtype=np.int8).reshape(6, 10) % 3 - 1], {"version": 1})
+    with open_results(rows) as results:
+        for number in range(30):
+            results.append({"key": str(number), "error": None, "filling": "x" * number})
+    whole, lines = weights.read_bytes(), rows.read_bytes()
+    while moments.left(counts["trials"]):
+        counts["trials"] += 1
+        weights.write_bytes(whole[: int(moments.uniform(0, len(whole)))])
+        try:
+            load_weights(weights)
+        except CheckpointError:
+            counts["refused"] += 1
+        length = int(moments.uniform(0, len(lines)))
+        cut.write_bytes(lines[:length])
+        with open_results(cut) as results:
+            kept = [row["key"] for row in results.rows]
+            results.append({"key": "next", "error": None})
+        ends = lines[:length].count(b"\n")
+        torn_whole = (
+            lines[length : length + 1] == b"\n"
+        )  # a row without its line's end is whole, or taken again
+        require(
+            kept in ([str(n) for n in range(ends)], [str(n) for n in range(ends + torn_whole)]), "rows lost"
+        )
+        require([row["key"] for row in read_rows(cut)] == [*kept, "next"], "rows joined")
+    require(counts["refused"] == counts["trials"], "a torn file taken for whole")
+    return counts
+
+
+Trial = Callable[[Path, Moments], Counter[str]]
 KINDS: dict[str, Trial] = {
     "saving": kill_saving,
     "rows": kill_rows,
     "full disk": fill_disk,
-    "checkpoints": kill_checkpoints,
-    "train": kill_train,
-    "compare": lambda *own: kill_comparison(*own, workers=1),
-    "compare with 4 workers": lambda *own: kill_comparison(*own, workers=4),
+    "checkpoints": partial(kill_checkpoints, disk=False),
+    "checkpoints on a full disk": partial(kill_checkpoints, disk=True),
+    "train": partial(kill_train, disk=False),
+    "train on a full disk": partial(kill_train, disk=True),
+    "compare": partial(kill_comparison, workers=1, disk=False),
+    "compare with 4 workers": partial(kill_comparison, workers=4, disk=False),
+    "compare on a full disk": partial(kill_comparison, workers=1, disk=True),
+    "truncated files": truncate_files,
 }
 
 
@@ -333,9 +432,8 @@ def main(options: Options) -> None:
             identity = {"kind": kind, "kills": options.kills, "seed": options.seed}
             if row_key(identity) in results.keys:
                 continue
-            rng = np.random.default_rng([options.seed, *kind.encode()])
             with tempfile.TemporaryDirectory() as folder:
-                counts = KINDS[kind](Path(folder), rng, options.kills)
+                counts = KINDS[kind](Path(folder), Moments(options, kind))
             results.append({"key": row_key(identity), "error": None, **identity, "counts": dict(counts)})
             print(kind, json.dumps(counts))
 
