@@ -249,7 +249,7 @@ def _opened_parquet(path: Path) -> Iterator[Any]:
     try:
         with path.open("rb") as stream:
             yield parquet.ParquetFile(stream)
-    except (pyarrow.ArrowException, KeyError) as error:
+    except (pyarrow.ArrowException, KeyError, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no Parquet file, or a damaged one; write it again") from error
     except OSError as error:
         if type(error) is OSError:  # what pyarrow raises for a damaged page

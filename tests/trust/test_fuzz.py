@@ -66,3 +66,14 @@ def test_tables_that_unpack_to_a_great_multiple_are_refused(tmp_path, monkeypatc
     monkeypatch.setattr(array_files, "_ALWAYS_ALLOWED", 0)
     with pytest.raises(DataError, match=r"unpacks to 8.0e\+06 bytes, more than 1024 times its size"):
         read_table(path)
+
+
+def test_names_of_columns_that_are_no_text_are_refused(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "names.parquet"
+    parquet.write_table(pyarrow.table({"abcd": [1.0]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"abcd", b"ab\xff\xfe"))
+    with pytest.raises(DataError, match="is no Parquet file, or a damaged one"):
+        read_table(path)
