@@ -63,10 +63,6 @@ class _Bounded:
                 self.programs.popitem(last=False)
         return program
 
-    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """Shapes and types of what a call would return, as of ``jax.jit``; no program is compiled."""
-        return self._new().eval_shape(*args, **kwargs)
-
     def _new(self) -> Any:
         # a function of its own: JAX keeps what it knows of one as long as the function lives
         @functools.wraps(self.function)
