@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,7 @@ class Moments:
         self.kills, self.whole = options.kills, options.output / "whole"
         self.rng = np.random.default_rng([options.seed, *kind.encode()])
         self.end = perf_counter() + 60 * options.minutes
+        self.length = np.inf  # seconds that the program has needed where it came to its end
         self.whole.mkdir(parents=True, exist_ok=True)
 
     def uniform(self, low: float, high: float) -> float:
@@ -141,43 +142,40 @@ def require(holds: bool, fault: str) -> None:
 
 def start(command: list[str], log: Path, largest: int | None = None) -> subprocess.Popen[str]:
     """A process group of its own, whose errors go to a file; no file of it grows beyond ``largest`` bytes."""
-
-    def limit() -> None:
-        if largest is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-
     with log.open("wb") as errors:
-        return subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            start_new_session=True,
-            preexec_fn=limit,
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
         )
+    if largest is not None:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
+    return process
 
 
 def kill_after(process: subprocess.Popen[str], seconds: float, wait_for_start: bool = True) -> bool:
     """Kill the group after so many seconds; whether it still ran."""
     if wait_for_start and process.stdout is not None:
         process.stdout.readline()
-    sleep(seconds)
-    ran = process.poll() is None
-    if ran:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    return ran
+        return True
+    finally:
+        process.communicate()
+    return False
 
 
-def disturbed(
-    command: list[str], log: Path, moments: Moments, seconds: tuple[float, float], *, disk: bool, starts: bool
-) -> bool:
+def disturbed(command: list[str], log: Path, moments: Moments, *, disk: bool, starts: bool) -> bool:
     """Run a program until it is killed, or with a full disk; whether it came to its end.
 
     Programs that find the disk full fail with a sentence. ``starts``: whether the program tells its start.
     """
     if not disk:
-        return not kill_after(start(command, log), moments.uniform(*seconds), wait_for_start=starts)
+        begun, share = perf_counter(), moments.uniform(0.2, 2.0)
+        if kill_after(start(command, log), share * moments.length, wait_for_start=starts):
+            return False
+        moments.length = min(moments.length, perf_counter() - begun)
+        return True
     process = start(command, log, largest=int(10 ** moments.uniform(2.0, 5.5)))
     process.communicate()
     if process.returncode and not starts:
@@ -231,12 +229,13 @@ def kill_checkpoints(folder: Path, moments: Moments, disk: bool) -> Counter[str]
         command = program(CHECKPOINTS, folder / "undisturbed", alone)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     expected, run = alone.read_bytes(), 0
+    moments.length = 3.0
     while moments.left(counts["kills"]):
         run += 1
         output, checkpoints = folder / f"run_{run}.safetensors", folder / f"checkpoints_{run}"
         while not output.exists():
             command = program(CHECKPOINTS, checkpoints, output)
-            ended = disturbed(command, folder / "log", moments, (0.0, 3.0), disk=disk, starts=True)
+            ended = disturbed(command, folder / "log", moments, disk=disk, starts=True)
             counts["kills"] += not ended
             counts["starts"] += 1
             require(counts["starts"] < 20 * moments.kills, "a run that never ends")
@@ -267,17 +266,15 @@ def kill_comparison(folder: Path, moments: Moments, workers: int, disk: bool) ->
     whole, begun = moments.whole / f"compare_{workers}", perf_counter()
     shutil.rmtree(whole, ignore_errors=True)
     subprocess.run(command(whole), check=True, capture_output=True)
-    seconds = perf_counter() - begun
+    moments.length = perf_counter() - begun
     expected = {row["key"]: _untimed(row) for row in read_rows(whole / "results.jsonl")}
     run = 0
     while moments.left(counts["kills"]):
         run += 1
         output, seen = folder / f"run_{run}", 0
         while seen < len(expected):
-            span = 0.3 * seconds, 1.1 * seconds
-            counts["kills"] += not disturbed(
-                command(output), folder / "log", moments, span, disk=disk, starts=False
-            )
+            ended = disturbed(command(output), folder / "log", moments, disk=disk, starts=False)
+            counts["kills"] += not ended
             rows = read_rows(output / "results.jsonl")
             keys = [row["key"] for row in rows]
             require(len(keys) == len(set(keys)), "a row twice")
@@ -313,12 +310,12 @@ def kill_train(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
 
     begun = perf_counter()
     subprocess.run(command(whole), check=True, capture_output=True)
-    span = 0.3 * (perf_counter() - begun), 1.1 * (perf_counter() - begun)
+    moments.length = perf_counter() - begun
     expected = weights_of(whole)
     while moments.left(counts["trials"]):
         model = folder / f"{counts['trials']}.model"
         counts["trials"] += 1
-        ended = disturbed(command(model), folder / "log", moments, span, disk=disk, starts=False)
+        ended = disturbed(command(model), folder / "log", moments, disk=disk, starts=False)
         counts["kills"] += not ended
         require(model.exists() or not ended, "no model of a run that came to its end")
         if model.exists():
