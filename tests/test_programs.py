@@ -15,6 +15,8 @@ from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, programs
 from mpnn import functional as mp
 from mpnn.gradient import STEClassifier
 from mpnn.programs import Pace
+from mpnn.solvers import ParallelTemperingClassifier
+from mpnn.solvers.parallel_tempering import temper
 
 INPUTS = np.random.default_rng(0).normal(size=(20, 4))
 LABELS = np.arange(20) % 2
@@ -39,6 +41,7 @@ def doors(fitted):
     yield lambda: mp.train(0, SPEC, state, batch, num_epochs=1, batch_size=20)
     yield lambda: mp.decode(SPEC, state)
     yield lambda: mp.predict(SPEC, state, INPUTS)
+    yield lambda: temper(None, INPUTS[None], None, LABELS, None, 1)
 
 
 def test_every_door_refuses_a_forked_child(fitted, monkeypatch):
@@ -71,7 +74,8 @@ def fit_and_predict(seed):
     passing = MessagePassingClassifier((), encoding=None, num_sweeps=2, prediction="bayes", random_state=seed)
     vote = PairwiseVoteClassifier(STEClassifier(hidden=(2,), num_epochs=2, random_state=seed))
     votes = vote.fit(INPUTS, THREE).predict(INPUTS)
-    return passing.fit(INPUTS, LABELS).predict_proba(INPUTS), votes
+    annealed = ParallelTemperingClassifier(100, random_state=seed).fit(INPUTS, LABELS).predict(INPUTS)
+    return passing.fit(INPUTS, LABELS).predict_proba(INPUTS), votes, annealed
 
 
 @pytest.mark.slow

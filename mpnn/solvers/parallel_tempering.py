@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from mpnn.classifiers.problems import BinaryProblems
-from mpnn.programs import Pace
+from mpnn.programs import Pace, refuse_forked_child
+from mpnn.programs.forks import in_fresh_process
 from mpnn.programs.bounded import bounded_jit
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
 from mpnn.solvers.formulation import Weights
@@ -105,6 +106,7 @@ class ParallelTemperingClassifier(BinaryNetworkMixin, SolverClassifier):
         self.input_scaling = input_scaling
         self.random_state = random_state
 
+    @in_fresh_process
     def fit(self, X: ArrayLike, y: ArrayLike) -> "ParallelTemperingClassifier":
         """Train on labelled samples.
 
@@ -228,6 +230,7 @@ def temper(keys: Array, signed: Array, share: Array, inverse: Array, numbers: Ar
     rounds : int
         Exchanges, each after ten steps.
     """
+    refuse_forked_child()
     state = _start(signed, share, inverse, numbers)
     problems, count, _ = signed.shape
     pace = Pace(EXCHANGE_EVERY * problems * count * len(inverse))
