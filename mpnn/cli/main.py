@@ -3,6 +3,7 @@
 Heavy imports live inside the commands, so that `mpnn --help` answers at once.
 """
 
+import errno
 import os
 import shlex
 import sys
@@ -19,6 +20,9 @@ from mpnn.programs.disk import keep_on_disk
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["main"]
+
+# What a disk says that is full, or that may not be written.
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,6 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of the output has enough, as in `mpnn predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        place = f" {error.filename}" if error.filename else ""
+        kept = "finished rows are kept, and the same command goes on" if arguments[:1] == ["compare"] else ""
+        print_error("; ".join(filter(None, [f"cannot write{place}: {error.strerror}", kept])))
+        return 2
 
 
 def _resume_advice(arguments: list[str]) -> str:

@@ -1,7 +1,9 @@
 import csv
+import errno
 import importlib
 import inspect
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -111,6 +113,16 @@ def test_an_interrupt_says_how_to_resume(config, capsys, monkeypatch):
     monkeypatch.setattr("mpnn.cli.commands.compare.run_comparison", interrupt)
     assert main(["compare", "tiny.toml", "--fresh", "--draws", "3"]) == 130
     assert "To resume: mpnn compare tiny.toml --draws 3" in capsys.readouterr().err
+
+
+def test_a_full_disk_gets_one_sentence(config, capsys, monkeypatch):
+    def fill(*arguments, **options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results.jsonl")
+
+    monkeypatch.setattr("mpnn.cli.commands.compare.run_comparison", fill)
+    assert main(["compare", str(config)]) == 2
+    message = " ".join(capsys.readouterr().err.split())
+    assert "cannot write results.jsonl: No space left on device; finished rows are kept" in message
 
 
 def test_lists_the_data_sets(capsys, monkeypatch):
