@@ -87,7 +87,7 @@ def test_slopes_of_training_are_differences(x64):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name == "amp" else pytest.mark.slow) for name in NETWORKS],
+    [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in NETWORKS],
 )
 def test_strict_promotion_and_float64(name, x64):
     spec = NETWORKS[name]

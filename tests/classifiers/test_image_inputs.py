@@ -56,6 +56,7 @@ def test_probabilities_and_files_know_the_shape(digits, tmp_path):
             loaded.predict(images[:, 1:])
 
 
+@pytest.mark.slow
 def test_a_vote_tells_convolutions_the_shape_of_its_images(digits):
     images, labels = digits
     member = MessagePassingClassifier((Conv2D(2, 5),), num_sweeps=5, random_state=0)

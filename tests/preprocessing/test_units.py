@@ -40,7 +40,9 @@ def digits():
     return pixels[:120], labels[:120]
 
 
-@pytest.mark.parametrize("name", MAKE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "code" else ()) for name in MAKE]
+)
 def test_the_answer_follows_maps_and_types(name, digits):
     pixels, labels = digits
     expected = MAKE[name].fit(pixels[:60], labels[:60]).predict(pixels)

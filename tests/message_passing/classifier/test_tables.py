@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
@@ -68,7 +69,7 @@ def test_many_levels_round_what_damping_averaged():
     assert discrete >= model.set_params(prediction="bayes").score(X, y) - 0.02
 
 
-@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+@pytest.mark.parametrize("make", NETWORK_AND_VOTE)
 def test_columns_of_every_kind(make, tmp_path):
     frame, labels = people()
     model = make(random_state=0).fit(frame, labels)
@@ -122,11 +123,12 @@ def test_sparse_weights_of_words_are_numbers():
 def test_intensities_and_chosen_scalings_stay_numbers():
     images = np.random.default_rng(0).integers(0, 17, (40, 64)) * (np.arange(64) % 3 > 0)
     y = (images[:, 1] > 8).astype(int)
-    assert MessagePassingClassifier(random_state=0).fit(images, y).encoder_ is None
+    quick = MessagePassingClassifier((), noise=1.0, num_sweeps=2)
+    assert quick.fit(images, y).encoder_ is None
     table = np.random.default_rng(1).normal(size=(40, 5))
-    assert MessagePassingClassifier(input_scaling="features").fit(table, y).encoder_ is None
-    assert MessagePassingClassifier(encoding=None).fit(table, y).encoder_ is None
-    assert MessagePassingClassifier(encoding="table").fit(images, y).encoder_ is not None
+    assert clone(quick).set_params(input_scaling="features").fit(table, y).encoder_ is None
+    assert clone(quick).set_params(encoding=None).fit(table, y).encoder_ is None
+    assert clone(quick).set_params(encoding="table").fit(images, y).encoder_ is not None
 
 
 def test_a_table_that_never_varies_is_the_majority():

@@ -200,6 +200,7 @@ def test_a_class_of_one_in_fifty_is_learned():
     assert np.mean(found) > np.mean(expected) - 0.03
 
 
+@pytest.mark.slow
 def test_balanced_classes_of_many_samples_are_trained_on_in_one_batch():
     """The single network, a balanced vote and a vote of balanced members see the same rows alike."""
     generator = np.random.default_rng(0)

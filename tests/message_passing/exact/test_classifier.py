@@ -127,6 +127,7 @@ def test_side_by_side_is_as_alone_with_padding_or_without(problems):
     assert together.errors.tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(problems):
     fits = [
         annealing.fit_many(jax.random.split(jax.random.key(3), 3), SPEC, annealing.Annealing(), problems, 2)

@@ -12,6 +12,7 @@ from tests.oracles.helpers import compiled_batch, discrete_outputs, moment_outpu
 from tests.oracles.tied_network import spread, summed_over_copies, tied
 
 RULES = ("mean_field", "amp", "bp_inspired", "bp_inspired_second_order", "bp_inspired_interpolated")
+FAST = ("mean_field", "bp_inspired_second_order")
 SHAPE = (5, 6, 2)
 # A polynomial lies in the interval of one row's inputs, a window here and a whole image there.
 TOLERANCES = dict.fromkeys(RULES, {"rtol": 1e-9, "atol": 1e-12})
@@ -52,7 +53,9 @@ CONVOLUTIONS = {
         for name, options in CONVOLUTIONS.items()
     ],
 )
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "rule", [pytest.param(rule, marks=() if rule in FAST else pytest.mark.slow) for rule in RULES]
+)
 def test_messages_are_those_of_tied_copies(rule, convolution, x64):
     spec = network(rule, **convolution)
     state, hyper = start(spec, seed=1, sparsity=0.3, noise=0.2), numbers_for(spec, sparsity=0.3, noise=0.2)

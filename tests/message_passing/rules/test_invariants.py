@@ -74,7 +74,13 @@ WEIGHTED = {
 }
 
 
-@pytest.mark.parametrize("spec", WEIGHTED.values(), ids=WEIGHTED.keys())
+@pytest.mark.parametrize(
+    "spec",
+    [
+        pytest.param(spec, id=name, marks=() if name in ("mean_field", "max_sum") else pytest.mark.slow)
+        for name, spec in WEIGHTED.items()
+    ],
+)
 def test_a_weight_is_so_many_copies_of_the_sample(spec, x64):
     """And a sample of weight 0, with large inputs and any label, is absent."""
     state = start(spec, **NUMBERS)
