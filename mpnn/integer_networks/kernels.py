@@ -1,4 +1,7 @@
-"""Loops for numba, on all cores: differing signs are counted in words, and pixels become codes.
+"""Loops for numba: differing signs are counted in words, and pixels become codes.
+
+On one core: the threads of a BLAS product, which comes before and after, wait for work for some time and hold
+the other cores meanwhile; loops on all cores then took ten times as long.
 
 Compiled at first use, in seconds, and kept on disk by numba.
 """
@@ -17,7 +20,7 @@ BYTES = np.uint64(0x0101010101010101)
 ONE, TWO, FOUR, LAST_BYTE = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(cache=True)
 def half_sums(below: Any, positive: Any, kept: Any, offsets: Any) -> Any:
     """Offsets less the kept links whose sign differs, float32 ``[n, units]``.
 
@@ -33,7 +36,7 @@ def half_sums(below: Any, positive: Any, kept: Any, offsets: Any) -> Any:
     number, num_words = below.shape
     units = positive.shape[1]
     sums = np.empty((number, units), np.float32)
-    for row in numba.prange(number):
+    for row in range(number):
         wrong = np.zeros(units, np.uint64)
         for place in range(num_words):
             word = below[row, place]
@@ -48,7 +51,7 @@ def half_sums(below: Any, positive: Any, kept: Any, offsets: Any) -> Any:
     return sums
 
 
-@numba.njit(parallel=True, cache=True)
+@numba.njit(cache=True)
 def pixel_codes(pixels: Any, columns: Any, table: Any) -> Any:
     """Codes ``[n, used]`` of pixels, in the type of the table.
 
@@ -63,7 +66,7 @@ def pixel_codes(pixels: Any, columns: Any, table: Any) -> Any:
     """
     number, used = len(pixels), len(columns)
     codes = np.empty((number, used), table.dtype)
-    for row in numba.prange(number):
+    for row in range(number):
         for place in range(used):
             codes[row, place] = table[pixels[row, columns[place]]]
     return codes
