@@ -109,7 +109,7 @@ def split_by_needs(config: CompareConfig) -> tuple[CompareConfig, tuple[MethodCo
 
     Raises
     ------
-    ConfigError
+    mpnn.runs.toml.ConfigError
         If no method is left.
     """
     missing = tuple(method for method in config.methods if method.needs and not find_spec(method.needs))

@@ -98,8 +98,6 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         Class numbers (i, j) in the order of ``estimators_``.
     estimators_ : list of classifier
         Fitted members; their classes are False (j) and True (i).
-    feature_importances_ : array [F]
-        Of members without hidden units: each column's share of the sum of ``|coef_|`` of all members.
     image_shape_ : triple of int or None
         Height, width and channels of the training images; None: inputs were rows.
     training_errors_ : int ndarray [P]

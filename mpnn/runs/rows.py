@@ -151,7 +151,7 @@ def read_json(path: Path, default: Any = None) -> Any:
 
     Raises
     ------
-    ConfigError
+    mpnn.runs.toml.ConfigError
         Where the file is no JSON.
     """
     if not path.exists():

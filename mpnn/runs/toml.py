@@ -45,7 +45,7 @@ def read_config(path: str | Path, kind: type[Config]) -> Config:
 
     Raises
     ------
-    ConfigError
+    mpnn.runs.toml.ConfigError
         If the file is missing or not TOML, or holds an unknown key, a wrong type or a value out of range.
     """
     return from_table(kind, read_table(Path(path)), str(path))
@@ -65,7 +65,7 @@ def from_table(kind: Any, table: Mapping[str, Any], where: str) -> Any:
 
     Raises
     ------
-    ConfigError
+    mpnn.runs.toml.ConfigError
         As `read_config`.
     """
     check_keys(kind, table, where)

@@ -18,8 +18,8 @@ from scipy.special import expit
 
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.programs import Pace, refuse_forked_child
-from mpnn.programs.forks import in_fresh_process
 from mpnn.programs.bounded import bounded_jit
+from mpnn.programs.forks import in_fresh_process
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs

@@ -31,7 +31,7 @@ def test_more_than_memory_holds_is_trained_on(tmp_path):
     pytest.importorskip("grain")
     config = tmp_path / "small.toml"
     config.write_text(
-        "num_rows = [2_097_152]\nprocesses = [1]\nhidden = [8]\nbatch_size = 1024\nrows_at_once = 65_536\n"
+        "num_rows = [2_097_152]\nprocesses = [1]\nhidden = []\nbatch_size = 256\nrows_at_once = 65_536\n"
         "part_rows = 32_768\ngibibytes = 1.5\n"
     )
     command = [sys.executable, "-m", "experiments.scale.streams", config, "--output", tmp_path / "run"]

@@ -35,7 +35,7 @@ def file_key(file: DataFile) -> str:
 
     Raises
     ------
-    ConfigError
+    mpnn.runs.toml.ConfigError
         If a file cannot be read.
     """
     reading = dataclasses.asdict(file) | {"file": _digest(file.file)}
@@ -107,7 +107,7 @@ def largest_class(name: str, file: DataFile) -> int:
 
     Raises
     ------
-    ConfigError
+    mpnn.runs.toml.ConfigError
         If the file cannot be read, or split.
     """
     try:
