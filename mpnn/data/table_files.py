@@ -110,10 +110,11 @@ def read_table(
     text = open_text(None if name == "-" else path, encoding)
     if delimiter is None and ".tsv" in path.suffixes[-2:]:
         delimiter = "\t"
-    layout = find_layout(
-        text, delimiter=delimiter, decimal=decimal, header=header, required=wishes.mentioned()
-    )
-    return read_text(text, layout, wishes, max_classes)
+    with text.opened:
+        layout = find_layout(
+            text, delimiter=delimiter, decimal=decimal, header=header, required=wishes.mentioned()
+        )
+        return read_text(text, layout, wishes, max_classes)
 
 
 def _several(keys: Sequence[str | int] | str | int, option: str) -> tuple[str | int, ...]:

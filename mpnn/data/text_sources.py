@@ -6,6 +6,7 @@ import io
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -63,11 +64,14 @@ class TextSource(NamedTuple):
         Opens its unpacked bytes.
     encoding
         As Python names it.
+    opened
+        Closes, when left, what was opened and not read to its end, such as a file that is refused.
     """
 
     name: str
     open_bytes: Callable[[], BinaryIO]
     encoding: str
+    opened: ExitStack
 
     def lines(self) -> Iterator[str]:
         """Yield the lines with their ends; raise DataError where the file is damaged or not this text."""
@@ -78,6 +82,7 @@ class TextSource(NamedTuple):
         number = 0
         try:
             with io.TextIOWrapper(self.open_bytes(), self.encoding, newline="") as stream:
+                self.opened.push(stream)
                 rest = ""
                 while text := stream.read(_BLOCK):
                     whole, rest = _part_at_line_end(rest + text)
@@ -161,7 +166,7 @@ def open_text(path: Path | None, encoding: str | None = None) -> TextSource:
     if not head.strip(b"\xef\xbb\xbf \t\r\n\x00"):
         raise DataError(f"{name} is empty" if not head else f"{name} holds blank lines only")
     _require_text(name, head)
-    return TextSource(name, open_bytes, _encoding(name, head, encoding))
+    return TextSource(name, open_bytes, _encoding(name, head, encoding), ExitStack())
 
 
 def _bytes_of(path: Path | None, name: str) -> Callable[[], BinaryIO]:
