@@ -7,6 +7,7 @@ import jax
 import jaxlib
 import matplotlib
 import pytest
+from sklearn.datasets import load_digits
 
 from tests.oracles.problems import blobs
 
@@ -45,6 +46,13 @@ def two_blobs():
 @pytest.fixture(scope="session")
 def three_blobs():
     return blobs(3)
+
+
+@pytest.fixture(scope="session")
+def digit_images():
+    """Images ``[n, 8, 8]`` of the digits 0 to 2, and labels."""
+    pixels, labels = load_digits(n_class=3, return_X_y=True)
+    return pixels.reshape(-1, 8, 8), labels
 
 
 @pytest.fixture(scope="session")

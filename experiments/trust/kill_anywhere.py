@@ -10,10 +10,7 @@ on the size of files) programs fail with a sentence, and what was there stays. R
 """
 
 import json
-import os
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +25,8 @@ from typing import Any
 import numpy as np
 import tyro
 
+from experiments.trust.disk_trials import fill_disk, truncate_files
+from experiments.trust.trials import Moments, disturbed, kill_after, program, require, start
 from mpnn.runs.rows import open_results, read_rows, row_key
 
 SAVE = """
@@ -109,85 +108,6 @@ class Options:
     kinds: tuple[str, ...] = ()
     seed: int = 0
     output: Path = Path("runs/kill_anywhere")
-
-
-class Moments:
-    """How many kills there are to be, when, and until when; ``whole`` keeps what undisturbed runs left."""
-
-    def __init__(self, options: Options, kind: str) -> None:
-        self.kills, self.whole = options.kills, options.output / "whole"
-        self.rng = np.random.default_rng([options.seed, *kind.encode()])
-        self.end = perf_counter() + 60 * options.minutes
-        self.length = np.inf  # seconds that the program has needed where it came to its end
-        self.whole.mkdir(parents=True, exist_ok=True)
-
-    def uniform(self, low: float, high: float) -> float:
-        """A random number of seconds."""
-        return float(self.rng.uniform(low, high))
-
-    def left(self, done: int) -> bool:
-        """Whether another trial is to begin."""
-        return done < self.kills and perf_counter() < self.end
-
-
-class FaultError(AssertionError):
-    """What must not be on the disk after a kill."""
-
-
-def require(holds: bool, fault: str) -> None:
-    """Raise where the disk holds what it must not."""
-    if not holds:
-        raise FaultError(fault)
-
-
-def start(command: list[str], log: Path, largest: int | None = None) -> subprocess.Popen[str]:
-    """A process group of its own, whose errors go to a file; no file of it grows beyond ``largest`` bytes."""
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
-        )
-    if largest is not None:
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (largest, largest))
-    return process
-
-
-def kill_after(process: subprocess.Popen[str], seconds: float, wait_for_start: bool = True) -> bool:
-    """Kill the group after so many seconds; whether it still ran."""
-    if wait_for_start and process.stdout is not None:
-        process.stdout.readline()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        return True
-    finally:
-        process.communicate()
-    return False
-
-
-def disturbed(command: list[str], log: Path, moments: Moments, *, disk: bool, starts: bool) -> bool:
-    """Run a program until it is killed, or with a full disk; whether it came to its end.
-
-    Programs that find the disk full fail with a sentence. ``starts``: whether the program tells its start.
-    """
-    if not disk:
-        begun, share = perf_counter(), moments.uniform(0.2, 2.0)
-        if kill_after(start(command, log), share * moments.length, wait_for_start=starts):
-            return False
-        moments.length = min(moments.length, perf_counter() - begun)
-        return True
-    process = start(command, log, largest=int(10 ** moments.uniform(2.0, 5.5)))
-    process.communicate()
-    if process.returncode and not starts:
-        require(
-            "Traceback" not in log.read_text(), f"a full disk ended in a traceback: {log.read_text()[-1500:]}"
-        )
-    return process.returncode == 0
-
-
-def program(text: str, *arguments: object) -> list[str]:
-    """The command of a program given as text."""
-    return [sys.executable, "-c", text, *map(str, arguments)]
 
 
 def kill_saving(folder: Path, moments: Moments) -> Counter[str]:
@@ -326,87 +246,6 @@ def kill_train(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
     return counts
 
 
-FULL_DISK = """
-import resource, sys
-import numpy as np
-from pathlib import Path
-from mpnn.runs.rows import open_results
-from mpnn.weight_files import save_weights
-import signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-limit = int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-folder = Path(sys.argv[1])
-try:
-    save_weights(folder / "weights.safetensors", [np.full((300, 300), 2, np.int8)], {"version": 2})
-except OSError as error:
-    print("refused", error.errno, flush=True)
-try:
-    with open_results(folder / "results.jsonl") as results:
-        for number in range(len(results.rows), 1000):
-            results.append({"key": str(number), "error": None, "filling": "x" * (number * 37 % 5000)})
-except OSError as error:
-    print("refused", error.errno, flush=True)
-"""
-
-
-def fill_disk(folder: Path, moments: Moments) -> Counter[str]:
-    """Where the disk is full, the old file stays and rows are whole; with room again, rows go on."""
-    from mpnn.weight_files import load_weights, save_weights
-
-    counts: Counter[str] = Counter()
-    path = folder / "weights.safetensors"
-    while moments.left(counts["trials"]):
-        save_weights(path, [np.full((300, 300), 1, np.int8)], {"version": 1})
-        limit = int(moments.uniform(1, 120_000))
-        done = subprocess.run(program(FULL_DISK, folder, limit), capture_output=True, text=True, check=True)
-        counts["refused writes"] += done.stdout.count("refused")
-        (layer,), about = load_weights(path)
-        require(np.all(layer == about["version"]), "a file of two versions")
-        require(not list(folder.glob(".*.part")), "a draft left behind")
-        rows = read_rows(folder / "results.jsonl")
-        require([row["key"] for row in rows] == [str(n) for n in range(len(rows))], "rows lost or doubled")
-        counts["trials"] += 1
-        if len(rows) > 30:
-            (folder / "results.jsonl").unlink()
-    return counts
-
-
-def truncate_files(folder: Path, moments: Moments) -> Counter[str]:
-    """A file of weights cut anywhere is refused; rows lose the last one, and go on."""
-    from mpnn.weight_files import CheckpointError, load_weights, save_weights
-
-    counts: Counter[str] = Counter()
-    weights, rows, cut = folder / "weights.safetensors", folder / "results.jsonl", folder / "cut.jsonl"
-    save_weights(weights, [np.arange(60, dtype=np.int8).reshape(6, 10) % 3 - 1], {"version": 1})
-    with open_results(rows) as results:
-        for number in range(30):
-            results.append({"key": str(number), "error": None, "filling": "x" * number})
-    whole, lines = weights.read_bytes(), rows.read_bytes()
-    while moments.left(counts["trials"]):
-        counts["trials"] += 1
-        weights.write_bytes(whole[: int(moments.uniform(0, len(whole)))])
-        try:
-            load_weights(weights)
-        except CheckpointError:
-            counts["refused"] += 1
-        length = int(moments.uniform(0, len(lines)))
-        cut.write_bytes(lines[:length])
-        with open_results(cut) as results:
-            kept = [row["key"] for row in results.rows]
-            results.append({"key": "next", "error": None})
-        ends = lines[:length].count(b"\n")
-        torn_whole = (
-            lines[length : length + 1] == b"\n"
-        )  # a row without its line's end is whole, or taken again
-        require(
-            kept in ([str(n) for n in range(ends)], [str(n) for n in range(ends + torn_whole)]), "rows lost"
-        )
-        require([row["key"] for row in read_rows(cut)] == [*kept, "next"], "rows joined")
-    require(counts["refused"] == counts["trials"], "a torn file taken for whole")
-    return counts
-
-
 Trial = Callable[[Path, Moments], Counter[str]]
 KINDS: dict[str, Trial] = {
     "saving": kill_saving,
@@ -432,7 +271,9 @@ def main(options: Options) -> None:
             if row_key(identity) in results.keys:
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                counts = KINDS[kind](Path(folder), Moments(options, kind))
+                seed = [options.seed, *kind.encode()]
+                moments = Moments(options.kills, options.minutes, seed, options.output / "whole")
+                counts = KINDS[kind](Path(folder), moments)
             results.append({"key": row_key(identity), "error": None, **identity, "counts": dict(counts)})
             print(kind, json.dumps(counts))
 

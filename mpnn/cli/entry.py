@@ -29,8 +29,8 @@ def main() -> int:
     try:
         signal.signal(signal.SIGINT, before)
         return run()
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; nothing was written\n")
+    except KeyboardInterrupt:  # before the command's own handler, or a second time within it
+        sys.stderr.write("stopped\n")
         return STOPPED
 
 

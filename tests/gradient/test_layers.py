@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from sklearn.datasets import load_digits
 
 from mpnn import PairwiseVoteClassifier
 from mpnn.gradient import CoNNTrAClassifier, STEClassifier
@@ -82,22 +81,16 @@ def test_pooled_moments_are_those_of_independent_signs():
 
 
 @pytest.fixture(scope="module")
-def digits():
-    pixels, labels = load_digits(n_class=3, return_X_y=True)
-    return pixels.reshape(-1, 8, 8), labels
-
-
-@pytest.fixture(scope="module")
-def fitted(digits):
-    images, labels = digits
+def fitted(digit_images):
+    images, labels = digit_images
     network = STEClassifier(
         (Conv2D(6, 3, stride=2),), recipe="batch_norm", largest_shift=1, num_epochs=10, random_state=0
     )
     return network.set_params(batch_size=50).fit(images[:350], labels[:350])
 
 
-def test_a_network_of_convolutions_learns(fitted, digits):
-    images, labels = digits
+def test_a_network_of_convolutions_learns(fitted, digit_images):
+    images, labels = digit_images
     assert fitted.score(images[400:], labels[400:]) > 0.9
     assert [layer.shape for layer in fitted.weights_] == [(9, 6), (54, 3)]
     assert fitted.statistics_[0].shape == (6,)  # batch norm of channels, over samples and positions
@@ -109,8 +102,8 @@ def test_a_network_of_convolutions_learns(fitted, digits):
     np.testing.assert_array_equal(fitted.decision_function(images[:20].reshape(20, -1)), scores)
 
 
-def test_what_cannot_be_trained_is_refused(digits):
-    images, labels = digits
+def test_what_cannot_be_trained_is_refused(digit_images):
+    images, labels = digit_images
     with pytest.raises(ValueError, match="share their weights"):
         STEClassifier((Conv2D(4, 3, weights="ternary"),)).fit(images, labels)
     with pytest.raises(ValueError, match="does not fit into 8 x 8"):
@@ -126,8 +119,8 @@ def test_what_cannot_be_trained_is_refused(digits):
 
 
 @pytest.mark.slow
-def test_a_vote_of_convolutions(digits):
-    images, labels = digits
+def test_a_vote_of_convolutions(digit_images):
+    images, labels = digit_images
     member = STEClassifier((Conv2D(8, 3, stride=2),), largest_shift=1, random_state=0)
     vote = PairwiseVoteClassifier(member).fit(images[:60], labels[:60])
     assert vote.score(images[60:], labels[60:]) > 0.75

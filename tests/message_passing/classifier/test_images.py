@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.layers import Conv2D, MaxPool2D
@@ -13,14 +12,8 @@ PREDICTIONS = ("mode", "bayes", "sample")
 
 
 @pytest.fixture(scope="module")
-def digits():
-    pixels, labels = load_digits(n_class=3, return_X_y=True)
-    return pixels.reshape(-1, 8, 8), labels
-
-
-@pytest.fixture(scope="module")
-def fitted(digits):
-    images, labels = digits
+def fitted(digit_images):
+    images, labels = digit_images
     network = MessagePassingClassifier(
         HIDDEN, "binary", "mean_field", batch_size=50, num_epochs=4, num_samples=3, random_state=0
     )
@@ -31,32 +24,34 @@ def answers(network, images):
     return [network.set_params(prediction=how).predict_proba(images) for how in PREDICTIONS]
 
 
-def test_a_network_of_convolutions_learns(fitted, digits):
-    images, labels = digits
+def test_a_network_of_convolutions_learns(fitted, digit_images):
+    images, labels = digit_images
     assert fitted.set_params(prediction="bayes").score(images[400:], labels[400:]) > 0.9
     assert [layer.shape for layer in fitted.weights_] == [(9, 6), (24, 5), (20, 9), (9, 3)]
     assert [None if own is None else own.shape for own in fitted.biases_] == [(6,), None, None, None]
     assert [sorted(set(layer.ravel().tolist())) for layer in fitted.weights_][1:3] == [[-1, 0, 1], [-1, 1]]
 
 
-def test_images_may_be_flat_or_have_a_channel(fitted, digits):
-    images = digits[0][:20]
+def test_images_may_be_flat_or_have_a_channel(fitted, digit_images):
+    images = digit_images[0][:20]
     expected = answers(fitted, images)
     for same in (images[..., None], images.reshape(20, -1), images.tolist()):
         np.testing.assert_array_equal(answers(fitted, same), expected)
     assert clone(fitted).hidden == HIDDEN
 
 
-def test_files_hold_convolutions(fitted, digits, tmp_path):
+def test_files_hold_convolutions(fitted, digit_images, tmp_path):
     save_model(fitted, tmp_path / "images.safetensors")
     loaded = load_model(tmp_path / "images.safetensors")
-    np.testing.assert_array_equal(answers(loaded, digits[0][:20]), answers(fitted, digits[0][:20]))
+    np.testing.assert_array_equal(
+        answers(loaded, digit_images[0][:20]), answers(fitted, digit_images[0][:20])
+    )
     assert [type(layer).__name__ for layer in loaded.hidden][:2] == ["Conv2D", "MaxPool2D"]
 
 
 @pytest.mark.slow
-def test_a_vote_of_convolutions(digits, tmp_path):
-    images, labels = digits
+def test_a_vote_of_convolutions(digit_images, tmp_path):
+    images, labels = digit_images
     flat = images.reshape(len(images), -1)
     member = MessagePassingClassifier((Conv2D(4, 3, stride=2),), image_shape=(8, 8), random_state=0)
     vote = PairwiseVoteClassifier(member).fit(flat[:60], labels[:60])
@@ -65,9 +60,9 @@ def test_a_vote_of_convolutions(digits, tmp_path):
     np.testing.assert_array_equal(load_model(tmp_path / "vote.safetensors").predict(flat), vote.predict(flat))
 
 
-def test_few_images_are_met_often_and_shifted(digits):
+def test_few_images_are_met_often_and_shifted(digit_images):
     """With nothing else set: binary weights, mini-batches, a falling step, all hidden layers rounded."""
-    images, labels = digits
+    images, labels = digit_images
     network = MessagePassingClassifier((Conv2D(6, 3, stride=2),), largest_shift=1, random_state=0)
     network.set_params(num_epochs=100).fit(images[:120], labels[:120])
     assert network.score(images[120:], labels[120:]) > 0.7
@@ -75,8 +70,8 @@ def test_few_images_are_met_often_and_shifted(digits):
     assert network.spec_.weighted[0].rule == "mean_field"
 
 
-def test_what_is_no_image_is_refused(fitted, digits):
-    images, labels = digits
+def test_what_is_no_image_is_refused(fitted, digit_images):
+    images, labels = digit_images
     network = MessagePassingClassifier((Conv2D(4, 3),))
     with pytest.raises(ValueError, match="give image_shape="):
         network.fit(images.reshape(len(images), -1), labels)
