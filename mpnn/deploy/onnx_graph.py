@@ -1,22 +1,32 @@
-"""Nodes and constants of an ONNX graph while it is built."""
+"""Nodes, constants and annotated types of an ONNX graph while it is built."""
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "whole_type_of"]
+
+
+def whole_type_of(low: int, high: int) -> str:
+    """QONNX's name of the smallest type of whole numbers from ``low`` to ``high``."""
+    if low >= 0:
+        return f"UINT{max(int(high).bit_length(), 1)}"
+    if low == -1 and high <= 1:
+        return "TERNARY"
+    return f"INT{max(int(-low - 1).bit_length(), int(high).bit_length()) + 1}"
 
 
 class Graph:
     """Nodes and constants, each result with a name of its own."""
 
     def __init__(self) -> None:
-        from onnx import helper, numpy_helper
+        import onnx
 
-        self._helper, self._numpy = helper, numpy_helper
+        self._onnx, self._helper, self._numpy = onnx, onnx.helper, onnx.numpy_helper
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
+        self.annotations: list[Any] = []
 
     def constant(self, array: ArrayLike) -> str:
         """A constant's name."""
@@ -29,6 +39,28 @@ class Graph:
         result = name or f"r{len(self.nodes)}"
         self.nodes.append(self._helper.make_node(operator, list(inputs), [result], **attributes))
         return result
+
+    def annotate(self, value: str, whole_type: str) -> str:
+        """Say which whole numbers a value holds, as QONNX does; returns the value's name.
+
+        Parameters
+        ----------
+        value : str
+            A name.
+        whole_type : str
+            ``"BIPOLAR"``, ``"TERNARY"``, ``"INT5"``, ``"UINT8"``: of QONNX's ``DataType``.
+        """
+        entry = self._onnx.StringStringEntryProto(key="finn_datatype", value=whole_type)
+        annotation = self._onnx.TensorAnnotation(tensor_name=value, quant_parameter_tensor_names=[entry])
+        self.annotations.append(annotation)
+        return value
+
+    def weights(self, array: NDArray[np.int8], kind: Any) -> str:
+        """Few-bit weights, stored as int8 and cast once; both names are annotated."""
+        ends = int(array.min(initial=-1)), int(array.max(initial=0))
+        whole_type = "BIPOLAR" if np.all(np.abs(array) == 1) else whole_type_of(*ends)
+        stored = self.annotate(self.constant(array), whole_type)
+        return self.annotate(self.cast(stored, kind), whole_type)
 
     def cast(self, value: str, kind: Any, name: str | None = None) -> str:
         """A value in another type."""

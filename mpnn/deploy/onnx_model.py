@@ -6,6 +6,9 @@ int8 and cast once. Outputs: ``label`` ``[n]`` (int64, float32 or string) and ``
 whole scores; ``[n, 1]`` for two classes), never a ZipMap.
 
 Input ``x [n, F]``: uint8 pixels; float64 for real or whole inputs; int8 bits behind an encoder of tables.
+
+Codes, weights, signs and sums are annotated with QONNX's types of whole numbers (``BIPOLAR``, ``TERNARY``,
+``INT12``), which compilers to hardware read and other runtimes skip.
 """
 
 from pathlib import Path
@@ -15,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.atomic_files import write_atomically
-from mpnn.deploy.onnx_graph import Graph
+from mpnn.deploy.onnx_graph import Graph, whole_type_of
 from mpnn.deploy.onnx_windows import window_sums
 from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote, all_pairs
 from mpnn.integer_networks.inputs import PixelTable, as_rows
@@ -52,7 +55,7 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
         raise ImportError("export to ONNX needs onnx: pip install 'mpnn[onnx]'") from error
     graph = Graph()
     kind = np.dtype(np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64)
-    codes = _codes(graph, network, kind)
+    codes = graph.annotate(_codes(graph, network, kind), _code_type(network))
     outputs = codes
     for index, layer in enumerate(network.layers):
         own, first = kind if index == 0 else np.dtype(np.float32), index == 0
@@ -61,9 +64,13 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
         else:
             below = _everywhere(graph, network, outputs) if first else outputs
             sums = window_sums(graph, layer, below, own, shared=first)
+        bound = int(
+            layer.largest_sums(network.inputs.largest[network.columns] if first else None).max(initial=1)
+        )
+        graph.annotate(sums, whole_type_of(-bound, bound))
         outputs = graph("Sub", sums, graph.constant(layer.unit_thresholds.astype(own)))
         if index < len(network.layers) - 1:
-            outputs = _signs(graph, outputs, kind)
+            outputs = _signs(graph, outputs)
     winner = _decide(graph, network, codes, outputs, kind)
     labels = np.array(network.labels)
     table = labels if network.unlabelled is None else np.array([*network.labels, network.unlabelled])
@@ -85,6 +92,7 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
         ],
         graph.constants,
     )
+    body.quantization_annotation.extend(graph.annotations)
     model = helper.make_model(
         body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="mpnn"
     )
@@ -129,6 +137,14 @@ def _codes(graph: Graph, network: IntegerNetwork, kind: np.dtype) -> str:
     return graph.cast(graph("Clip", graph("Round", values), *clip), kind)
 
 
+def _code_type(network: IntegerNetwork) -> str:
+    """QONNX's type of the codes."""
+    inputs = network.inputs
+    if isinstance(inputs, PixelTable):
+        return whole_type_of(int(inputs.codes.min()), int(inputs.codes.max()))
+    return whole_type_of(-inputs.clip, inputs.clip)
+
+
 def _everywhere(graph: Graph, network: IntegerNetwork, codes: str) -> str:
     """Codes ``[n, F]`` of all inputs, 0 of those that are not used."""
     count = network.inputs.num_inputs
@@ -144,18 +160,19 @@ def _sums(graph: Graph, layer: Layer, below: str, kind: np.dtype) -> str:
     """Sums ``[n, units]``; blocks go through a product with a leading axis."""
     blocks, inputs, units = layer.weights.shape
     if blocks == 1:
-        return graph("MatMul", below, graph.cast(graph.constant(layer.weights[0]), kind))
+        return graph("MatMul", below, graph.weights(layer.weights[0], kind))
     apart = graph("Reshape", below, graph.constant(np.array([-1, blocks, inputs])))
     apart = graph("Transpose", apart, perm=[1, 0, 2])
-    sums = graph("MatMul", apart, graph.cast(graph.constant(layer.weights), kind))
+    sums = graph("MatMul", apart, graph.weights(layer.weights, kind))
     sums = graph("Transpose", sums, perm=[1, 0, 2])
     return graph("Reshape", sums, graph.constant(np.array([-1, blocks * units])))
 
 
-def _signs(graph: Graph, outputs: str, kind: np.dtype) -> str:
+def _signs(graph: Graph, outputs: str) -> str:
     """+1 where an output is 0 or more, else -1; ``Sign`` would give 0 for 0."""
     on = graph("GreaterOrEqual", outputs, _zero_of(graph, outputs))
-    return graph("Where", on, graph.constant(np.float32(1)), graph.constant(np.float32(-1)))
+    signs = graph("Where", on, graph.constant(np.float32(1)), graph.constant(np.float32(-1)))
+    return graph.annotate(signs, "BIPOLAR")
 
 
 def _zero_of(graph: Graph, value: str) -> str:

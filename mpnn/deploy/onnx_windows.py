@@ -49,7 +49,7 @@ def window_sums(graph: Graph, layer: Layer, below: str, kind: np.dtype, *, share
     sums = graph(
         "Conv",
         image,
-        graph.cast(graph.constant(kernels), kind),
+        graph.weights(kernels, kind),
         group=groups,
         strides=[windows.stride] * 2,
         pads=[*windows.margins, *ends],
@@ -68,6 +68,6 @@ def _product(graph: Graph, layer: Layer, codes: str, kind: np.dtype) -> str:
     patches = graph.reshape(patches, -1, *places.shape)
     patches = graph("ReduceSum", patches, graph.constant(np.array([3])), keepdims=0)
     kernels = layer.weights.transpose(1, 0, 2).reshape(fan_in, blocks * units)
-    sums = graph("MatMul", patches, graph.cast(graph.constant(kernels), kind))
+    sums = graph("MatMul", patches, graph.weights(kernels, kind))
     sums = graph("Transpose", graph.reshape(sums, -1, len(places), blocks, units), perm=[0, 2, 1, 3])
     return graph.reshape(sums, -1, layer.num_units)
