@@ -6,6 +6,7 @@ functions and under ``TYPE_CHECKING`` too.
 """
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def imported_by(path: Path, known: frozenset[str]) -> set[str]:
     return (found & known) - {name, "mpnn"}
 
 
+@functools.cache
 def import_graph() -> dict[str, set[str]]:
     """Who imports whom, module by module. The package's own face, which is lazy, is left out."""
     files = modules()

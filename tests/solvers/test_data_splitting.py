@@ -56,7 +56,7 @@ def test_programs_are_exact(engine, widths, sets):
     assert program.model.accepts(program.complete(weights))
 
 
-@pytest.mark.parametrize("widths", [(2, 2, 2), (2, 1, 1, 2)])
+@pytest.mark.parametrize("widths", [(2, 2, 2), pytest.param((2, 1, 1, 2), marks=pytest.mark.slow)])
 def test_splitting_to_the_end_is_exact(engine, widths):
     model = DataSplittingClassifier(
         widths[1:-1],

@@ -33,7 +33,7 @@ METHODS = {
     ),
     "bdnn": (BDNNClassifier(2, 3), "exact", False),
     "bdnn_local_search": (BDNNClassifier(1, 3, method="local_search", random_state=1), "first layer", True),
-    "data_splitting": (DataSplittingClassifier((1,), 3, validation_share=0.0), "2 sets", True),
+    "data_splitting": (DataSplittingClassifier((1,), 30, validation_share=0.0), "2 sets", True),
     "single_neuron": (SingleNeuronClassifier(time_limit=3), "min_weight", False),
 }
 
@@ -48,7 +48,11 @@ def _need_engines():
         pytest.skip("the engines cpsat and highs are not installed")
 
 
-@pytest.mark.parametrize("name", METHODS)
+# What is shown passes through one driver; splitting data to the end of its time is the longest way there.
+SHOWN = [pytest.param(name, marks=pytest.mark.slow if name == "data_splitting" else ()) for name in METHODS]
+
+
+@pytest.mark.parametrize("name", SHOWN)
 def test_progress_is_shown_when_asked_for(name, capsys):
     model, search, _ = METHODS[name]
     labels = labels_for(model)
@@ -72,7 +76,6 @@ def test_ctrl_c_keeps_the_network_and_starts_no_other_search(name, monkeypatch):
         return searches[-1][0], True
 
     run = driver._run_interruptibly
-    model.fit(INPUTS, labels)
     monkeypatch.setattr(
         driver, "_run_interruptibly", lambda *arguments: searches.append(0) or run(*arguments)
     )
