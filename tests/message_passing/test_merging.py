@@ -23,6 +23,9 @@ SPECS = {
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in SPECS if name != "one layer"]
 
 
+step = jax.jit(mp.step, static_argnums=0)
+
+
 def shares(spec):
     """The whole data, and three shares of it."""
     data = mp.Batch(DATA.inputs.reshape(-1, *spec.input_shape), DATA.labels)
@@ -44,8 +47,8 @@ def test_merged_shares_are_a_step_over_all_data(name, x64):
     spec = SPECS[name]
     prior = mp.init(0, spec)
     data, parts = shares(spec)
-    apart = [mp.step(spec, prior, part)[0] for part in parts]
-    whole, _ = mp.step(spec, prior, data)
+    apart = [step(spec, prior, part)[0] for part in parts]
+    whole, _ = step(spec, prior, data)
     merged = mp.merge(spec, apart, prior)
     assert_equal(merged, whole)
     rest = mp.forget(spec, merged, mp.learned(apart[0], prior))
@@ -57,8 +60,8 @@ def test_focusing_is_not_evidence(x64):
     numbers = mp.Schedules(replicas=3.0, coupling=0.5).at_sweep(0, 1)
     prior = mp.init(0, spec, numbers)
     plain = prior.weighted[0]._replace(focus=None)
-    after, _ = mp.step(spec, prior, DATA, numbers)
-    without, _ = mp.step(mp.NetworkSpec.dense((8, 1)), mp.State((plain,)), DATA, numbers)
+    after, _ = step(spec, prior, DATA, numbers)
+    without, _ = step(mp.NetworkSpec.dense((8, 1)), mp.State((plain,)), DATA, numbers)
     assert_equal(mp.learned(after, prior), mp.learned(without, mp.State((plain,))))
 
 
@@ -66,7 +69,7 @@ def test_merging_is_mapped_and_compiled():
     spec = SPECS["one layer"]
     prior = mp.init(0, spec)
     _, parts = shares(spec)
-    evidence = [mp.learned(mp.step(spec, prior, part)[0], prior) for part in parts[:2]]
+    evidence = [mp.learned(step(spec, prior, part)[0], prior) for part in parts[:2]]
     average = jax.tree.map(lambda *leaves: sum(leaves) / 2, *evidence)
     back = jax.jit(mp.forget, static_argnums=0)(spec, prior, jax.tree.map(jnp.negative, average))
     assert_equal(mp.learned(back, prior), average, 1e-5)

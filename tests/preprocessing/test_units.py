@@ -16,6 +16,7 @@ given, settings, strategies = hypothesis.given, hypothesis.settings, hypothesis.
 
 SCALES = strategies.floats(-200, 200).map(lambda exponent: 1.7 * 10.0**exponent)
 OFFSETS = strategies.floats(-1e6, 1e6)
+PIXELS = load_digits().data[:100]
 SINGLE = MessagePassingClassifier((), num_sweeps=5, random_state=0)
 MAKE = {
     "single": SINGLE,
@@ -55,12 +56,11 @@ def test_the_answer_follows_maps_and_types(name, digits):
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(SCALES, OFFSETS, strategies.booleans())
 def test_intensities_have_one_unit(scale, offset, with_offset):
-    pixels = load_digits().data[:100]
-    mapped = (pixels + offset * with_offset) * scale
+    mapped = (PIXELS + offset * with_offset) * scale
     assert is_intensity(mapped)
     unit = unit_of(mapped, "auto", True)
     own = mapped.astype(np.float32) / (16 * scale) if unit is None else unit(mapped)
-    np.testing.assert_allclose(own, pixels / 16, atol=1e-6)
+    np.testing.assert_allclose(own, PIXELS / 16, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["single", "features", "common"])
