@@ -1,5 +1,7 @@
 """The functional face: pure, transformable, and a sentence for what cannot be."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,16 +63,17 @@ def test_training_is_that_of_the_host_loop():
     np.testing.assert_allclose(pure.hyper.damping, 0.5 / 9)
 
 
-def likelihood(noise):
-    run = mp.train(0, SPEC, mp.init(0, SPEC), DATA, mp.Schedules(noise=noise), num_epochs=2, batch_size=16)
-    probabilities = mp.predict(SPEC, run.state, INPUTS, run.hyper).probabilities
+def likelihood(noise, spec=SPEC):
+    run = mp.train(0, spec, mp.init(0, spec), DATA, mp.Schedules(noise=noise), num_epochs=2, batch_size=16)
+    probabilities = mp.predict(spec, run.state, INPUTS, run.hyper).probabilities
     return jnp.mean(jnp.log(probabilities[jnp.arange(NUM_SAMPLES), (LABELS > 0).astype(int)]))
 
 
 def test_training_can_be_transformed():
     values = jnp.array([0.2, 0.6])
-    likelihoods, slopes = jax.jit(jax.vmap(jax.value_and_grad(likelihood)))(values)
-    np.testing.assert_allclose(likelihoods[1], likelihood(0.6), rtol=1e-4)
+    own = functools.partial(likelihood, spec=mp.NetworkSpec.dense((8, 1), weights="ternary"))
+    likelihoods, slopes = jax.jit(jax.vmap(jax.value_and_grad(own)))(values)
+    np.testing.assert_allclose(likelihoods[1], own(0.6), rtol=1e-4)
     assert np.all(np.isfinite(slopes))
     assert np.all(slopes != 0.0)
 

@@ -79,7 +79,13 @@ def test_learns_discrete_weights(name, fitted, digits):
     assert np.all(np.isfinite(classifier.history_["loss"]))
 
 
-@pytest.mark.parametrize("name", CASES)
+# Variants of methods that are among the fast cases.
+VARIANTS = ("ste_batch_norm", "sign_ema", "bimu", "gumbel")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in CASES]
+)
 def test_weights_alone_decide(name, fitted, digits):
     """What the weights were read from may be lost; other weights give other scores."""
     _, _, X, _ = digits
@@ -105,7 +111,10 @@ def test_the_discrete_network_written_out(fitted, digits):
     np.testing.assert_allclose(with_bias.decision_function(X), outputs / np.sqrt(65), atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["moment_propagation", "bayesbinn", "lr_net", "gumbel", "ste"])
+@pytest.mark.parametrize(
+    "name",
+    ["moment_propagation", "bayesbinn", "lr_net", pytest.param("gumbel", marks=pytest.mark.slow), "ste"],
+)
 def test_three_predictions(name, fitted, digits):
     _, _, X, y = digits
     classifier = fitted(name)

@@ -11,13 +11,12 @@ import pytest
 from mpnn import programs
 from mpnn.linear_maps import products
 from mpnn.message_passing import portions
-from mpnn.message_passing.epochs import run_batch
 from mpnn.message_passing.network import Batch, anchor_at_posterior, init
 from mpnn.message_passing.prediction import decode, discrete_outputs
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import Schedules, train
-from tests.oracles.helpers import assert_states_close, first_numbers, random_batch, start
+from tests.oracles.helpers import assert_states_close, compiled_batch, first_numbers, random_batch, start
 
 SPEC = NetworkSpec.dense((6, 5, 1), rule="amp")
 
@@ -255,7 +254,7 @@ def test_every_rule_tells_odd_digits_from_even_ones(rule, bound, digits):
     assert digits_accuracy(NetworkSpec.dense((64, 31, 1), rule=rule), inputs, labels) > bound
 
 
-@pytest.mark.parametrize("weights", ["binary", "ternary"])
+@pytest.mark.parametrize("weights", ["binary", pytest.param("ternary", marks=pytest.mark.slow)])
 def test_ten_classes_of_digits(weights, digits):
     """64-31-10, AMP; measured 0.886 with binary weights."""
     inputs, classes = digits
@@ -352,8 +351,8 @@ def test_one_sweep_over_a_full_batch_is_a_step():
     inputs = jax.random.normal(jax.random.key(0), (12, 4))
     data, schedules = Batch(inputs, jnp.sign(inputs[:, 0])), Schedules(damping=0.3)
     numbers = schedules.at_sweep(0, 2)
-    state = init(jax.random.key(1), spec, numbers)
+    state = start(spec, seed=1, damping=0.3)
     trained, _ = train(jax.random.key(2), spec, state, data, schedules, num_epochs=1, batch_size=12)
-    expected, _ = run_batch(spec, state, data, jax.tree.map(lambda leaf: leaf[None], numbers))
+    expected, _ = compiled_batch(spec, state, data, jax.tree.map(lambda leaf: leaf[None], numbers))
     for one, other in zip(jax.tree.leaves(trained), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
