@@ -43,7 +43,7 @@ SLOWEST_SECONDS = 10
 # Seconds after which a call that no signal ends takes the process with it.
 HANGING_SECONDS = 300
 # Arrays are counted for one input in so many (it is slow), the peak of the process for all.
-MEMORY_EVERY = 20
+MEMORY_EVERY = 19  # no multiple of HOSTILE_EVERY: files of both sorts are counted, and timed
 # Beside a multiple of the file.
 MEMORY_CONSTANT = 1 << 28
 # More than a process has at the start; no input may take the machine's memory.

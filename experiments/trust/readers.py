@@ -235,7 +235,7 @@ def _checkpoint() -> Reader:
         folder = {str(path.relative_to(root)): path.read_bytes() for path in paths}
     return Reader(
         list(folder.items()),
-        lambda path: restore_state(path, spec),
+        lambda path: restore_state(path, spec, like=state),  # shapes found once: tracing takes half the time
         (CheckpointError,),
         folder=folder,
         hostile=hostile.json_lines(),

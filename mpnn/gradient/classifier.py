@@ -180,7 +180,12 @@ class GradientClassifier(ProbabilisticClassifier):
         first = members[0]
         how = first.method_, *first._checked_prediction()
         models = jax.tree.map(lambda *leaves: np.stack(leaves), *(member._model() for member in members))
-        return lambda block: prediction.decide_many(*how, models, jnp.asarray(first.input_transform_(block)))
+
+        def decide(block: NDArray) -> Any:
+            inputs = jax.device_put(first.input_transform_(block))
+            return prediction.decide_many(*how, models, inputs)
+
+        return decide
 
     def _scores(self, X: ArrayLike) -> NDArray:
         """Outputs or log odds ``[n, K]``."""

@@ -57,7 +57,8 @@ def fit(
     """
     refuse_forked_child()
     count = len(inputs)
-    data = training.Data(jnp.asarray(inputs), jnp.arange(count), jnp.asarray(targets), jnp.ones(count))
+    # unlike jnp.asarray, device_put makes no program for every shape
+    data = training.Data(*jax.device_put((inputs, np.arange(count), targets, np.ones(count))))
     with running(callbacks, plan.num_epochs):
         on_epoch = _report(callbacks, plan.num_epochs)
         return Fit(*jax.device_get(training.fit(how, jax.random.key(seed), method, plan, data, on_epoch)))
@@ -93,7 +94,7 @@ def fit_many(
     """
     refuse_forked_child()
     keys = jnp.stack([jax.random.key(seed) for seed in seeds])
-    data = training.Data(jnp.asarray(inputs), *(jnp.asarray(leaf) for leaf in problems))
+    data = training.Data(*jax.device_put((inputs, *problems)))
     num_groups = training.num_groups(len(seeds), problems_at_once)
     total = plan.num_epochs if num_groups == 1 else num_groups
     with running(callbacks, total):

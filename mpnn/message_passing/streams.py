@@ -181,7 +181,7 @@ def _placed(lanes: list[Lane], num_lanes: int, most_rows: int) -> Batch:
     inputs, labels = (np.stack([_padded(lane[field], most_rows) for lane in lanes]) for field in range(2))
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
-        return Batch(jnp.asarray(inputs), jnp.asarray(labels))
+        return Batch(*jax.device_put((inputs, labels)))
     sharding = NamedSharding(mesh, PartitionSpec(meshes.DATA))
 
     def placed(leaf: NDArray) -> Array:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
@@ -258,7 +257,7 @@ class MessagePassingClassifier(StreamLearner):
         first = members[0]
         how = first.spec_, *first._checked_prediction()
         models = jax.tree.map(lambda *leaves: np.stack(leaves), *(member._model() for member in members))
-        return lambda block: compiled.decide_many(*how, models, jnp.asarray(first.input_transform_(block)))
+        return lambda block: compiled.decide_many(*how, models, jax.device_put(first.input_transform_(block)))
 
     def _scores(self, X: ArrayLike) -> NDArray:
         """``"mode"``: outputs over their spread; else log odds or log probabilities ``[n, K]``."""

@@ -175,7 +175,8 @@ class _Run:
     def padded(self, leaf: NDArray) -> Array:
         """An array ``[n, ...]`` with rows of 0 up to the length."""
         missing = self.length - len(leaf)
-        return jnp.asarray(np.pad(leaf, [(0, missing), *[(0, 0)] * (leaf.ndim - 1)]) if missing else leaf)
+        padded = np.pad(leaf, [(0, missing), *[(0, 0)] * (leaf.ndim - 1)]) if missing else leaf
+        return jax.device_put(padded)  # unlike jnp.asarray, without a program for every shape
 
     def last_numbers(self, num_epochs: int) -> Hyper:
         """The numbers of the last sweep."""
@@ -209,9 +210,9 @@ def _fit_pool(
     ):
         together = settings.as_columns(len(problems)).with_batches_of(len(inputs))
         return _fit_columns(jax.random.key(seeds[0]), together, inputs, problems, priors, watching)
-    keys = jax.vmap(jax.random.key)(jnp.asarray(seeds))
+    keys = jax.vmap(jax.random.key)(np.asarray(seeds))
     pool, run = _Run(settings, len(inputs)), _Run(settings, problems.most_samples)
-    data = Problems(pool.padded(inputs), *(jnp.asarray(leaf) for leaf in problems.padded(run.length)))
+    data = Problems(pool.padded(inputs), *jax.device_put(problems.padded(run.length)))
     with meshes.every_device():
         if settings.annealing is not None:
             return exact.fit_many(keys, settings, data, problems_at_once)
