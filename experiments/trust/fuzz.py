@@ -197,7 +197,8 @@ def try_kind(
             (Path(root) / name).write_bytes(content)
             found: list[str] = []
             made = 2 * len(reader.hostile) if piece == 0 else 0
-            with watch.over(content, found, number % 2 == 0 if number < made else number % MEMORY_EVERY == 0):
+            counted = number % 2 == 0 if number < made else number % MEMORY_EVERY == 0
+            with watch.over(content, found, counted and reader.traced):
                 fault = fault_of(reader, Path(root) if reader.folder else Path(root) / name, counts)
             if files_of(Path(root)) != expected:
                 found.append("wrote another file")

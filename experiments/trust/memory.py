@@ -3,16 +3,18 @@
     python -m experiments.trust.memory --fits 300 --predictions 3000
 
 Every fit draws its own number of rows and columns, and every prediction its own number of rows, so that
-hardly two have one shape. The resident memory is printed every 50 fits and every 500 predictions, and goes to
+hardly two have one shape. The resident memory is printed every 20 fits and every 500 predictions, and goes to
 ``runs/memory/results.jsonl``, a row for each number of them.
 """
 
+import ctypes
 import gc
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import jax
 import numpy as np
 import tyro
 
@@ -39,8 +41,9 @@ class Options:
 
 
 def resident_mib() -> float:
-    """Memory of this process that is in use, MiB (Linux)."""
+    """Memory of this process that is in use, MiB (Linux); what the allocator holds free is returned first."""
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmRSS:"))
     return int(line.split()[1]) / 1024
@@ -70,7 +73,7 @@ def predictions(rng: np.random.Generator, count: int) -> Iterator[int]:
 def main(options: Options) -> None:
     """Both loops; each prints and keeps what is resident along the way."""
     options.output.mkdir(parents=True, exist_ok=True)
-    loops = {"fits": (fits, options.fits, 50), "predictions": (predictions, options.predictions, 500)}
+    loops = {"fits": (fits, options.fits, 20), "predictions": (predictions, options.predictions, 500)}
     with open_results(options.output / "results.jsonl") as results:
         for name, (loop, count, every) in loops.items():
             begun = perf_counter()
@@ -80,6 +83,7 @@ def main(options: Options) -> None:
                 row = {"loop": name, "number": number, "seed": options.seed}
                 measured = {
                     "resident_mib": round(resident_mib()),
+                    "programs": len(jax.devices()[0].client.live_executables()),
                     "seconds": round(perf_counter() - begun, 1),
                 }
                 print(row | measured, flush=True)

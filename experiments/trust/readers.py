@@ -30,6 +30,7 @@ class Reader:
     repair : makes a digest right again.
     folder : all files of a valid folder by name, for readers of folders.
     hostile : files made by hand to do harm, given as they are and changed.
+    traced : whether Python's own count of memory applies; threads of pyarrow that end beside it crash.
     multiple : memory allowed, in sizes of the file, beside a constant: the promise of SECURITY.md.
     """
 
@@ -39,6 +40,7 @@ class Reader:
     repair: Callable[[bytes], bytes] = lambda content: content
     folder: Mapping[str, bytes] = field(default_factory=dict)
     hostile: list[bytes] = field(default_factory=list)
+    traced: bool = True
     multiple: int = 2048
 
 
@@ -183,7 +185,7 @@ def _parquet() -> Reader:
 
     table = pyarrow.table({"a": [1.5, 2.5, None], "b": ["x", "y", "x"], "c": [True, False, True]})
     seeds = [_bytes_of(lambda path: parquet.write_table(table, path), ".parquet")]
-    return Reader(named("file.parquet", seeds), read_table, (DataError,))
+    return Reader(named("file.parquet", seeds), read_table, (DataError,), traced=False)
 
 
 def _toml() -> Reader:

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import (
     assert_all_finite,
-    check_array,
     check_consistent_length,
     check_random_state,
     column_or_1d,
@@ -26,7 +25,8 @@ from mpnn.classifiers.linear_view import LinearView
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.discrete import DiscreteNetwork
-from mpnn.preprocessing.precision import with_known_floats
+from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
+from mpnn.preprocessing.units import InputUnit
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import whole
 
@@ -155,6 +155,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     weights_: list[NDArray]
     biases_: list[NDArray | None] | None
     input_transform_: Any
+    input_unit_: InputUnit | None = None  # also of what was pickled before there were units
     image_shape_: tuple[int, ...] | None = None
 
     @abstractmethod
@@ -264,7 +265,13 @@ class ProbabilisticClassifier(LinearView, NetworkClassifier):
 
     def _rows(self, X: ArrayLike) -> Iterable[NDArray]:
         """Checked inputs, uint8 or float32, some rows at a time."""
-        return [validate_data(self, self._as_rows(X), dtype=[np.float32, np.uint8], reset=False)]
+        return [self._numbers(X)]
+
+    def _numbers(self, X: ArrayLike) -> NDArray:
+        """Checked inputs ``[n, features]`` as the transform takes them, uint8 or float32, in their unit."""
+        kinds: Any = [np.float32, np.uint8] if self.input_unit_ is None else NUMBER_TYPES
+        numbers = validate_data(self, self._as_rows(X), dtype=kinds, reset=False)
+        return numbers if self.input_unit_ is None else self.input_unit_(numbers)
 
     @classmethod
     @abstractmethod
@@ -293,7 +300,7 @@ class ProbabilisticClassifier(LinearView, NetworkClassifier):
 
     def _blocks(self, X: ArrayLike) -> Iterable[NDArray]:
         """Inputs of a joint decision, some rows at a time."""
-        return blocks_of(check_array(self._as_rows(X), dtype=np.float32, input_name="X"))
+        return blocks_of(self._numbers(X))
 
     @abstractmethod
     def predict_proba(self, X: ArrayLike) -> NDArray:

@@ -21,8 +21,10 @@ from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
 from mpnn.preprocessing.augmentation import random_shifts
-from mpnn.preprocessing.precision import NUMBER_TYPES, as_float32
+from mpnn.preprocessing.intensity import is_intensity
+from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.preprocessing.units import in_float32, unit_of
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import above_zero, whole
 
@@ -57,6 +59,8 @@ class GradientClassifier(ProbabilisticClassifier):
         One number an epoch: ``loss`` and ``error`` of the training batches.
     input_transform_ : InputTransform
         What inputs go through; ``live`` marks those that may act.
+    input_unit_ : InputUnit or None
+        The origin and the unit in which inputs are float32 before that; None: as they are.
     n_iter_ : int
         Epochs done.
     """
@@ -99,6 +103,16 @@ class GradientClassifier(ProbabilisticClassifier):
         """Shape of the images that layers read; None where none does."""
         return self.image_shape_ if reads_images(self.hidden) else None
 
+    def _scaling_of(self, inputs: NDArray) -> str | None:
+        many = self.input_scaling == "auto" and len(inputs) > self.few_samples
+        return "standard" if many else self.input_scaling
+
+    def _in_unit(self, inputs: NDArray) -> NDArray:
+        """Training inputs as float32, in a unit of their own where float32 does not hold them as they are."""
+        kind = self._scaling_of(inputs)
+        self.input_unit_ = unit_of(inputs, kind, kind == "auto" and is_intensity(inputs))
+        return in_float32(inputs, self.input_unit_)
+
     def _transform_of(self, inputs: NDArray) -> InputTransform:
         """The input transform; ``"auto"`` is as for message passing, one mean and deviation for many samples.
 
@@ -107,10 +121,7 @@ class GradientClassifier(ProbabilisticClassifier):
         """
         if self.input_scaling is None:
             return fit_transform_of(inputs, None)
-        kind = self.input_scaling
-        if kind == "auto" and len(inputs) > self.few_samples:
-            kind = "standard"
-        return fit_transform_of(inputs, kind).with_unit_power(inputs)
+        return fit_transform_of(inputs, self._scaling_of(inputs)).with_unit_power(inputs)
 
     @in_fresh_process
     def fit(self, X: ArrayLike, y: ArrayLike) -> "GradientClassifier":
@@ -126,7 +137,7 @@ class GradientClassifier(ProbabilisticClassifier):
         X, self.image_shape_ = read_images(X, self._needs_images(), self.image_shape)
         inputs, labels = validate_data(self, X, y, dtype=NUMBER_TYPES)
         codes = self._class_numbers(labels)
-        inputs = as_float32(inputs)
+        inputs = self._in_unit(inputs)
         self.input_transform_ = self._transform_of(inputs)
         plan = self._plan(len(inputs))
         method = self._complete_method(inputs.shape[1], plan)
@@ -161,7 +172,7 @@ class GradientClassifier(ProbabilisticClassifier):
         """
         first = members[0]
         X, first.image_shape_ = read_images(X, first._needs_images(), first.image_shape)
-        inputs = as_float32(check_array(X, dtype=NUMBER_TYPES, input_name="X"))
+        inputs = first._in_unit(check_array(X, dtype=NUMBER_TYPES, input_name="X"))
         own = cls._binary_problems(members, inputs.shape[1], problems)
         padded = own.padded()
         transform = first._transform_of(inputs)
@@ -172,7 +183,8 @@ class GradientClassifier(ProbabilisticClassifier):
         callbacks = callbacks_of(first.callbacks, first.verbose)
         fits = fitting.fit_many(*how, transform(inputs), padded, problems_at_once, callbacks)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
-            member.input_transform_, member.image_shape_ = transform, first.image_shape_
+            member.input_transform_, member.input_unit_ = transform, first.input_unit_
+            member.image_shape_ = first.image_shape_
             member._publish(method, fit, seed)
 
     @classmethod
@@ -212,7 +224,7 @@ class GradientClassifier(ProbabilisticClassifier):
 
     def _decide(self, X: ArrayLike) -> tuple[NDArray, NDArray]:
         check_is_fitted(self)
-        inputs = self.input_transform_(validate_data(self, self._as_rows(X), dtype=np.float32, reset=False))
+        inputs = self.input_transform_(self._numbers(X))
         how = self.method_, *self._checked_prediction(), self._model()
         parts = [
             in_few_shapes(partial(prediction.decide, *how), inputs[start : start + ROWS_AT_ONCE])

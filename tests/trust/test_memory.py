@@ -32,6 +32,14 @@ def test_fits_of_many_shapes_keep_few_programs(monkeypatch):
 
 
 @pytest.mark.slow
+def test_arrays_of_new_shapes_are_moved_without_programs():
+    assert sum(1 for _ in fits(np.random.default_rng(0), 2)) == 2
+    before = programs("stage"), programs("copy")
+    assert sum(1 for _ in fits(np.random.default_rng(1), 4)) == 4
+    assert (programs("stage"), programs("copy")) == before
+
+
+@pytest.mark.slow
 def test_predictions_of_many_sizes_compile_few_programs():
     before = compiled.decide._cache_size() + compiled.score._cache_size()
     assert sum(1 for _ in predictions(np.random.default_rng(0), 60)) == 60

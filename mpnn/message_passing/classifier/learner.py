@@ -35,7 +35,7 @@ from mpnn.message_passing.spec import NetworkSpec
 from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
-from mpnn.preprocessing.units import InputUnit, in_float32
+from mpnn.preprocessing.units import in_float32
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import flag, whole
 
@@ -71,7 +71,6 @@ class Learner(ProbabilisticClassifier):
     image_shape: Sequence[int] | None
     largest_shift: int
     encoder_: TableEncoder | None
-    input_unit_: InputUnit | None = None
     input_transform_: InputTransform
     spec_: NetworkSpec
     state_: State | None
