@@ -34,6 +34,7 @@ def describe(saved: Saved, path: Path) -> list[tuple[str, str]]:
         columns = [f"{name} ({kind})" for name, kind in schema.kinds.items()]
         more = [f"{len(columns) - _SHOWN} more"] if len(columns) > _SHOWN else []
         lines.append(("columns", ", ".join([*columns[:_SHOWN], *more])))
+        lines += [(role, name) for role in ("label", "id") if (name := getattr(schema, role)) is not None]
     encoder = getattr(first, "encoder_", None)
     if encoder is not None:
         bits = [code.num_bits for code in encoder.columns_]

@@ -1,4 +1,8 @@
-"""Ctrl-C during a compiled program, which Python cannot interrupt: it runs beside the main thread."""
+"""Ctrl-C during what does not hear it: that runs beside the main thread.
+
+Python cannot interrupt a compiled program. And while much is allocated, as in reading a table, an interrupt
+may fall into a callback of the garbage collector, such as JAX's, where exceptions are printed and forgotten.
+"""
 
 import threading
 from collections.abc import Callable

@@ -5,7 +5,7 @@ import csv
 import dataclasses
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -55,13 +55,15 @@ def train(model: Any, examples: Examples) -> Any:
         raise ConfigError(str(error)) from error
 
 
-def require_writable(path: Path, option: str) -> None:
-    """Refuse a path that cannot be written, before anything long begins."""
+def require_writable(path: Path, option: str, read: Sequence[str | Path | None] = ()) -> None:
+    """Refuse a path that cannot be written, or that is a file to be read, before anything long begins."""
     folder = path.absolute().parent
     if not folder.is_dir():
         raise ConfigError(f"the folder {folder} of {option} does not exist")
     if path.is_dir():
         raise ConfigError(f"{option} must name a file, got the folder {path}")
+    if path.exists() and any(source and Path(source).exists() and path.samefile(source) for source in read):
+        raise ConfigError(f"{option} would replace {path}, which is read; name another file")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise ConfigError(f"{option}: no permission to write {path}")
 
@@ -96,18 +98,26 @@ class Saved(NamedTuple):
 def load(path: Path) -> Saved:
     """Load what `save` wrote, or a model that was saved from Python."""
     from mpnn import load_model
+    from mpnn.deploy.packed import MAGIC
 
+    if path.is_dir():
+        raise ConfigError(f"the model must be a file, got the folder {path}")
     if not path.is_file():
         raise ConfigError(f"there is no model {path}; `mpnn train DATA --output {path}` writes one")
     if is_table_file(path):
         raise ConfigError(f"{path} is a table, not a model; the model comes first, then the data")
     try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                raise ConfigError(f"{path} is an exported network; name the model that `mpnn train` wrote")
         model = load_model(path)
         metadata = load_arrays(path)[1]
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot load a model: {error}") from error
     table = metadata.get("table")
-    schema = None if table is None else Schema(table["kinds"], tuple(table["complete"]), table["label"])
+    schema = None
+    if table is not None:
+        schema = Schema(table["kinds"], tuple(table["complete"]), table["label"], table.get("id"))
     return Saved(model, schema, metadata.get("provenance", {}))
 
 
@@ -175,12 +185,17 @@ def _written(column: NDArray) -> list[str]:
     return ["" if np.isnan(value) else f"{value:.6g}" for value in column.tolist()]
 
 
-def export(model: Any, path: Path, format: str, inputs: str, check: Examples | None, optimize: str) -> Any:
+def export(
+    saved: "Saved", path: Path, format: str, inputs: str, check: Examples | None, optimize: str
+) -> Any:
     """Write a model as `mpnn.deploy.export` does; return its report."""
     from mpnn.deploy import export as deploy_export
 
+    columns = None if saved.schema is None else list(saved.schema.kinds)
+    rows = None if check is None else check.x
     try:
-        rows = None if check is None else check.x
-        return deploy_export(model, path, format, inputs=inputs, check=rows, optimize=optimize)
+        return deploy_export(
+            saved.model, path, format, inputs=inputs, check=rows, optimize=optimize, column_names=columns
+        )
     except (ValueError, ImportError, OSError) as error:
         raise ConfigError(f"cannot export the model: {error}") from error

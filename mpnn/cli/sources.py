@@ -44,11 +44,14 @@ class Schema:
         Features without a missing value in training: these must have one in every row.
     label
         Name of the label column.
+    id
+        Name of the column of identifiers.
     """
 
     kinds: Mapping[str, Kind]
     complete: tuple[str, ...]
     label: str | None
+    id: str | None = None
 
     @classmethod
     def of(cls, table: Table) -> "Schema | None":
@@ -56,7 +59,7 @@ class Schema:
         if not table.format.header:
             return None
         complete = tuple(column.name for column in table.columns if not column.missing.any())
-        return cls(table.kinds, complete, table.label_name)
+        return cls(table.kinds, complete, table.label_name, table.id_name)
 
 
 class TrainingData(NamedTuple):
@@ -126,7 +129,9 @@ def read_examples(source: str, layout: Layout, schema: Schema | None, *, labelle
         if not is_table_file(source):
             data = _read_dataset(source)
             return data.test or data.train
-        options: dict[str, Any] = {"kinds": None if schema is None else schema.kinds, "part": "test"}
+        options: dict[str, Any] = {"part": "test"}
+        if schema is not None:
+            options |= {"kinds": schema.kinds, "known_id": schema.id}
         if labelled and layout.label is None and schema is not None and not _holds_labels(source):
             options["label"] = schema.label
         table = _read(source, layout, **options)

@@ -49,6 +49,7 @@ _PROBLEMS = tuple(
         ),
         (rf"({_DATE})([t ]\s*{_TIME})?", f"is a date; {_DATE_ADVICE}"),
         (_TIME, f"is a time of day; {_DATE_ADVICE}"),
+        (r"[\u2212\u2012\u2013]\s*[\d.,]+", "has a minus sign that is no hyphen; write - in every row"),
         (r"[+-]?0x[0-9a-f]+", "is a hexadecimal number; write it in decimal digits"),
     )
 )

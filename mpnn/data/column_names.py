@@ -49,9 +49,10 @@ class Wishes(NamedTuple):
     id: str | int | None
     categorical: tuple[str | int, ...]
     kinds: Mapping[str, Kind] | None
+    known_id: str | None = None
 
     def mentioned(self) -> set[str]:
-        """Return every name that was given; numbers of columns are none."""
+        """Return every name that must be there; numbers of columns are none."""
         options = (self.label, self.id, *self.drop, *self.categorical)
         return {*(self.kinds or ()), *(key for key in options if isinstance(key, str) and not _number(key))}
 
@@ -100,6 +101,10 @@ def assign_roles(
 
     label = None if wishes.label is None else place(wishes.label, "label")
     id_ = None if wishes.id is None else place(wishes.id, "id")
+    known = None if id_ is not None or wishes.known_id not in names else names.index(wishes.known_id)
+    if known is not None and known not in taken:
+        id_ = known
+        taken[known] = "id"
     if wishes.kinds is not None:
         free = [index for index in range(len(names)) if index not in taken]
         _require_kinds(wishes)

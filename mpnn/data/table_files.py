@@ -52,6 +52,7 @@ def read_table(
     max_classes: int = 100,
     kinds: Mapping[str, Kind] | None = None,
     part: str = "train",
+    known_id: str | None = None,
 ) -> Table:
     """Read a table from a file.
 
@@ -85,6 +86,9 @@ def read_table(
         missing one is refused.
     part : str, default="train"
         "train" or "test": which arrays of an npz file.
+    known_id : str or None, default=None
+        Name of the column of identifiers in the training file: taken as `id` where none is told and the file
+        has it.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def read_table(
         With one sentence that names file, line, column and cell, and says what to do.
     """
     require_max_classes(max_classes)
-    wishes = Wishes(label, _several(drop, "drop"), id, _several(categorical, "categorical"), kinds)
+    wishes = Wishes(label, _several(drop, "drop"), id, _several(categorical, "categorical"), kinds, known_id)
     if not isinstance(source, str | os.PathLike):
         raise DataError(f"source must be the path of a file or '-', got {type(source).__name__}")
     name = os.fspath(source)

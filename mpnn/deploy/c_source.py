@@ -7,6 +7,7 @@ over outputs that batch norm scales, and divisions only where ``ties="confidence
 
 import keyword
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 from mpnn.atomic_files import write_atomically
 from mpnn.deploy.c_functions import network_functions, words_of
 from mpnn.deploy.c_layers import input_type, takes_rows
-from mpnn.deploy.c_tables import ROW_TYPES, describe_table, row_type_of, table_rows, table_source
+from mpnn.deploy.c_tables import (
+    ROW_TYPES,
+    describe_table,
+    require_names,
+    row_type_of,
+    table_rows,
+    table_source,
+)
 from mpnn.deploy.c_text import c_array, c_comment, c_string
 from mpnn.deploy.c_windows import ImageWords
 from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels, as_rows
@@ -83,13 +91,20 @@ def save_c(
     name: str | None = None,
     optimize: str = "size",
     row_type: str = "auto",
+    column_names: Sequence[str] | None = None,
 ) -> tuple[Path, Path]:
     """Write ``path`` with suffix ``.c`` and the header beside it; see :func:`c_files`."""
     target = Path(path).with_suffix("")
     name = re.sub(r"\W", "_", target.name, flags=re.ASCII) if name is None else name
     header_name = f"{target.name}.h"
     header, source = c_files(
-        network, name, rows, optimize=optimize, header_name=header_name, row_type=row_type
+        network,
+        name,
+        rows,
+        optimize=optimize,
+        header_name=header_name,
+        row_type=row_type,
+        column_names=column_names,
     )
     files = (target.with_name(f"{target.name}.c"), target.with_name(f"{target.name}.h"))
     for file, text in zip(files, (source, header), strict=True):
@@ -105,6 +120,7 @@ def c_files(
     optimize: str = "size",
     header_name: str | None = None,
     row_type: str = "auto",
+    column_names: Sequence[str] | None = None,
 ) -> tuple[str, str]:
     """Texts of the header and of the source.
 
@@ -116,14 +132,18 @@ def c_files(
     optimize : ``"size"``: weights in the fewest bytes; ``"speed"``: a byte a link in sparse first layers.
     header_name : the header's file name; None: ``<name>.h``.
     row_type : of a table's numbers, ``"int32_t"``, ``"float"`` or ``"double"``; ``"auto"``: by ``rows``.
+    column_names : of the inputs, in their order, for the header's comments.
 
     Raises
     ------
     ValueError
-        If the name is not an identifier, or the network's sums do not fit in int32.
+        If the name is not an identifier, there are more or fewer column names than inputs, or the network's
+        sums do not fit in int32.
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in C_WORDS or keyword.iskeyword(name):
-        raise ValueError(f"name must be a C identifier, got {name!r}: pass another name")
+        raise ValueError(
+            f"name must be a C identifier, got {name!r}: pass another name, or name the file otherwise"
+        )
     if optimize not in OPTIMIZE:
         raise ValueError(f"optimize must be one of {OPTIMIZE}, got {optimize!r}")
     if network.largest_sum >= LARGEST_INT32 // 2:
@@ -138,7 +158,11 @@ def c_files(
         if ctype not in ROW_TYPES:
             raise ValueError(f"row_type must be one of {('auto', *ROW_TYPES)}, got {row_type!r}")
         header = _header(
-            network, name, ctype, len(network.encoder.columns), describe_table(network.encoder, ctype)
+            network,
+            name,
+            ctype,
+            len(network.encoder.columns),
+            describe_table(network.encoder, ctype, column_names),
         )
         parts += network_functions(network, f"{name}_bits", optimize)
         parts += [table_source(network.encoder, name, ctype), _of_rows(network, name, ctype)]
@@ -147,11 +171,19 @@ def c_files(
         what = (
             f"/* x: {name.upper()}_INPUTS {_describe_inputs(network.inputs, network.encoder is not None)}. */"
         )
+        if column_names is not None and network.encoder is None:
+            what += _list_columns(column_names, network.inputs.num_inputs)
         header = _header(network, name, ctype, network.inputs.num_inputs, what)
         parts += network_functions(network, name, optimize)
     if given is not None:
         parts.append(_main(network, name, given, ctype))
     return header, "\n".join(part for part in parts if part)
+
+
+def _list_columns(names: Sequence[str], count: int) -> str:
+    return "".join(
+        f"\n{c_comment(f'  {place}, {name}')}" for place, name in enumerate(require_names(names, count))
+    )
 
 
 def _of_rows(network: IntegerNetwork, name: str, ctype: str) -> str:

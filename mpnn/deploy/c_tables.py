@@ -4,6 +4,7 @@ A row is an array of one type: ``int32_t`` where all its numbers are whole, else
 Thresholds become the least numbers of that type that reach them, so that every comparison is the encoder's.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mpnn.deploy.c_text import c_array, c_comment
 from mpnn.integer_networks.inputs import Column, Thermometer
 
-__all__ = ["ROW_TYPES", "describe_table", "row_type_of", "table_rows", "table_source"]
+__all__ = ["ROW_TYPES", "describe_table", "require_names", "row_type_of", "table_rows", "table_source"]
 
 ROW_TYPES = {"int32_t": np.int32, "float": np.float32, "double": np.float64}
 MISSING_WHOLE = np.iinfo(np.int32).min
@@ -100,24 +101,35 @@ def _cuts(column: Column, row_type: str) -> list[float] | list[int]:
     return np.where(near < cuts, np.nextafter(near, np.float32(np.inf)), near).astype(np.float64).tolist()
 
 
-def _describe(place: int, column: Column) -> str:
+def _describe(column: Column) -> str:
     if not column.num_bits:
-        return f"{place}: not used"
+        return "not used"
     if column.kind == "thermometer":
-        return f"{place}: a number"
+        return "a number"
     if not any(isinstance(category, str) for category in column.categories):
-        return f"{place}: a number that stands for a category"
+        return "a number that stands for a category"
     names = ", ".join(f"{number} = {name!a}" for number, name in enumerate(column.categories))
-    return f"{place}: {names}, {NO_CATEGORY} = another"
+    return f"{names}, {NO_CATEGORY} = another"
 
 
-def describe_table(encoder: Thermometer, row_type: str) -> str:
-    """Comments for the header: what a row holds."""
+def require_names(names: Sequence[str], count: int) -> list[str]:
+    """Return the names of the columns as texts; refuse another number of them."""
+    if len(names) != count:
+        raise ValueError(f"column_names must have {count} names, one a column, got {len(names)}")
+    return [str(name) for name in names]
+
+
+def describe_table(encoder: Thermometer, row_type: str, column_names: Sequence[str] | None = None) -> str:
+    """Comments for the header: what a row holds, with names of the columns where there are any."""
     missing = "INT32_MIN" if row_type == "int32_t" else "NaN"
     lines = [
         c_comment(f"A row: {len(encoder.columns)} numbers of type {row_type}; {missing} is a missing one.")
     ]
-    lines += [c_comment(f"  {_describe(*numbered)}") for numbered in enumerate(encoder.columns)]
+    columns = encoder.columns
+    names = None if column_names is None else require_names(column_names, len(columns))
+    for place, column in enumerate(columns):
+        title = str(place) if names is None else f"{place}, {names[place]}"
+        lines.append(c_comment(f"  {title}: {_describe(column)}"))
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ def _real_array(name: str, values: NDArray, ctype: str) -> str:
 
 def c_comment(text: str) -> str:
     """A comment of one line: ASCII, without the marks that end it or trigraphs."""
-    plain = text.encode("ascii", "replace").decode().replace("*/", "* /").replace("/*", "/ *")
+    plain = text.encode("ascii", "backslashreplace").decode().replace("*/", "* /").replace("/*", "/ *")
     return f"/* {re.sub(r'[^ -~]', '?', plain)} */".replace("??", "? ?")
 
 

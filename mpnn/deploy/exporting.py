@@ -1,5 +1,6 @@
 """The front door of an export: lower, compare with the classifier, write."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def export(
     encoder: Any = None,
     name: str | None = None,
     optimize: str = "size",
+    column_names: Sequence[str] | None = None,
 ) -> Report:
     """Write a fitted classifier, or an integer network, as a file that needs no training library.
 
@@ -82,6 +84,9 @@ def export(
         Prefix of the names in C; None: the file's name.
     optimize : str, default="size"
         ``"size"`` or ``"speed"``, of the C source.
+    column_names : sequence of str or None, default=None
+        Of the F inputs, for the comments of the C header; None: those of the data frame that the classifier
+        was fitted on, if any.
 
     Returns
     -------
@@ -101,7 +106,9 @@ def export(
     given = isinstance(model, IntegerNetwork)
     network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)
     rows = None if check is None else np.asarray(check)
-    files = _write(network, Path(path), format, rows, name, optimize)
+    if column_names is None and not given:
+        column_names = getattr(model, "feature_names_in_", None)
+    files = _write(network, Path(path), format, rows, name, optimize, column_names)
     compared = 0 if rows is None or given else len(rows)
     changed = count_changes(network, model, rows) if rows is not None and compared else 0
     size = sum(file.stat().st_size for file in files)
@@ -114,7 +121,13 @@ def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:
 
 
 def _write(
-    network: IntegerNetwork, path: Path, format: str, rows: Any, name: str | None, optimize: str
+    network: IntegerNetwork,
+    path: Path,
+    format: str,
+    rows: Any,
+    name: str | None,
+    optimize: str,
+    column_names: Sequence[str] | None,
 ) -> tuple[Path, ...]:
     if format == "packed":
         from mpnn.deploy.packed import save_network
@@ -127,7 +140,8 @@ def _write(
 
         row_type = row_type_of(network.encoder, rows) if network.encoder is not None else "auto"
         first = rows if rows is None else rows[:TEST_ROWS]
-        return save_c(network, path, first, name=name, optimize=optimize, row_type=row_type)
+        options: dict[str, Any] = {"row_type": row_type, "column_names": column_names}
+        return save_c(network, path, first, name=name, optimize=optimize, **options)
     from mpnn.deploy.onnx_model import save_onnx
 
     save_onnx(network, path)

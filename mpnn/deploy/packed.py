@@ -24,7 +24,15 @@ from mpnn.integer_networks.inputs import Column, PixelTable, RealInputs, Thermom
 from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.integer_networks.windows import Windows
 
-__all__ = ["MEMORY_MULTIPLE", "PackedFileError", "from_bytes", "load_network", "save_network", "to_bytes"]
+__all__ = [
+    "MAGIC",
+    "MEMORY_MULTIPLE",
+    "PackedFileError",
+    "from_bytes",
+    "load_network",
+    "save_network",
+    "to_bytes",
+]
 
 MAGIC, VERSION = b"MPNNnet", b"1"
 PREFIX = struct.Struct("<8sI32s")

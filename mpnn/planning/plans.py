@@ -1,5 +1,6 @@
 """A plan: what a training on so many rows takes, on so many devices."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -89,9 +90,9 @@ def plan_training(
         If a number is out of range.
     """
     least = {"rows": rows, "columns": columns, "bits": bits, "epochs": epochs, "devices": devices}
-    for name, value in least.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    for name, value in [*least.items(), *(("a width in hidden", width) for width in hidden)]:
+        if not 1 <= value < math.inf:
+            raise ValueError(f"{name} must be at least 1, got {value:g}")
     if batch_size < devices or batch_size % devices:
         raise ValueError(f"batch_size must be a multiple of the {devices} devices, got {batch_size}")
     if classes < 2:

@@ -92,7 +92,9 @@ def read_table(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read the config {path}: {error.strerror or error}") from error
     except RecursionError as error:
         raise ConfigError(f"{path} is nested too deeply") from error
-    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not text in UTF-8; name a config in TOML") from error
+    except ValueError as error:  # not TOML, or a number of thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
 
 

@@ -53,6 +53,8 @@ def write_files(folder: Path) -> None:
             text = COMPARISON.replace("{files}", text)
         (folder / name).write_text(text, encoding="utf-8")
     (folder / "folder").mkdir()
+    (folder / "exported").write_bytes(b"MPNNnet1" + b"\0" * 64)
+    (folder / "exported.toml").write_bytes(b"MPNNnet1\xff")
     (folder / "no_model").write_bytes(b"\0" * 64)
     np.savez(folder / "unlabelled.npz", x=np.eye(4))
 
@@ -125,6 +127,11 @@ MALFORMED: list[tuple[list[str], str]] = [
     ([*TRAIN, "--set", "encoding=words"], "encoding must be one of ('auto', 'table', None), got 'words'"),
     ([*TRAIN, "--output", "no/such/model"], "the folder FOLDER/no/such of --output does not exist"),
     ([*TRAIN, "--output", "folder"], "--output must name a file, got the folder folder"),
+    ([*TRAIN, "--output", "good.csv"], "--output would replace good.csv, which is read; name another file"),
+    (
+        [*TRAIN, "--test", "gap.csv", "--output", "./folder/../gap.csv"],
+        "--output would replace folder/../gap.csv, which is read; name another file",
+    ),
     (
         [*TRAIN, "--test", "good.csv", "--test-size", "0.2"],
         "--test and --test-size exclude each other; leave one out",
@@ -239,7 +246,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     ),
     (
         ["predict", "folder", "--data", "good.csv"],
-        "there is no model folder; `mpnn train DATA --output folder` writes one",
+        "the model must be a file, got the folder folder",
     ),
     (
         ["predict", "good.csv", "--data", "good.csv"],
@@ -282,6 +289,14 @@ MALFORMED: list[tuple[list[str], str]] = [
         ["predict", "model", "--data", "good.csv", "--output", "folder"],
         "--output must name a file, got the folder folder",
     ),
+    (
+        ["predict", "model", "good.csv", "--output", "model"],
+        "--output would replace model, which is read; name another file",
+    ),
+    (
+        ["predict", "model", "good.csv", "--output", "good.csv"],
+        "--output would replace good.csv, which is read; name another file",
+    ),
     (["predict", "model", "--data", "iris"], "the examples have 4 features, and the model was trained on 2"),
     (["evaluate", "model"], "mpnn evaluate needs DATA; see mpnn evaluate --help"),
     (
@@ -305,8 +320,21 @@ MALFORMED: list[tuple[list[str], str]] = [
         "cannot load a model: no_model is damaged (it is no safetensors file of mpnn): fetch or "
         "write it again",
     ),
+    (
+        ["inspect", "exported"],
+        "cannot load a model: exported is an exported network; name the model that `mpnn train` wrote",
+    ),
+    (["inspect", ""], "the model must be a file, got the folder ."),
     (["inspect", "model", "--data", "good.csv"], "mpnn inspect: unknown option '--data'; choose from --help"),
     (["export", "model"], "mpnn export needs --output; see mpnn export --help"),
+    (
+        ["export", "model", "--output", "model"],
+        "--output would replace model, which is read; name another file",
+    ),
+    (
+        ["export", "model", "--output", "good.csv", "--check", "good.csv"],
+        "--output would replace good.csv, which is read; name another file",
+    ),
     (["export", "model", "--output", "no/such/file"], "the folder FOLDER/no/such of --output does not exist"),
     (
         ["export", "good.csv", "--output", "packed"],
@@ -339,6 +367,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     (["compare"], "name the config right after `compare`: mpnn compare CONFIG [options]"),
     (["compare", "lost.toml.toml"], "cannot read the config lost.toml.toml: No such file or directory"),
     (["compare", "broken.toml"], "broken.toml is not valid TOML: Invalid value (at line 1, column 8)"),
+    (["compare", "exported.toml"], "exported.toml is not text in UTF-8; name a config in TOML"),
     (
         ["compare", "no_file.toml"],
         'no_file.toml: datasets[0] must name a file; write e.g. { file = "mine.csv", label = "kind" }',
@@ -403,7 +432,14 @@ MALFORMED: list[tuple[list[str], str]] = [
     ),
     (["compare", "file.toml", "--workers", "0"], "workers must be at least 1, got 0"),
     (["compare", "file.toml", "--cluster-set", "mem_gb=8"], "--cluster-set needs --cluster PARTITION"),
-    # report and data
+    # report, plan and data
+    (["plan", "--machine", "h100", "--rows", "nan"], "rows must be at least 1, got nan"),
+    (["plan", "--machine", "h100", "--rows", "inf"], "rows must be at least 1, got inf"),
+    (["plan", "--machine", "h100", "--hidden", "0"], "a width in hidden must be at least 1, got 0"),
+    (
+        ["plan", "--machine", "h10"],
+        "machine must be one of h100, h200, a100, tpu_v5e, tpu_v5p, got 'h10'",
+    ),
     (["report"], "mpnn report needs RUN; see mpnn report --help"),
     (["report", "folder"], "folder holds no results; name the output folder of an `mpnn compare`"),
     (

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -75,6 +77,41 @@ def test_a_label_is_the_largest_probability_or_the_file_says_why(run, prediction
         assert float(row[f"p_{row['label']}"]) == float(row["probability"])
         by_votes = row.get("decided_by") == "votes"
         assert (float(row["probability"]) < largest) <= by_votes
+
+
+def test_identifiers_of_training_are_passed_through_where_the_file_has_them(run, folder):
+    rows, *_ = predictions(run("predict", "model", "flowers.csv", "--output", "-"))
+    assert [row["number"] for row in rows] == [f"{number:03d}" for number in range(105)]
+    (folder / "new.csv").write_text("species,d,c,b,a\nS1,0.2,1.4,3.5,5.1\n")
+    rows, *_ = predictions(run("predict", "model", "new.csv", "--output", "-"))
+    assert "number" not in rows[0]
+    rows, *_ = predictions(run("predict", "model", "new.csv", "--id", "species", "--output", "-"))
+    assert rows[0]["species"] == "S1"
+    run("predict", "model", "flowers.csv", "--label", "number", "--max-classes", "200", "--output", "-")
+    assert re.search(r"^id: number$", run("inspect", "model"), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "flowers.csv", "--output", "other"],
+        ["predict", "model", "flowers.csv"],
+        ["evaluate", "model", "flowers.csv"],
+        ["export", "model", "--check", "flowers.csv", "--output", "packed"],
+        ["init", "flowers.csv", "--output", "other.toml"],
+    ],
+)
+def test_files_are_read_beside_the_main_thread_which_hears_an_interrupt(run, monkeypatch, arguments):
+    threads = []
+
+    def read(*_, **__):
+        threads.append(threading.current_thread())
+        raise ValueError("enough")
+
+    monkeypatch.setattr("mpnn.cli.sources.read_table", read)
+    run(*arguments, status=2)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_evaluate_takes_labels_from_their_column_and_agrees_with_predict(run, folder):

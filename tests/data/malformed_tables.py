@@ -352,6 +352,12 @@ MALFORMED = [
         "FILE, line 2, column 'a': '5 €' has a currency sign; write the bare number in every row",
     ),
     Malformed(
+        "typographic minus",
+        "a,kind\n\u22121.5,x\n\u22122,y\n".encode(),
+        KIND,
+        "FILE, line 2, column 'a': '\u22121.5' has a minus sign that is no hyphen; write - in every row",
+    ),
+    Malformed(
         "hexadecimal",
         b"a,kind\n0x1F,x\n0x2a,y\n",
         KIND,

@@ -86,10 +86,16 @@ def test_header_says_what_a_row_holds():
     transform = fit_transform_of(np.array([[1.0] * 3, [-1.0] * 3], np.float32), None)
     options = {"bias": False, "density": 1.0, "classes": np.arange(2)}
     model = fitted(np.random.default_rng(0), transform, (3, 1), "binary", **options)
-    header, source = c_files(lower(model, encoder=encoder), "net")
+    network = lower(model, encoder=encoder)
+    header, source = c_files(network, "net")
     assert "int net_predict(const double *x);" in header
-    assert "1: 0 = 'red', 1 = 'blue', -1 = another" in header
+    assert "/*   1: 0 = 'red', 1 = 'blue', -1 = another */" in header
     assert "0x1.0000000000000p-1" in source
+    header, _ = c_files(network, "net", column_names=["a */ int b; /* ??/\n", "colör"])
+    assert r"/*   0, a * / int b; / * ? ?/?: a number */" in header
+    assert r"/*   1, col\xf6r: 0 = 'red', 1 = 'blue', -1 = another */" in header
+    with pytest.raises(ValueError, match="column_names must have 2 names, one a column, got 1"):
+        c_files(network, "net", column_names=["a"])
 
 
 def test_row_types_are_named(tmp_path):

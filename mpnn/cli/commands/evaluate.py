@@ -1,6 +1,7 @@
 """`mpnn evaluate`."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from rich.console import Console
@@ -26,7 +27,7 @@ def run(command: Evaluate, arguments: list[str], console: Console) -> None:
     with activity("loading") as shown:
         model, schema, _ = load(command.model)
         shown.text = f"reading {command.data}"
-        examples = read_examples(command.data, command.layout, schema, labelled=True)
+        examples = in_background(partial(read_examples, labelled=True), command.data, command.layout, schema)
         shown.text = f"labelling {len(examples.x)} examples"
         decision = in_background(decide, model, examples.x, command.prediction)
     judgement = judge(decision, model.classes_, np.asarray(examples.y))

@@ -11,6 +11,7 @@ from rich.console import Console
 from mpnn.atomic_files import write_atomically
 from mpnn.cli.activity import activity
 from mpnn.cli.console import print_line
+from mpnn.cli.interrupts import in_background
 from mpnn.cli.models import require_writable
 from mpnn.cli.options import Init, Layout, Train
 from mpnn.cli.sources import TrainingData, read_training
@@ -82,7 +83,7 @@ def run(command: Init, arguments: list[str], console: Console) -> None:
     if config.exists():
         raise ConfigError(f"{config} exists; remove it, or name another file: --output FILE")
     with activity(f"reading {command.data}"):
-        data = read_training(Train(command.data, layout=command.layout))
+        data = in_background(read_training, Train(command.data, layout=command.layout))
     text = _text(command, config, stem, data)
     try:
         write_atomically(config, text.encode())

@@ -23,11 +23,11 @@ def run(command: Predict, arguments: list[str], console: Console) -> None:
     if not source or (command.data and command.examples):
         raise ConfigError("mpnn predict needs DATA once, a file or a data set; see mpnn predict --help")
     if to_file:
-        require_writable(command.output, "--output")
+        require_writable(command.output, "--output", [command.model, source])
     with activity("loading") as shown:
         model, schema, _ = load(command.model)
         shown.text = f"reading {source}"
-        examples = read_examples(source, command.layout, schema)
+        examples = in_background(read_examples, source, command.layout, schema)
         shown.text = f"labelling {len(examples.x)} examples"
         labels, content = in_background(predictions, model, examples, command.prediction)
     if to_file:

@@ -46,14 +46,14 @@ def run(command: Train, arguments: list[str], console: Console) -> int | None:
         raise ConfigError("mpnn train needs DATA, a file or the name of a data set; see mpnn train --help")
     if not 0 <= command.seed <= _LARGEST_SEED:
         raise ConfigError(f"--seed must be from 0 to {_LARGEST_SEED}, got {command.seed}")
-    require_writable(command.output, "--output")
+    require_writable(command.output, "--output", [command.data, command.test])
     if is_shards(command.data):
         return train_on_shards(command, build(_estimator_parameters(command), "none"), arguments, console)
     refuse_streams(command.streams)
     with activity("loading"):
         model = build(_estimator_parameters(command), command.ensemble)
     with activity(f"reading {command.data}"):
-        data = read_training(command)
+        data = in_background(read_training, command)
     _print_columns(console, data.train.table)
     for note in data.notes:
         print_line(console, note)
