@@ -23,7 +23,7 @@ FLAGS = {
 }
 known = (flag for flag, versions in FLAGS.items() if jaxlib.__version__.startswith(versions))
 os.environ.setdefault("XLA_FLAGS", " ".join(known))
-# Tracing makes many small objects, few of which are garbage: collecting less often saves a tenth.
+# Tracing makes many small objects, few of which are garbage: collect less often.
 gc.set_threshold(50_000, 10, 10)
 
 
