@@ -103,7 +103,8 @@ def made_up_epoch(options: Step) -> tuple[Batch, Array]:
     return data, jax.random.permutation(jax.random.key(3), count).reshape(-1, options.batch_size)
 
 
-def _seconds(epoch: Callable[[Any], Any], state: Any) -> tuple[float, Any]:
+def seconds_of(epoch: Callable[[Any], Any], state: Any) -> tuple[float, Any]:
+    """Seconds of an epoch from a state, which may be donated, and the state after it."""
     start = time.perf_counter()
     state, _ = jax.block_until_ready(epoch(state))
     return time.perf_counter() - start, state
@@ -160,11 +161,11 @@ def main(options: Step) -> None:
         start = time.perf_counter()
         epochs[name] = jax.jit(epoch, donate_argnums=0).lower(states[name]).compile()
         compile_seconds[name] = time.perf_counter() - start
-        _, states[name] = _seconds(epochs[name], states[name])
+        _, states[name] = seconds_of(epochs[name], states[name])
     seconds: dict[str, list[float]] = {name: [] for name in makers}
     for _ in range(options.rounds):
         for name in makers:
-            taken, states[name] = _seconds(epochs[name], states[name])
+            taken, states[name] = seconds_of(epochs[name], states[name])
             seconds[name].append(taken)
 
     rate = matmul_rate(options)

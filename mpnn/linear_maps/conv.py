@@ -87,12 +87,33 @@ class ConvMap:
         return jnp.concatenate(shifted, axis=-1).reshape(-1, self.fan_in(in_shape))
 
     def fold(self, rows: Array, in_shape: tuple[int, ...]) -> Array:
-        """Sum patches ``[B height' width', fan in]`` back to ``[B, *in_shape]``."""
+        """Sum patches ``[B height' width', fan in]`` back to ``[B, *in_shape]``.
+
+        The padded image is split into ``stride^2`` lattices of pixels, each summed on its own: the transpose
+        of :meth:`unfold` as JAX derives it adds an image for every pixel of the window, most of it zeros.
+        """
         height, width, _ = self.out_shape(in_shape)
-        samples = rows.shape[0] // (height * width)
-        like = jax.ShapeDtypeStruct((samples, *in_shape), rows.dtype)
-        (inputs,) = jax.linear_transpose(self.unfold, like)(rows)
-        return inputs
+        patches = rows.reshape(-1, height, width, self.size, self.size, in_shape[2])
+        steps = range(self.stride)
+        lattices = [jnp.stack([self._lattice(patches, top, left) for left in steps], 3) for top in steps]
+        images = jnp.stack(lattices, 2)
+        _, tall, _, wide, _, _ = images.shape
+        images = images.reshape(-1, self.stride * tall, self.stride * wide, in_shape[2])
+        for axis, (before, _) in enumerate(self._margins(in_shape), start=1):
+            images = _cut(images, axis, before, in_shape[axis - 1])
+        return images
+
+    def _lattice(self, patches: Array, top: int, left: int) -> Array:
+        """Sums at every stride-th pixel of the padded image, from ``(top, left)`` on."""
+        batch, height, width, _, _, channels = patches.shape
+        more = -(-self.size // self.stride) - 1
+        total = jnp.zeros((batch, height + more, width + more, channels), patches.dtype)
+        for row in range(top, self.size, self.stride):
+            for column in range(left, self.size, self.stride):
+                down, right = row // self.stride, column // self.stride
+                around = ((0, 0), (down, more - down), (right, more - right), (0, 0))
+                total = total + jnp.pad(patches[:, :, :, row, column], around)
+        return total
 
     def _margins(self, in_shape: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         """Zeros before and after, of both axes."""
@@ -103,6 +124,13 @@ class ConvMap:
             total = max((-(-side // self.stride) - 1) * self.stride + self.size - side, 0)
             margins.append((total // 2, total - total // 2))
         return tuple(margins)
+
+
+def _cut(images: Array, axis: int, before: int, size: int) -> Array:
+    """``size`` pixels of an axis, less those before; zeros where no window reached."""
+    missing = [(0, 0)] * images.ndim
+    missing[axis] = (0, max(0, before + size - images.shape[axis]))
+    return jax.lax.slice_in_dim(jnp.pad(images, missing), before, before + size, axis=axis)
 
 
 def convolve(images: Array, kernel: Array, stride: int = 1) -> Array:

@@ -234,17 +234,19 @@ class Linear:
 
     def rows(self, place: Place, below: Inputs) -> Inputs:
         """Inputs of the weights, one row for every sample and position, the constant input last."""
-        second = below.second_moment
+        mean, second = self._row(below.mean, 1.0), below.second_moment
         if second is None and self.linear_map.pads(place.in_shape):  # zeros do not square to one
             second = jnp.ones_like(below.mean)
         field = None if place.known_inputs else below.field
         respond = below.respond
         if self.bias and respond is not None:
             respond = _respond_with_constant(respond)
+        if second is not None:  # of data, squares of the rows: no second unfolding
+            second = jnp.square(mean) if below.variance is None else self._row(second, 1.0)
         return Inputs(
-            self._row(below.mean, 1.0),
+            mean,
             None if below.variance is None else self._row(below.variance, 0.0),
-            None if second is None else self._row(second, 1.0),
+            second,
             respond,
             None if field is None else self._row(field, jnp.inf),
         )

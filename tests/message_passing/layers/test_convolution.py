@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mpnn.linear_maps.conv import ConvMap
 from mpnn.message_passing.layers import Conv2D, Dense, Flatten
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.spec import NetworkSpec
@@ -134,3 +135,24 @@ def test_what_does_not_fit_is_a_sentence(layers, sentence):
 def test_cavities_of_several_sweeps_are_kept_for_dense_layers_only():
     with pytest.raises(ValueError, match="take 'bp_inspired' for convolutions"):
         network("belief_propagation", sweeps=2)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize(("size", "stride"), [(5, 2), (2, 3), (3, 1)])
+def test_fold_is_the_transpose_of_unfold(size, stride, padding, x64):
+    windows, shape = ConvMap(1, size, stride, padding), (9, 8, 2)
+    unfold, fold = jax.jit(windows.unfold), jax.jit(windows.fold, static_argnums=1)
+    generator = np.random.default_rng(0)
+    inputs = generator.normal(size=(3, *shape))
+    rows = generator.normal(size=unfold(inputs).shape)
+    folded = np.asarray(fold(rows, shape))
+    assert folded.shape == inputs.shape
+    np.testing.assert_allclose(np.sum(folded * inputs), np.sum(rows * np.asarray(unfold(inputs))))
+    one = np.zeros_like(rows)
+    one[7, windows.fan_in(shape) // 2] = 1.0  # a single number reaches a single pixel, or padding
+    np.testing.assert_array_equal(np.asarray(fold(one, shape)), np.asarray(_transposed(windows, one, shape)))
+
+
+def _transposed(windows, rows, shape):
+    like = jax.ShapeDtypeStruct((3, *shape), rows.dtype)
+    return jax.linear_transpose(windows.unfold, like)(rows)[0]
