@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -90,6 +90,21 @@ method = "logistic_regression"
 TIMED = ("seconds", "started", "finished", "memory", "worker", "time")
 
 
+Kind = Literal[
+    "saving",
+    "rows",
+    "full disk",
+    "checkpoints",
+    "checkpoints on a full disk",
+    "train",
+    "train on a full disk",
+    "compare",
+    "compare with 4 workers",
+    "compare on a full disk",
+    "truncated files",
+]
+
+
 @dataclass(frozen=True)
 class Options:
     """How many kills, and of what.
@@ -105,7 +120,7 @@ class Options:
 
     kills: int = 40
     minutes: float = 60.0
-    kinds: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
     seed: int = 0
     output: Path = Path("runs/kill_anywhere")
 
@@ -247,7 +262,7 @@ def kill_train(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
 
 
 Trial = Callable[[Path, Moments], Counter[str]]
-KINDS: dict[str, Trial] = {
+KINDS: dict[Kind, Trial] = {
     "saving": kill_saving,
     "rows": kill_rows,
     "full disk": fill_disk,
