@@ -183,7 +183,7 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
 # Ctrl-C comes just when the module that is asked for is looked for.
 INTERRUPT = """
 import os, signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
 class Finder:
     def find_spec(name, path=None, target=None):
         if name == "{module}":
