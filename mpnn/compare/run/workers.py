@@ -8,10 +8,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache, partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -79,7 +79,8 @@ class _Worker:
         self.dead = False
         self._greeted = False
         self._process = _CONTEXT.Process(target=_work, args=(other, config, artifacts), daemon=True)
-        self._process.start()
+        with _interrupts_held():
+            self._process.start()
         other.close()  # so that the end of the process is the end of the pipe
 
     def give(self, job: Job) -> None:
@@ -121,6 +122,20 @@ class _Worker:
         if problem is not None:
             raise ConfigError(f"a worker cannot start: {problem}; register methods where it imports them")
         self._greeted = True
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that start here do not hear Ctrl-C while they import, either; it is the parent's affair."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # its start would let interrupts through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _describe_end(code: int | None) -> str:
