@@ -2,21 +2,21 @@
 
     python -m experiments.convolutions.straight_through configs/straight_through/straight_through_mnist.toml
 
-The same training images in the same batches' size and number of epochs, scored on held-out training images
+The same training images in batches of the same size, as many epochs, scored on held-out training images
 or, with ``held_out`` at 0, on the official test images.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.common.networks import hold_out
 from experiments.common.runs import main, run_jobs
+from experiments.convolutions.jobs import Training, jobs_of
 from experiments.convolutions.train import layers_of
-from mpnn.data import Dataset, load_dataset
+from mpnn.data import Dataset
 from mpnn.gradient import STEClassifier
 
 
@@ -29,37 +29,21 @@ class Model:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Config:
-    """Models, each trained once a seed; held_out training images are scored, or, with 0, the test images."""
+@dataclass(frozen=True, kw_only=True)
+class Config(Training):
+    """Models, each trained once a seed."""
 
-    dataset: str
-    num_train: int
-    held_out: int
-    num_epochs: int
-    seeds: list[int]
     models: list[Model]
-    batch_size: int = 128
 
 
 def run(config: Config, output: Path, command: str) -> None:
     """Train what has no row yet, then print a table."""
-    conditions = {
-        name: getattr(config, name)
-        for name in ("dataset", "num_train", "held_out", "num_epochs", "batch_size")
-    }
-    jobs = [
-        {"model": asdict(model), "seed": seed, **conditions}
-        for seed in config.seeds
-        for model in config.models
-    ]
-    data = load_dataset(config.dataset)
-    data = hold_out(data, config.held_out) if config.held_out else data
+    data = config.images()
 
     def work(job: Mapping[str, Any]) -> dict[str, Any]:
         return {"error_percent": percent_wrong(config, Model(**job["model"]), data, job["seed"])}
 
-    summarize(run_jobs(jobs, work, output, config, command))
+    summarize(run_jobs(jobs_of(config, config.models), work, output, config, command))
 
 
 def percent_wrong(config: Config, model: Model, data: Dataset, seed: int) -> float:

@@ -9,7 +9,7 @@ the start of an epoch, rounded or as they are: a frozen layer keeps its beliefs,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ import numpy as np
 from jax import Array
 
 import mpnn.layers
-from experiments.common.networks import hold_out
 from experiments.common.runs import main, run_jobs
-from mpnn.data import Dataset, load_dataset
+from experiments.convolutions.jobs import Training, jobs_of
+from mpnn.data import Dataset
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.fields import LayerState
 from mpnn.message_passing.hyper import Schedules
@@ -81,17 +81,11 @@ class Model:
     freeze: list[Freeze] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Config:
-    """Models, each trained once a seed; held_out training images are scored, or, with 0, the test images."""
+@dataclass(frozen=True, kw_only=True)
+class Config(Training):
+    """Models, each trained once a seed."""
 
-    dataset: str
-    num_train: int
-    held_out: int
-    num_epochs: int
-    seeds: list[int]
     models: list[Model]
-    batch_size: int = 128
 
 
 @dataclass(frozen=True)
@@ -107,29 +101,18 @@ class Images:
 
 def run(config: Config, output: Path, command: str) -> None:
     """Train what has no row yet, then print a table."""
-    jobs = [
-        {"model": asdict(model), "seed": seed, **_conditions(config)}
-        for seed in config.seeds
-        for model in config.models
-    ]
-    data = load_dataset(config.dataset)
+    data = config.images()
 
     def work(job: Mapping[str, Any]) -> dict[str, Any]:
         model = Model(**{**job["model"], "freeze": [Freeze(**own) for own in job["model"]["freeze"]]})
         images = images_of(config, data, model.scaling)
         return {"errors": errors_by_epoch(config, model, images, job["seed"])}
 
-    summarize(run_jobs(jobs, work, output, config, command))
-
-
-def _conditions(config: Config) -> dict[str, Any]:
-    names = ("dataset", "num_train", "held_out", "num_epochs", "batch_size")
-    return {name: getattr(config, name) for name in names}
+    summarize(run_jobs(jobs_of(config, config.models), work, output, config, command))
 
 
 def images_of(config: Config, data: Dataset, scaling: str) -> Images:
     """The first training images, and the last ones or the test images, scaled alike."""
-    data = hold_out(data, config.held_out) if config.held_out else data
     shape = (*data.x_train.shape[1:], 1)[:3]
     x_train, x_scored = (
         x.reshape(len(x), -1).astype(np.float32) for x in (data.x_train[: config.num_train], data.x_test)
