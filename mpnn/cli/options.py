@@ -165,7 +165,7 @@ class Export:
     model: Model
     """What `mpnn train` wrote."""
     output: Path
-    """The file to write; of C, a header is written beside it."""
+    """The file to write, or a folder, for one named as the model; of C, a header is written beside it."""
     format: Literal["packed", "c", "onnx"] = "packed"
     """packed (read by mpnn.deploy.runtime with NumPy alone), c (C99) or onnx."""
     check: Name = None

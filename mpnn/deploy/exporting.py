@@ -12,9 +12,9 @@ from mpnn.integer_networks.lowering import lower
 from mpnn.integer_networks.network import IntegerNetwork
 from mpnn.integer_networks.prediction import Predictor
 
-__all__ = ["FORMATS", "Report", "count_changes", "export"]
+__all__ = ["FORMATS", "Report", "count_changes", "export", "file_in"]
 
-FORMATS = ("packed", "c", "onnx")
+FORMATS = {"packed": ".mpnn", "c": ".c", "onnx": ".onnx"}
 # Rows of the C test's vector.
 TEST_ROWS = 8
 
@@ -66,7 +66,8 @@ def export(
     model : object
         See :func:`mpnn.integer_networks.lowering.lower`; an :class:`IntegerNetwork` is written as it is.
     path : str or path
-        The file. With ``"c"``: ``path`` with suffix ``.c``, and a header beside it.
+        The file, or a folder that exists, for a file called ``name`` or network in it. With ``"c"``: ``path``
+        with suffix ``.c``, and a header beside it.
     format : str, default="packed"
         ``"packed"`` (read by :mod:`mpnn.deploy.runtime`), ``"c"`` (C99) or ``"onnx"``.
     inputs : str, default="auto"
@@ -101,18 +102,24 @@ def export(
         If ``onnx`` is not installed.
     """
     if format not in FORMATS:
-        raise ValueError(f"format must be one of {FORMATS}, got {format!r}")
+        raise ValueError(f"format must be one of {tuple(FORMATS)}, got {format!r}")
     examples = check if examples is None else examples
     given = isinstance(model, IntegerNetwork)
     network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)
     rows = None if check is None else np.asarray(check)
     if column_names is None and not given:
         column_names = getattr(model, "feature_names_in_", None)
-    files = _write(network, Path(path), format, rows, name, optimize, column_names)
+    target = file_in(Path(path), format, name or "network")
+    files = _write(network, target, format, rows, name, optimize, column_names)
     compared = 0 if rows is None or given else len(rows)
     changed = count_changes(network, model, rows) if rows is not None and compared else 0
     size = sum(file.stat().st_size for file in files)
     return Report(files, size, network.exact, compared, changed, network.operations)
+
+
+def file_in(path: Path, format: str, stem: str) -> Path:
+    """The path itself, or where it is a folder that of a file in it, called ``stem``."""
+    return path / f"{stem}{FORMATS[format]}" if path.is_dir() else path
 
 
 def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +179,9 @@ def test_trains_and_predicts_from_a_csv_file(tmp_path, capsys, monkeypatch):
     assert main(["export", "model", "--output", "packed"]) == 0
     assert main(["export", "model", "--output", "model.c", "--format", "c", "--inputs", "uint8"]) == 0
     assert "bytes" in capsys.readouterr().out
+    Path("folder").mkdir()
+    assert main(["export", "model", "--output", "folder", "--format", "c", "--inputs", "uint8"]) == 0
+    assert {path.name for path in Path("folder").iterdir()} == {"model.c", "model.h"}
 
 
 # Ctrl-C comes just when the module that is asked for is looked for.

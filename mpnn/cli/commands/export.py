@@ -14,16 +14,17 @@ __all__ = ["run"]
 
 def run(command: Export, arguments: list[str], console: Console) -> None:
     """Write a model as a file for other machines, and say what it costs."""
-    require_writable(command.output, "--output", [command.model, command.check])
+    from mpnn.deploy.exporting import file_in
+
+    output = file_in(command.output, command.format, command.model.stem)
+    require_writable(output, "--output", [command.model, command.check])
     saved = load(command.model)
     with activity("exporting"):
         check = None
         if command.check is not None:
             check = in_background(read_examples, command.check, command.layout, saved.schema)
         # written atomically, so that it may be cut off
-        report = in_background(
-            export, saved, command.output, command.format, command.inputs, check, command.optimize
-        )
+        report = in_background(export, saved, output, command.format, command.inputs, check, command.optimize)
     for path in report.files:
         print_line(console, f"{path}: {path.stat().st_size} bytes")
     print_line(console, f"inputs are {'coded exactly' if report.exact else 'rounded to whole codes'}")
