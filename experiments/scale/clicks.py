@@ -7,18 +7,35 @@ of the seed and its number, so that any number of rows needs no disk.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.data import Column, Parts
+from mpnn.data import Parts
 from mpnn.data.shards import Part
+from mpnn.encoders.words import Words
 
 __all__ = ["Clicks"]
 
 NUM_COUNTS, NUM_CATEGORIES = 13, 26
 WORDS = 1000
 NUM_PAIRS = 8
+
+
+class _World(NamedTuple):
+    """What all parts share.
+
+    words: of all categories. drawn: for each of 2^16 equal chances, a category's word. of_words, of_counts:
+    effects on the log odds. missing: chances of 2^16. pairs: of categories that have an effect together.
+    """
+
+    words: NDArray
+    drawn: NDArray
+    of_words: NDArray
+    of_counts: NDArray
+    missing: NDArray
+    pairs: NDArray
 
 
 @dataclass(frozen=True)
@@ -43,22 +60,22 @@ class Clicks(Parts):
         return f"{self}"
 
     @cached_property
-    def _world(self) -> dict[str, NDArray]:
-        """What all parts share: words and how often each is, effects of counts, words and pairs."""
+    def _world(self) -> _World:
+        """What all parts share."""
         rng = np.random.default_rng([self.seed, 1])
         ranks = np.arange(1, WORDS + 1)
         sizes = rng.integers(3, WORDS, NUM_CATEGORIES)
         shares = [(ranks[:size] ** -1.2).cumsum() for size in sizes]
-        return {
-            "words": np.array([f"{word:08x}" for word in rng.integers(0, 1 << 32, WORDS)], dtype=object),
-            "shares": np.array(
-                [np.pad(own / own[-1], (0, WORDS - len(own)), constant_values=2) for own in shares]
-            ),
-            "of_words": rng.normal(size=(NUM_CATEGORIES, WORDS)) * 0.35,
-            "of_counts": rng.normal(size=NUM_COUNTS) * 0.4,
-            "missing": rng.uniform(0.0, 0.4, NUM_COUNTS),
-            "pairs": rng.integers(0, NUM_CATEGORIES, (NUM_PAIRS, 2)),
-        }
+        places = np.arange(1 << 16) / (1 << 16)
+        words = [f"{word:08x}" for word in rng.integers(0, 1 << 32, WORDS)]
+        return _World(
+            words=np.array(words, dtype=object),
+            drawn=np.stack([np.searchsorted(own / own[-1], places) for own in shares]).astype(np.uint16),
+            of_words=(rng.normal(size=(NUM_CATEGORIES, WORDS)) * 0.35).astype(np.float32),
+            of_counts=(rng.normal(size=NUM_COUNTS) * 0.4).astype(np.float32),
+            missing=(rng.uniform(0.0, 0.4, NUM_COUNTS) * (1 << 16)).astype(np.uint16),
+            pairs=rng.integers(0, NUM_CATEGORIES, (NUM_PAIRS, 2)),
+        )
 
     def part(self, index: int) -> Part:
         """Make a part."""
@@ -66,16 +83,14 @@ class Clicks(Parts):
         rng = np.random.default_rng([self.seed, 2, self.first + index])
         n = self.part_rows
         logs = rng.standard_normal((NUM_COUNTS, n), np.float32)
-        counts = np.floor(np.exp(1.5 + logs)).astype(np.float64)
-        odds = world["of_counts"] @ logs - 1.0
-        counts[rng.random((NUM_COUNTS, n), np.float32) < world["missing"][:, None]] = np.nan
-        draws = rng.random((NUM_CATEGORIES, n), np.float32)
-        chosen = [np.searchsorted(own, draw) for own, draw in zip(world["shares"], draws, strict=True)]
-        effects = np.stack([own[places] for own, places in zip(world["of_words"], chosen, strict=True)])
+        counts = np.floor(np.exp(1.5 + logs))
+        odds = world.of_counts @ logs - 1.0
+        counts[rng.integers(0, 1 << 16, (NUM_COUNTS, n), np.uint16) < world.missing[:, None]] = np.nan
+        draws = rng.integers(0, 1 << 16, (NUM_CATEGORIES, n), np.uint16)
+        chosen = [own[draw] for own, draw in zip(world.drawn, draws, strict=True)]
+        effects = np.stack([own[places] for own, places in zip(world.of_words, chosen, strict=True)])
         odds += effects.sum(axis=0)
-        for one, other in world["pairs"]:
+        for one, other in world.pairs:
             odds += 2.0 * effects[one] * effects[other]
-        columns = [Column(f"count {place}", "number", own) for place, own in enumerate(counts)]
-        for place, words in enumerate(chosen):
-            columns.append(Column(f"category {place}", "category", world["words"][words]))
-        return Part(columns, (rng.random(n) < 1.0 / (1.0 + np.exp(-odds))).astype(np.int64))
+        clicked = rng.random(n, np.float32) < 1.0 / (1.0 + np.exp(-odds))
+        return Part([*counts, *(Words(places, world.words) for places in chosen)], clicked.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Data sets, tables in files, and few-shot draws; knows nothing of the rest of `mpnn`."""
+"""Data sets, tables in files, and few-shot draws; knows nothing of training."""
 
 from mpnn.data.array_files import holds_test_part
 from mpnn.data.column_names import match_columns, require_complete

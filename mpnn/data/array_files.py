@@ -16,6 +16,7 @@ from mpnn.data.cells import in_column, shorten
 from mpnn.data.column_kinds import Kind, object_array
 from mpnn.data.errors import DataError
 from mpnn.data.text_sources import unreadable
+from mpnn.encoders.words import Words
 
 __all__ = [
     "Arrays2D",
@@ -199,11 +200,11 @@ class ParquetColumn(NamedTuple):
     """A column by its Arrow type: "number", "boolean" or "category", and values [n].
 
     Integers without gaps keep their type, other numbers are float64 with NaN; booleans are bool, or float64
-    where some are missing; text is object of str and None.
+    where some are missing; text is words, each once.
     """
 
     kind: Kind
-    values: NDArray
+    values: NDArray | Words
 
 
 def parquet_names(path: Path) -> list[str]:
@@ -225,7 +226,7 @@ def read_parquet_columns(
 
     The column `id` becomes an array of str, whatever it holds, empty where missing.
     """
-    blocks: dict[str, list[NDArray]] = {name: [] for name in names}
+    blocks: dict[str, list[NDArray | Words]] = {name: [] for name in names}
     kinds: dict[str, Kind] = {}
     with _opened_parquet(path) as file:
         _require_moderate(path, 8 * file.metadata.num_rows * len(names))
@@ -236,7 +237,12 @@ def read_parquet_columns(
                 blocks[name].append(values)
     if not kinds:
         raise DataError(f"{path} has columns but no rows")
-    return {name: ParquetColumn(kinds[name], np.concatenate(parts)) for name, parts in blocks.items()}
+    return {name: ParquetColumn(kinds[name], _joined(parts)) for name, parts in blocks.items()}
+
+
+def _joined(parts: list[NDArray | Words]) -> NDArray | Words:
+    words = [own for own in parts if isinstance(own, Words)]
+    return Words.joined(words) if len(words) == len(parts) else np.concatenate([*map(np.asarray, parts)])
 
 
 @contextmanager
@@ -257,14 +263,14 @@ def _opened_parquet(path: Path) -> Iterator[Any]:
         raise unreadable(str(path), error) from error
 
 
-def _texts(array: Any) -> NDArray:
+def _texts(array: Any) -> Words:
     """Texts ``[n]``, equal ones as one object; None where missing."""
     coded = array.dictionary_encode()
     words = object_array([*coded.dictionary.to_pylist(), None])
-    return words[coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)]
+    return Words(coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False), words)
 
 
-def _arrow_values(path: Path, name: str, array: Any, is_id: bool) -> tuple[Kind, NDArray]:
+def _arrow_values(path: Path, name: str, array: Any, is_id: bool) -> tuple[Kind, NDArray | Words]:
     import pyarrow
     from pyarrow import types
 

@@ -21,6 +21,7 @@ from mpnn.data.columns import Column, Table, TableFormat, place_of
 from mpnn.data.errors import DataError
 from mpnn.data.table_labels import array_labels, check_labels, label_warnings
 from mpnn.data.table_warnings import feature_warnings
+from mpnn.encoders.words import Words
 
 __all__ = ["read_arrays", "read_row_group"]
 
@@ -53,10 +54,12 @@ def _labels_of(arrays: Arrays2D, roles: Roles) -> tuple[NDArray | None, str | No
     return arrays.labels, None if arrays.labels is None else "y"
 
 
-def read_row_group(path: Path, wishes: Wishes, max_classes: int, group: int) -> tuple[list[Column], NDArray]:
-    """Return features and labels ``[n]`` of one group of rows of a Parquet file.
+def read_row_group(
+    path: Path, wishes: Wishes, max_classes: int, group: int
+) -> tuple[dict[str, ParquetColumn], NDArray]:
+    """Return features by name and labels ``[n]`` of one group of rows of a Parquet file.
 
-    As of a table that is read whole, but without sentences about what looks wrong.
+    As of a table that is read whole, but words stay each once, and nothing is said about what looks wrong.
     """
     _, roles, columns, labels, _ = _parquet_parts(path, wishes, group)
     if labels is None or roles.label is None:
@@ -68,7 +71,8 @@ def read_row_group(path: Path, wishes: Wishes, max_classes: int, group: int) -> 
 
 
 def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
-    names, roles, columns, labels, ids = _parquet_parts(path, wishes)
+    names, roles, found, labels, ids = _parquet_parts(path, wishes)
+    columns = [Column(name, kind, np.asarray(values)) for name, (kind, values) in found.items()]
     name = None if roles.label is None else names[roles.label]
     return _array_table(
         str(path), columns, labels, name, ids, roles, names, TableFormat("parquet"), max_classes, None
@@ -77,7 +81,7 @@ def _read_parquet(path: Path, wishes: Wishes, max_classes: int) -> Table:
 
 def _parquet_parts(
     path: Path, wishes: Wishes, group: int | None = None
-) -> tuple[list[str], Roles, list[Column], NDArray | None, NDArray | None]:
+) -> tuple[list[str], Roles, dict[str, ParquetColumn], NDArray | None, NDArray | None]:
     """Names, roles, features, labels and identifiers, of a whole file or of one of its groups of rows."""
     written = parquet_names(path)
     names = column_names(str(path), written, True)
@@ -86,30 +90,32 @@ def _parquet_parts(
     found = read_parquet_columns(
         path, [written[place] for place in places], None if roles.id is None else written[roles.id], group
     )
-    columns = [
-        _parquet_column(str(path), name, kind, found[written[place]])
+    columns = {
+        name: _as_required(str(path), name, kind, found[written[place]])
         for place, name, kind in zip(roles.features, roles.names, roles.kinds, strict=True)
-    ]
+    }
     labels, ids = (
-        None if place is None else found[written[place]].values for place in (roles.label, roles.id)
+        None if place is None else np.asarray(found[written[place]].values)
+        for place in (roles.label, roles.id)
     )
     return names, roles, columns, labels, ids
 
 
-def _parquet_column(source: str, name: str, required: Kind | None, found: ParquetColumn) -> Column:
-    """Return a column of the kind that its type says, or of the kind that is required."""
+def _as_required(source: str, name: str, required: Kind | None, found: ParquetColumn) -> ParquetColumn:
+    """A column of the kind that its type says, or of the kind that is required."""
     kind, values = found
-    if required == "category" and values.dtype.kind in "iu":
-        return Column(name, required, object_array([str(value) for value in values.tolist()]))
+    if required == "category" and not isinstance(values, Words) and values.dtype.kind in "iu":
+        numbers, places = np.unique(values, return_inverse=True)
+        return ParquetColumn(required, Words(places, object_array(list(map(str, numbers.tolist())))))
     if required not in (None, kind):
         raise DataError(f"{source}, {in_column(name)}: holds values of kind {kind}, expected {required}")
     if kind == "category":
-        return Column(name, kind, values)
-    values = values.astype(np.float64)
+        return found
+    values = np.asarray(values, np.float64)
     if (infinite := np.isinf(values)).any():
         row = int(np.argmax(infinite))
         raise cell_error(f"{source}, row {row}", name, "inf", "is infinite; write a null")
-    return Column(name, kind, values)
+    return ParquetColumn(kind, values)
 
 
 def _array_table(

@@ -156,7 +156,9 @@ class _Blocks:
     def _lane(self, block: int, lane: int) -> tuple[NDArray, NDArray]:
         found = [self.read(part) for part in self.order.parts(block, lane)]
         inputs, targets = zip(*found, strict=True)
-        return np.concatenate(inputs), np.concatenate(targets)
+        return (
+            (inputs[0], targets[0]) if len(found) == 1 else (np.concatenate(inputs), np.concatenate(targets))
+        )
 
 
 def _grain() -> Any:

@@ -22,10 +22,10 @@ from mpnn.data.array_tables import read_row_group
 from mpnn.data.blocks import BlockOrder
 from mpnn.data.column_kinds import Kind
 from mpnn.data.column_names import Wishes
-from mpnn.data.columns import Column, feature_array
 from mpnn.data.errors import DataError
 from mpnn.data.survey import Survey, merged, survey_from_bytes, surveyed
 from mpnn.data.table_files import is_table_file, read_table
+from mpnn.encoders.words import Words
 
 __all__ = ["Part", "Parts", "Shards", "is_shards"]
 
@@ -50,22 +50,30 @@ class Part(NamedTuple):
 
     Parameters
     ----------
-    columns : list of Column
-        The features, one kind each.
+    columns : list of (ndarray [n] or Words [n])
+        The features: numbers, or words.
     labels : ndarray [n]
         Numbers or str.
     """
 
-    columns: list[Column]
+    columns: list[NDArray | Words]
     labels: NDArray
 
-    @property
-    def features(self) -> NDArray:
-        """The features as an array ``[n, F]``: numbers, or objects where one of the columns is a category."""
-        matrix = [column.values for column in self.columns]
-        if len({values.dtype for values in matrix}) == 1 and matrix[0].dtype != object:
-            return np.stack(matrix, axis=1)
-        return feature_array(self.columns)
+    def features(self, rows: Any = slice(None)) -> NDArray:
+        """Return features as an array ``[k, F]``: numbers, or objects where one of the columns is words.
+
+        Parameters
+        ----------
+        rows : slice or int ndarray [k], default=slice(None)
+            Only these.
+        """
+        own = [column[rows] for column in self.columns]
+        kinds = {values.dtype for values in own}
+        shared = np.dtype(object) if np.dtype(object) in kinds else np.result_type(*kinds)
+        array = np.empty((len(own[0]), len(own)), shared)
+        for index, values in enumerate(own):
+            array[:, index] = values
+        return array
 
 
 class Parts(ABC):
@@ -95,7 +103,7 @@ class Parts(ABC):
 
     def __getitem__(self, index: int) -> tuple[NDArray, NDArray]:
         part = self.part(index)
-        return part.features, part.labels
+        return part.features(), part.labels
 
     def __iter__(self) -> Iterator[tuple[NDArray, NDArray]]:
         return (self[index] for index in range(len(self)))
@@ -115,7 +123,7 @@ class Parts(ABC):
             Only these; surveys of different parts add up to that of all. None: all.
         """
         chosen = range(len(self)) if parts is None else parts
-        return surveyed(((index, *self[index]) for index in chosen), sample_rows, seed)
+        return surveyed(((index, self.part(index)) for index in chosen), sample_rows, seed)
 
     def order(self, survey: Survey, rows_at_once: int, seed: int, lanes: int = 1) -> BlockOrder:
         """Return the order in which the rows are trained on.
@@ -221,7 +229,7 @@ class Shards(Parts):
         if group is not None:
             wishes = Wishes(self.label, self.drop, None, self.categorical, None)
             columns, _ = read_row_group(path, wishes, self.max_classes, group)
-            return {column.name: column.kind for column in columns}, True
+            return {name: column.kind for name, column in columns.items()}, True
         options: dict[str, Any] = {"drop": self.drop, "categorical": self.categorical}
         table = read_table(path, label=self.label, max_classes=self.max_classes, **options)
         return table.kinds, table.format.header
@@ -242,12 +250,13 @@ class Shards(Parts):
         path, group = self._places[index]
         if group is not None:
             wishes = Wishes(self.label, (), None, (), self.kinds)
-            columns, labels = read_row_group(path, wishes, self.max_classes, group)
+            found, labels = read_row_group(path, wishes, self.max_classes, group)
+            columns = [column.values for column in found.values()]
         else:
             table = read_table(path, label=self.label, kinds=self.kinds, max_classes=self.max_classes)
             if table.labels is None:
                 raise DataError(f"{path} has no labels; name their column (option label)")
-            columns, labels = list(table.columns), table.labels
+            columns, labels = [column.values for column in table.columns], table.labels
         if labels.dtype == object and all(isinstance(label, str) for label in labels.tolist()):
             labels = labels.astype(str)
         return Part(columns, labels)

@@ -10,7 +10,7 @@ quantile is off by more than 1.1 % of the rows, in 999 of 1,000 columns (Dvoretz
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,13 +72,22 @@ class Survey(NamedTuple):
         return stream.getvalue()
 
 
-def surveyed(parts: Iterable[tuple[int, NDArray, NDArray]], sample_rows: int, seed: int) -> Survey:
+class _Rows(Protocol):
+    """A part of the table."""
+
+    @property
+    def labels(self) -> NDArray: ...
+
+    def features(self, rows: Any = ...) -> NDArray: ...
+
+
+def surveyed(parts: Iterable[tuple[int, _Rows]], sample_rows: int, seed: int) -> Survey:
     """Survey parts.
 
     Parameters
     ----------
-    parts : iterable of (int, ndarray [n, F], ndarray [n])
-        Number, features and labels of each.
+    parts : iterable of (int, Part)
+        Number and rows of each.
     sample_rows : int >= 1
         Rows of the sample.
     seed : int >= 0
@@ -86,13 +95,14 @@ def surveyed(parts: Iterable[tuple[int, NDArray, NDArray]], sample_rows: int, se
     """
     found: Survey | None = None
     waiting: list[Survey] = []
-    for index, features, labels in parts:
+    for index, part in parts:
+        labels = part.labels
         keys = np.random.default_rng([seed, index]).random(len(labels))
         chosen = np.sort(np.argsort(keys, kind="stable")[:sample_rows])
         if found is not None and len(found.keys) == sample_rows:  # no row above the largest will stay
             chosen = chosen[keys[chosen] < found.keys.max()]
         places = np.stack([np.full(len(chosen), index), chosen], axis=1)
-        sample = features[chosen], labels[chosen], keys[chosen], places
+        sample = part.features(chosen), labels[chosen], keys[chosen], places
         waiting.append(Survey({index: len(labels)}, np.unique(labels), *sample, sample_rows))
         if sum(len(own.keys) for own in waiting) >= sample_rows:
             found = merged([found, *waiting] if found is not None else waiting)

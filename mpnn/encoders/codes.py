@@ -1,6 +1,6 @@
 """The fitted code of a table: what each column becomes, and its application in plain NumPy.
 
-This module imports NumPy alone, so that a deployed network can encode its inputs without scikit-learn.
+This module needs NumPy alone, so that a deployed network can encode its inputs without scikit-learn.
 Shapes: ``n`` rows, ``F`` columns of the table, ``K`` bits over all columns.
 """
 
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+from mpnn.encoders.words import Words
 
 __all__ = [
     "ColumnCode",
@@ -96,7 +98,7 @@ def bit_names(columns: Sequence[ColumnCode]) -> list[str]:
 
 
 def apply_codes(
-    columns: Sequence[ColumnCode], X: NDArray | Sequence[NDArray], dtype: DTypeLike = np.int8
+    columns: Sequence[ColumnCode], X: NDArray | Sequence[NDArray | Words], dtype: DTypeLike = np.int8
 ) -> NDArray:
     """Encode a table.
 
@@ -105,7 +107,8 @@ def apply_codes(
     columns : sequence of ColumnCode
         Code of each of F columns.
     X : table
-        Array ``[n, F]`` of numbers or objects, or a sequence of F arrays ``[n]``. Missing: NaN, None, pd.NA.
+        Array ``[n, F]`` of numbers or objects, or a sequence of F arrays or :class:`Words` ``[n]``. Missing:
+        NaN, None, pd.NA.
     dtype : dtype
         Of the bits, int8 by default.
 
@@ -124,29 +127,39 @@ def apply_codes(
         raise ValueError(f"the code has {len(columns)} columns, the table has {len(parts)}")
     num_rows = len(parts[0]) if parts else 0
     bits = np.empty((num_rows, num_bits(columns)), dtype)
-    levels = [_levels(code, part) for code, part in zip(columns, parts, strict=True)]
-    rows_of_bits = [_rows_of_bits(code, bits.dtype) for code in columns]
     ends = np.cumsum([0, *(code.num_bits for code in columns)]).tolist()
+    filled = [place for place, code in enumerate(columns) if code.num_bits]
+    levels = [_levels(code, part) for code, part in zip(columns, parts, strict=True)]
+    known = {place: _rows_of_bits(columns[place], bits.dtype) for place in filled}
+    cells = {place: _as_cells(bits[:, ends[place] : ends[place + 1]]) for place in filled}
     for first in range(0, num_rows, ROWS_AT_ONCE):
         rows = slice(first, first + ROWS_AT_ONCE)
-        for place, (level, known) in enumerate(zip(levels, rows_of_bits, strict=True)):
-            bits[rows, ends[place] : ends[place + 1]] = known[level[rows]]
+        for place in filled:
+            cells[place][rows] = known[place][levels[place][rows]]
     return bits
 
 
+def _as_cells(bits: NDArray) -> NDArray:
+    """The bits ``[n, num_bits]`` of a column as ``[n]``: those of a row are one thing, moved in one go."""
+    return bits.view(np.dtype((np.void, bits.shape[1] * bits.itemsize)))[:, 0]
+
+
 def _rows_of_bits(code: ColumnCode, dtype: np.dtype) -> NDArray:
-    """Bits of every level ``[levels + 1, num_bits]``; the last row is a missing value.
+    """Bits of every level as cells ``[levels + 1]``; the last one is a missing value.
 
     Level l of a thermometer has its first l bits on; of categories, level 0 none and level l bit l - 1.
     """
     size = code.num_bits
     level, bit = np.arange(size + 1)[:, None], np.arange(size)
     is_on = bit < level if code.kind == "thermometer" else bit == level - 1
-    return np.concatenate([np.where(is_on, 1, code.off), np.zeros((1, size), int)]).astype(dtype)
+    rows = np.concatenate([np.where(is_on, 1, code.off), np.zeros((1, size), int)])
+    return _as_cells(rows.astype(dtype))
 
 
-def _levels(code: ColumnCode, values: NDArray) -> NDArray:
+def _levels(code: ColumnCode, values: NDArray | Words) -> NDArray:
     """Level of every value ``[n]``: a row of :func:`_rows_of_bits`."""
+    if isinstance(values, Words):
+        return _levels(code, values.words)[values.numbers]
     if code.kind == "thermometer":
         numbers = column_of_numbers(code.name, values)
         levels = np.searchsorted(np.asarray(code.thresholds, np.float64), numbers, side="right")

@@ -178,7 +178,7 @@ def _run(
 
 def _placed(lanes: list[Lane], num_lanes: int, most_rows: int) -> Batch:
     """The block on the devices: lanes ``[V, most_rows, ...]`` shared out along "data"."""
-    inputs, labels = (np.stack([_padded(lane[field], most_rows) for lane in lanes]) for field in range(2))
+    inputs, labels = (_stacked([_padded(lane[field], most_rows) for lane in lanes]) for field in range(2))
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
         return Batch(*jax.device_put((inputs, labels)))
@@ -188,6 +188,10 @@ def _placed(lanes: list[Lane], num_lanes: int, most_rows: int) -> Batch:
         return jax.make_array_from_process_local_data(sharding, leaf, (num_lanes, *leaf.shape[1:]))
 
     return Batch(placed(inputs), placed(labels))
+
+
+def _stacked(leaves: list[NDArray]) -> NDArray:
+    return leaves[0][None] if len(leaves) == 1 else np.stack(leaves)
 
 
 def _padded(leaf: NDArray, length: int) -> NDArray:

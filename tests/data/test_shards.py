@@ -61,11 +61,11 @@ def test_surveys_of_some_parts_add_up(shards):
 
 def test_a_sample_is_uniform():
     """Quantiles of many rows are those of the sample up to its size."""
+    from mpnn.data.shards import Part
     from mpnn.data.survey import surveyed
 
-    parts = [
-        (number, np.arange(1000.0)[:, None] + 1000 * number, np.arange(1000) % 2) for number in range(50)
-    ]
+    rows = np.arange(1000)
+    parts = [(number, Part([rows + 1000.0 * number], rows % 2)) for number in range(50)]
     sample = surveyed(parts, 5000, 0).features[:, 0]
     assert len(sample) == 5000
     deviation = np.abs(np.quantile(sample, np.linspace(0.1, 0.9, 9)) / 50_000 - np.linspace(0.1, 0.9, 9))

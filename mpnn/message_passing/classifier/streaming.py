@@ -85,7 +85,8 @@ class StreamLearner(Learner):
         Returns
         -------
         self
-            ``history_`` has one row a block since the training began or went on.
+            ``history_`` has one row a block since the training began or went on, with the ``"seconds"`` until
+            its end.
 
         Raises
         ------
@@ -162,9 +163,9 @@ class StreamLearner(Learner):
             part = shards.part(index)
             targets = self._targets(self._known_class_numbers(part.labels))
             if self.encoder_ is None:
-                rows = validate_data(self, self._as_rows(part.features), dtype=NUMBER_TYPES, reset=False)
+                rows = validate_data(self, self._as_rows(part.features()), dtype=NUMBER_TYPES, reset=False)
                 return transform(in_float32(rows, self.input_unit_)), targets
-            bits = apply_codes(self.encoder_.columns_, [column.values for column in part.columns])
+            bits = apply_codes(self.encoder_.columns_, part.columns)
             return (bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)), targets
 
         return read
@@ -284,6 +285,7 @@ class _Watch:
         self._run, self._callbacks, self._first = run, callbacks, first
         self._begun, self._infos = perf_counter(), list[Info]()
         self._of_epoch: list[Info] = []
+        self._seconds: list[float] = []
 
     def on_block(self, number: int, state: State, info: Info | None) -> bool:
         """Keep, save and report; True stops the training."""
@@ -291,6 +293,7 @@ class _Watch:
             info = meshes.to_host(info)
             self._infos.append(info)
             self._of_epoch.append(info)
+            self._seconds.append(perf_counter() - self._begun)
         self._run.save(number + 1, state)
         epoch, place = divmod(number + 1, self._run.order.blocks_of_epoch)
         if place or not self._of_epoch:
@@ -305,6 +308,7 @@ class _Watch:
 
     def history(self) -> dict[str, NDArray]:
         """One row a block."""
-        return {
+        rows = {
             name: np.array([getattr(info, name) for info in self._infos], np.float32) for name in Info._fields
         }
+        return rows | {"seconds": np.array(self._seconds)}
