@@ -15,7 +15,7 @@ from rich.console import Console
 from mpnn import __version__
 from mpnn.cli.arguments import parse
 from mpnn.cli.console import print_error, print_line
-from mpnn.cli.interrupts import Interrupted
+from mpnn.cli.interrupts import STOPPED, Interrupted, ended_soon
 from mpnn.programs.disk import keep_on_disk
 from mpnn.runs.toml import ConfigError
 
@@ -30,7 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:  # as a command, not from a program that has its own settings
         keep_on_disk()
         arguments = sys.argv[1:]
-    arguments = list(arguments)
+        if not any(argument.startswith("--cluster") for argument in arguments):  # jobs have to be cancelled
+            with ended_soon(_resume_advice(arguments)):
+                return _run(arguments)
+    return _run(list(arguments))
+
+
+def _run(arguments: list[str]) -> int:
     console = Console()
     if arguments == ["--version"]:
         print_line(console, f"mpnn {__version__}")
@@ -47,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, Interrupted):  # the compiled program would keep the process waiting
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(130)
-        return 130
+            os._exit(STOPPED)
+        return STOPPED
     except BrokenPipeError:  # the reader of the output has enough, as in `mpnn predict ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

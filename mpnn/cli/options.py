@@ -193,6 +193,10 @@ class Init:
     """A table with a label column."""
     output: File = None
     """The config to write, where not STEM.toml in this folder; a file that exists is kept."""
+    drop: Names = ()
+    """Columns to leave out, by name or number, beside those that only tell rows apart."""
+    categorical: Names = ()
+    """Columns of numbers that name categories, by name or number."""
     layout: FileLayout = field(default_factory=Layout)
 
 

@@ -17,7 +17,7 @@ from mpnn.cli.models import decide, save
 from mpnn.cli.options import Streams, Train
 from mpnn.cli.processes import ending_at_once, is_first, join, start
 from mpnn.cli.scores import accuracy_of
-from mpnn.cli.sources import Schema, read_examples
+from mpnn.cli.sources import Schema, as_options, read_examples
 from mpnn.data import Shards
 from mpnn.runs.toml import ConfigError
 
@@ -88,7 +88,7 @@ def _opened(command: Train) -> Shards:
             max_classes=layout.max_classes,
         )
     except (ValueError, OSError) as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(as_options(str(error))) from error
 
 
 def _train(streams: Streams, model: Any, shards: Shards) -> None:

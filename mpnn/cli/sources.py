@@ -1,6 +1,7 @@
 """What `mpnn train` and `mpnn predict` read: a data set by name, or a table in a file."""
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +14,18 @@ from mpnn.data import Table, holds_test_part, is_table_file, load_dataset, read_
 from mpnn.data.column_kinds import Kind
 from mpnn.runs.toml import ConfigError
 
-__all__ = ["Examples", "Schema", "TrainingData", "read_examples", "read_training"]
+__all__ = ["Examples", "Schema", "TrainingData", "as_options", "read_examples", "read_training"]
 
 # Names of a last column that say it holds the labels.
 LABEL_NAMES = ("label", "labels", "class", "target", "y", "kind", "species", "category", "outcome")
 _SHOWN = 10
+# How the reader names an argument of its own, which is an option of the command.
+_ARGUMENT = re.compile(r"\(option (\w+)(=False)?\)")
+
+
+def as_options(text: str) -> str:
+    """Return a sentence of the reader with its arguments as options: ``(option drop)`` as ``(--drop)``."""
+    return _ARGUMENT.sub(lambda found: f"(--{'no-' if found[2] else ''}{found[1].replace('_', '-')})", text)
 
 
 class Examples(NamedTuple):
@@ -87,7 +95,7 @@ def read_training(command: Train) -> TrainingData:
         if command.test is not None:
             data = data._replace(test=_test_file(command, data.train))
     except (ValueError, OSError) as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(as_options(str(error))) from error
     _require_classes(command.data, data.train.y)
     if command.shots is not None:
         data = data._replace(train=_few_shots(data.train, command.shots, command.seed))
@@ -138,7 +146,7 @@ def read_examples(source: str, layout: Layout, schema: Schema | None, *, labelle
         if schema is not None:
             require_complete(table, schema.complete)
     except (ValueError, OSError) as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(as_options(str(error))) from error
     if labelled and table.labels is None:
         raise ConfigError(f"{source} has no labels to compare with; name their column: --label NAME")
     return _examples(table)
@@ -184,7 +192,7 @@ def _read_file(command: Train) -> TrainingData:
         path = Path(command.data)
         if holds_test_part(path):
             test = _examples(_read(command.data, command.layout, part="test"))
-    return TrainingData(_examples(table), test, (*notes, *table.warnings))
+    return TrainingData(_examples(table), test, (*notes, *map(as_options, table.warnings)))
 
 
 def _label_of(table: Table) -> str:

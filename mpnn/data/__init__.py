@@ -9,6 +9,7 @@ from mpnn.data.registry import DatasetInfo, list_datasets
 from mpnn.data.sampling import ValidationDraw, sample_consecutive, sample_few_shot, validation_draw
 from mpnn.data.shards import Parts, Shards, is_shards
 from mpnn.data.table_files import is_table_file, read_table
+from mpnn.data.table_warnings import identifier_columns
 
 __all__ = [
     "Column",
@@ -25,6 +26,7 @@ __all__ = [
     "ValidationDraw",
     "dataset_status",
     "holds_test_part",
+    "identifier_columns",
     "is_shards",
     "is_table_file",
     "list_datasets",

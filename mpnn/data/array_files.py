@@ -61,14 +61,16 @@ def read_npz_part(path: Path, part: str) -> Arrays2D:
     if part not in ("train", "test"):
         raise DataError(f"part must be 'train' or 'test', got {part!r}")
     names = _members(path)
-    x_name = next((name for name in (f"x_{part}", "x") if name in names), None)
+    written = {name.lower(): name for name in names}  # some write X
+    x_name = next((written[name] for name in (f"x_{part}", "x") if name in written), None)
     if x_name is None:
         raise DataError(
-            f"{path} has neither an array x_{part} nor x; it has {', '.join(map(shorten, names)) or 'none'}"
+            f"{path} has neither an array x_{part} nor x; it has {', '.join(map(shorten, names)) or 'none'}; "
+            f"save it again as x_{part} and y_{part}, or x and y"
         )
-    y_name = "y" if x_name == "x" else f"y_{part}"
+    y_name = written.get(f"y{x_name[1:]}".lower())
     x = _flat(path, x_name, _member(path, x_name))
-    labels = _member(path, y_name) if y_name in names else None
+    labels = None if y_name is None else _member(path, y_name)
     if labels is not None and labels.shape != (len(x),):
         raise DataError(
             f"{path}: {y_name} has shape {labels.shape}, expected ({len(x)},) as {x_name} has rows"
@@ -92,7 +94,7 @@ def holds_test_part(path: Path) -> bool:
     path : str or path
         The file.
     """
-    return "x_test" in _members(path)
+    return "x_test" in map(str.lower, _members(path))
 
 
 def _members(path: Path) -> list[str]:

@@ -2,10 +2,11 @@
 
 import math
 import re
+import unicodedata
 
 from mpnn.data.errors import DataError
 
-__all__ = ["MISSING", "cell_error", "in_column", "number_problem", "parse_number", "shorten"]
+__all__ = ["MISSING", "cell_error", "in_column", "number_problem", "parse_number", "plain_name", "shorten"]
 
 # Written for a missing value by spreadsheets, R, pandas, SQL and the UCI repository.
 MISSING = frozenset({"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null"})
@@ -95,6 +96,14 @@ def shorten(text: str, width: int = 40) -> str:
     """Return a text in quotes, cut where it is long; whatever cannot be printed is escaped."""
     text = str(text)
     return repr(text if len(text) <= width else f"{text[: width - 3]}...")
+
+
+def plain_name(text: str) -> str:
+    """Return the name of a column without the spaces around it, its accents in one piece with their letters.
+
+    Some systems write letter and accent as two characters, which look the same.
+    """
+    return unicodedata.normalize("NFC", text.lstrip("\ufeff").strip())
 
 
 def in_column(name: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mpnn.data.cells import in_column, shorten
+from mpnn.data.cells import in_column, plain_name, shorten
 from mpnn.data.column_kinds import Kind
 from mpnn.data.columns import Table
 from mpnn.data.errors import DataError
@@ -54,7 +54,10 @@ class Wishes(NamedTuple):
     def mentioned(self) -> set[str]:
         """Return every name that must be there; numbers of columns are none."""
         options = (self.label, self.id, *self.drop, *self.categorical)
-        return {*(self.kinds or ()), *(key for key in options if isinstance(key, str) and not _number(key))}
+        return {
+            *(self.kinds or ()),
+            *(plain_name(key) for key in options if isinstance(key, str) and not _number(key)),
+        }
 
 
 def column_names(source: str, cells: Sequence[str], header: bool) -> list[str]:
@@ -65,7 +68,7 @@ def column_names(source: str, cells: Sequence[str], header: bool) -> list[str]:
     DataError
         Two columns have one name.
     """
-    names = [cell.lstrip("\ufeff").strip() if header else "" for cell in cells]
+    names = [plain_name(cell) if header else "" for cell in cells]
     names = [name or f"column {place}" for place, name in enumerate(names)]
     first: dict[str, int] = {}
     for place, name in enumerate(names):
@@ -185,7 +188,7 @@ def _locate(
         raise DataError(
             f"{source} has no names for its columns, so {_listed(missing)} cannot be found; write them into "
             "the first line (of npz: into an array feature_names), or tell a text file that it has no header "
-            "(option header) to take its columns in their order"
+            "(option header=False) to take its columns in their order"
         )
     many = "columns" if len(missing) > 1 else "column"
     near = _did_you_mean(missing[0], names) if len(missing) == 1 else ""
@@ -196,8 +199,8 @@ def _find(source: str, names: Sequence[str], key: str | int, option: str, header
     """Return the place of a column given by name, else by number from 0, negative from the end."""
     if isinstance(key, bool) or not isinstance(key, str | int):
         raise DataError(f"{option} must be the name or number of a column, got {key!r}")
-    if isinstance(key, str) and key.strip() in names:
-        return names.index(key.strip())
+    if isinstance(key, str) and plain_name(key) in names:
+        return names.index(plain_name(key))
     if _number(key):
         if -len(names) <= int(key) < len(names):
             return int(key) % len(names)

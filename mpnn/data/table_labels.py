@@ -59,8 +59,8 @@ def check_labels(
         what = "numbers cannot be predicted, only classes" if None not in numbers else "too many to learn"
         raise DataError(
             f"{place(0)}, {in_column(name)}: {shorten(str(values[0]))} is one of {len(classes)} different "
-            f"labels, more than {max_classes}: {what}; choose another column (option label), or raise "
-            "max_classes if these are classes"
+            f"labels, more than {max_classes}: {what}; choose another column (option label), or allow "
+            "so many if these are classes (option max_classes)"
         )
 
 

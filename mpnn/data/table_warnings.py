@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mpnn.data.cells import in_column, shorten
 from mpnn.data.columns import Column
 
-__all__ = ["feature_warnings"]
+__all__ = ["feature_warnings", "identifier_columns"]
 
 _SHOWN = 5
 _FEWEST_COUNTED = 5
@@ -23,7 +23,9 @@ def feature_warnings(columns: Sequence[Column]) -> list[str]:
             f"{_listed(counting)} {_verb(counting, 'numbers', 'number')} the rows, which says nothing about "
             "new ones; leave out (option drop) or pass through (option id)"
         )
-    if constant := [column.name for column in columns if column.is_constant]:
+    if empty := [column.name for column in columns if column.missing.all()]:
+        found.append(f"{_listed(empty)} {_verb(empty, 'has', 'have')} no value in any row")
+    if constant := [column.name for column in columns if column.is_constant and column.name not in empty]:
         found.append(f"{_listed(constant)} {_verb(constant, 'has', 'have')} the same value in every row")
     if unique := [column.name for column in columns if _is_free_text(column)]:
         found.append(
@@ -31,6 +33,17 @@ def feature_warnings(columns: Sequence[Column]) -> list[str]:
             "says nothing about new ones; leave out (option drop) or pass through (option id)"
         )
     return found
+
+
+def identifier_columns(columns: Sequence[Column]) -> list[str]:
+    """Return the names of the columns that tell rows apart and say nothing about new ones.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Features of a table.
+    """
+    return [column.name for column in columns if counts_rows(column) or _is_free_text(column)]
 
 
 def counts_rows(column: Column) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
-from mpnn.data.cells import MISSING_NUMBER, number_problem, parse_number, shorten
+from mpnn.data.cells import MISSING_NUMBER, number_problem, parse_number, plain_name, shorten
 from mpnn.data.errors import DataError
 from mpnn.data.text_sources import TextSource
 
@@ -28,6 +28,7 @@ DELIMITERS = ("\t", ";", "|", ",")
 _NAMES = {"\t": "tab", " ": "space", ";": "semicolon", "|": "bar", ",": "comma"}
 _SPELLINGS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|", "pipe": "|"}
 _SAMPLE_ROWS = 1000
+_HEADER_WITHIN = 20  # rows, of which those above the header are a title and remarks
 MAX_COLUMNS = 100_000
 _THREE_DIGITS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
@@ -98,6 +99,8 @@ def find_layout(
         delimiter = _SPELLINGS.get(delimiter, delimiter)
         _require_some(source.name, lines, delimiter)
     first = _first_record(source, delimiter, skip)
+    if header is not False:
+        _refuse_remarks(source, delimiter, skip, decimal or ".", required)
     rows = _sample_rows(lines, delimiter, whole) or [first.cells]
     decimal = decimal or _find_decimal(rows)
     note = ""
@@ -124,6 +127,35 @@ def _first_record(source: TextSource, delimiter: str, skip: int) -> Record:
             "is a line end missing?"
         )
     return first
+
+
+def _refuse_remarks(
+    source: TextSource, delimiter: str, skip: int, decimal: str, required: Collection[str]
+) -> None:
+    """Refuse what stands above the header, such as a title or a remark.
+
+    The header is the first row of words that holds a required name; else the first row of several cells
+    below a row of one, or below one that begins with a number sign.
+    """
+    first, *below = islice(read_records(source, delimiter, skip), _HEADER_WITHIN)
+    if _holds_wanted(first.cells, required):
+        return
+    header = next((row for row in below if _names_columns(row.cells, decimal, required)), None)
+    if header is None and (len(first.cells) == 1 or first.cells[0].startswith("#")):
+        header = next((row for row in below if len(row.cells) > max(len(first.cells), 1)), None)
+    if header is not None:
+        remark = shorten(delimiter.join(first.cells).strip())
+        raise DataError(
+            f"{source.name}, line {first.line}: {remark} stands above the header, which seems to be line "
+            f"{header.line}; delete what is above it"
+        )
+
+
+def _names_columns(cells: Sequence[str], decimal: str, required: Collection[str]) -> bool:
+    words = [cell.strip() for cell in cells]
+    return _holds_wanted(words, required) and not any(
+        parse_number(word, decimal) is not None for word in words
+    )
 
 
 def read_records(source: TextSource, delimiter: str, skip: int = 0) -> Iterator[Record]:
@@ -300,7 +332,8 @@ def _find_header(rows: Sequence[Sequence[str]], decimal: str, required: Collecti
 def _holds_wanted(first: Sequence[str], required: Collection[str]) -> bool:
     """Tell whether a row holds a name that is required; names that are numbers count only all together."""
     words = {name for name in required if parse_number(name) is None and name not in MISSING_NUMBER}
-    return not words.isdisjoint(first) or (len(set(required)) > 1 and set(required) <= set(first))
+    found = {plain_name(cell) for cell in first}
+    return not words.isdisjoint(found) or (len(set(required)) > 1 and set(required) <= found)
 
 
 def _is_value(cell: str, decimal: str) -> bool:

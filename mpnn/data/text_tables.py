@@ -182,9 +182,12 @@ class _TextReading:
     def _ragged(self, record: Record, width: int) -> DataError:
         found, whose = len(record.cells), "header" if self._layout.header else "first row"
         delimiter = name_of(self._layout.delimiter)
-        advice = f"quote cells that contain a {delimiter}" if found > width else "add the missing cells"
-        if width == 1:
-            advice = "delete what stands above the header"
+        if record.cells[0].startswith("#"):
+            advice = "delete the row if it is a remark"
+        elif found == width + 1 and not record.cells[-1].strip():
+            advice = f"delete the {delimiter} that ends the row"
+        else:
+            advice = f"quote cells that contain a {delimiter}" if found > width else "add the missing cells"
         cells = "1 cell" if found == 1 else f"{found} cells"
         return DataError(
             f"{self._source.name}, line {record.line}: {cells} (parted by {delimiter}s), the last being "

@@ -181,7 +181,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     (
         ["train", "good.csv", "--label", "a"],
         "good.csv, line 2, column 'a': '0.5' is a real number, and labels must name classes; choose "
-        "another column (option label) or write a class into each row",
+        "another column (--label) or write a class into each row",
     ),
     # what train reads
     (["train", "lost.csv"], "lost.csv does not exist; did you mean other.csv?"),
@@ -205,7 +205,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     (
         ["train", "real.csv", "--label", "b"],
         "real.csv, line 2, column 'b': '0.75' is a real number, and labels must name classes; choose "
-        "another column (option label) or write a class into each row",
+        "another column (--label) or write a class into each row",
     ),
     (["train", "one.csv"], "one.csv has one class only, 'x'; training needs two"),
     (
@@ -219,8 +219,8 @@ MALFORMED: list[tuple[list[str], str]] = [
     (
         ["train", "many.csv"],
         "many.csv, line 2, column 'kind': 'k0' is one of 101 different labels, more than 100: too "
-        "many to learn; choose another column (option label), or raise max_classes if these are "
-        "classes",
+        "many to learn; choose another column (--label), or allow so many if these are classes "
+        "(--max-classes)",
     ),
     (
         ["train", "plain.csv", "--label", "kind"],
@@ -263,7 +263,7 @@ MALFORMED: list[tuple[list[str], str]] = [
         ["predict", "model", "--data", "plain.csv"],
         "plain.csv has no names for its columns, so 'a', 'b' cannot be found; write them into the "
         "first line (of npz: into an array feature_names), or tell a text file that it has no header "
-        "(option header) to take its columns in their order",
+        "(--no-header) to take its columns in their order",
     ),
     (
         ["predict", "model", "--data", "plain.csv", "--no-header"],
@@ -358,6 +358,7 @@ MALFORMED: list[tuple[list[str], str]] = [
     (["init", "lost.csv"], "lost.csv does not exist; did you mean other.csv?"),
     (["init", "one.csv"], "one.csv has one class only, 'x'; training needs two"),
     (["init", "real.csv"], "real.csv: which column holds the labels? Say --label NAME; there are a, b"),
+    (["init", "good.csv", "--drop", "nam"], "good.csv has no column 'nam' (drop); did you mean 'name'?"),
     (["init", "rare.csv"], "rare.csv: every class needs two examples, and there must be two classes"),
     (
         ["init", "good.csv", "--output", "file.toml"],
@@ -372,7 +373,10 @@ MALFORMED: list[tuple[list[str], str]] = [
         ["compare", "no_file.toml"],
         'no_file.toml: datasets[0] must name a file; write e.g. { file = "mine.csv", label = "kind" }',
     ),
-    (["compare", "absent.toml"], "cannot read lost.csv: No such file or directory"),
+    (
+        ["compare", "absent.toml"],
+        "cannot load the data set 'lost': lost.csv does not exist; did you mean other.csv?",
+    ),
     (
         ["compare", "wrong_label.toml"],
         "cannot load the data set 'good': good.csv has no column 'knid' (label); did you mean 'kind'?",

@@ -190,6 +190,23 @@ def test_init_writes_a_config_that_runs(run, folder):
     assert len(read_rows(folder / "runs" / "flowers" / "results.jsonl")) == 6
 
 
+def test_row_numbers_are_left_out_by_init_and_named_by_compare(run, folder):
+    assert "rows.toml leaves out 'number'" in run("init", "flowers.csv", "--output", "rows.toml")
+    text = (folder / "rows.toml").read_text()
+    assert "105 rows, 4 features" in text
+    assert 'drop = ["number"]' in text
+    (folder / "rows.toml").write_text(text.replace('drop = ["number"], ', ""))
+    few = ["--only", "most frequent class", "--draws", "1", "--shots", "5", "--output", "runs/rows"]
+    shown = run("compare", "rows.toml", *few)
+    assert "flowers: column 'number' numbers the rows" in shown
+
+
+def test_init_takes_what_the_config_says_of_columns(run, folder):
+    run("init", "flowers.csv", "--drop", "a", "number", "--categorical", "b", "--output", "told.toml")
+    file = load_config(folder / "told.toml").files["flowers"]
+    assert (file.drop, file.categorical) == (("a", "number"), ("b",))
+
+
 def test_a_comparison_whose_rows_all_fail_has_status_1(run, folder, capsys):
     (folder / "wrong.toml").write_text(
         'name = "wrong"\ndatasets = ["iris"]\nshots = [2]\ndraws = 1\n'

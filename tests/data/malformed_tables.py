@@ -47,8 +47,29 @@ MALFORMED = [
         "title above the header",
         b"Measured in May\n\na,b,kind\n1,2,x\n3,4,x\n",
         {},
-        "FILE, line 3: 3 cells (parted by commas), the last being 'kind', where the header has "
-        "1; delete what stands above the header",
+        "FILE, line 1: 'Measured in May' stands above the header, which seems to be line 3; delete what is "
+        "above it",
+    ),
+    Malformed(
+        "remark above the header",
+        b"# made by a balance\na,b,kind\n1,2,x\n3,4,x\n",
+        KIND,
+        "FILE, line 1: '# made by a balance' stands above the header, which seems to be line 2; delete what "
+        "is above it",
+    ),
+    Malformed(
+        "remarks of as many cells as the header",
+        b"# on a day, in May, by hand\n# twice,,\na,b,kind\n1,2,x\n3,4,x\n",
+        KIND,
+        "FILE, line 1: '# on a day,in May,by hand' stands above the header, which seems to be line 3; delete "
+        "what is above it",
+    ),
+    Malformed(
+        "remark below the header",
+        b"a,b,kind\n1,2,x\n# a break\n3,4,x\n",
+        KIND,
+        "FILE, line 3: 1 cell (parted by commas), the last being '# a break', where the header has 3; "
+        "delete the row if it is a remark",
     ),
     Malformed(
         "workbook",
@@ -191,7 +212,7 @@ MALFORMED = [
         b"a,b,kind\n1,2,x,\n",
         KIND,
         "FILE, line 2: 4 cells (parted by commas), the last being '', where the header has 3; "
-        "quote cells that contain a comma",
+        "delete the comma that ends the row",
     ),
     Malformed(
         "short row after a cell of two lines",
@@ -496,23 +517,24 @@ MALFORMED = [
         b"a,b\n" + b"".join(b"1,c%d\n" % i for i in range(101)),
         {"label": "b"},
         "FILE, line 2, column 'b': 'c0' is one of 101 different labels, more than 100: too many "
-        "to learn; choose another column (option label), or raise max_classes if these are "
-        "classes",
+        "to learn; choose another column (option label), or allow so many if these are "
+        "classes (option max_classes)",
     ),
     Malformed(
         "many numbers",
         b"a,b\n" + b"".join(b"1,%d\n" % i for i in range(300)),
         {"label": "b"},
         "FILE, line 2, column 'b': '0' is one of 300 different labels, more than 100: numbers "
-        "cannot be predicted, only classes; choose another column (option label), or raise "
-        "max_classes if these are classes",
+        "cannot be predicted, only classes; choose another column (option label), or allow "
+        "so many if these are classes (option max_classes)",
     ),
     Malformed(
         "more classes than told",
         b"a,b\n1,x\n2,y\n3,z\n",
         {"label": "b", "max_classes": 2},
         "FILE, line 2, column 'b': 'x' is one of 3 different labels, more than 2: too many to "
-        "learn; choose another column (option label), or raise max_classes if these are classes",
+        "learn; choose another column (option label), or allow so many if these are "
+        "classes (option max_classes)",
     ),
     Malformed(
         "long label",
@@ -718,7 +740,7 @@ MALFORMED = [
         {"kinds": {"a": "number", "b": "number"}},
         "FILE has no names for its columns, so 'a', 'b' cannot be found; write them into the "
         "first line (of npz: into an array feature_names), or tell a text file that it has no "
-        "header (option header) to take its columns in their order",
+        "header (option header=False) to take its columns in their order",
     ),
     Malformed(
         "no names, other width",
@@ -778,14 +800,16 @@ MALFORMED = [
         "npz without x",
         npz(a=X, b=X),
         {},
-        "FILE has neither an array x_train nor x; it has 'a', 'b'",
+        "FILE has neither an array x_train nor x; it has 'a', 'b'; save it again as x_train and y_train, or "
+        "x and y",
         file="t.npz",
     ),
     Malformed(
         "npz without a test part",
         npz(x_train=X),
         {"part": "test"},
-        "FILE has neither an array x_test nor x; it has 'x_train'",
+        "FILE has neither an array x_test nor x; it has 'x_train'; save it again as x_test and y_test, or x "
+        "and y",
         file="t.npz",
     ),
     Malformed("part", npz(x=X), {"part": "both"}, "part must be 'train' or 'test', got 'both'", file="t.npz"),
@@ -901,7 +925,7 @@ MALFORMED = [
         {"kinds": {"a": "number"}},
         "FILE has no names for its columns, so 'a' cannot be found; write them into the first "
         "line (of npz: into an array feature_names), or tell a text file that it has no header "
-        "(option header) to take its columns in their order",
+        "(option header=False) to take its columns in their order",
         file="t.npz",
     ),
     Malformed(

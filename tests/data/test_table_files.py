@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import sys
+import unicodedata
 from types import SimpleNamespace
 
 import numpy as np
@@ -330,7 +331,7 @@ def test_require_complete_names_the_first_gap(write):
         ),
         ("a,b,kind\n1,7,x\n2,7,x\n3,7,y\n4,7,y\n1,,y\n", "column 'b' has the same value in every row"),
         ("a,b,kind\n1,q,x\n2,q,x\n3,q,y\n4,q,y\n1,,y\n", "column 'b' has the same value in every row"),
-        ("a,b,kind\n1,,x\n2,,x\n3,,y\n4,,y\n1,,y\n", "column 'b' has the same value in every row"),
+        ("a,b,kind\n1,,x\n2,,x\n3,,y\n4,,y\n1,,y\n", "column 'b' has no value in any row"),
         ("a,kind\n1,x\n2,x\n3,rare\n", "column 'kind': class 'rare' (line 4) has one example only"),
         ("a,kind\n1,x\n2,x\n3,x\n", "column 'kind': every label is 'x', so there is nothing to learn"),
         (
@@ -364,6 +365,20 @@ def test_npz_parts(tmp_path):
     assert (table.names, table.labels.tolist()) == (("a", "b"), ["007"])
     assert table.summary()[1].missing == 1
     assert not holds_test_part(path)
+
+
+def test_npz_names_in_capitals(tmp_path):
+    np.savez(tmp_path / "t.npz", X_train=np.eye(3), y_train=[3, 1, 3], X_test=np.eye(3)[:1], Y_test=[1])
+    assert holds_test_part(tmp_path / "t.npz")
+    assert read_table(tmp_path / "t.npz").labels.tolist() == [3, 1, 3]
+    assert read_table(tmp_path / "t.npz", part="test").labels.tolist() == [1]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_names_are_found_whatever_their_accents_are_written_in(write, form):
+    path = write(unicodedata.normalize("NFD", "gr\u00f6\u00dfe,f\u00e4rbung\n1,x\n2,y\n"))
+    table = read_table(path, label=unicodedata.normalize(form, "f\u00e4rbung"))
+    assert (table.label_name, table.names) == ("f\u00e4rbung", ("gr\u00f6\u00dfe",))
 
 
 def test_npy_files(tmp_path):

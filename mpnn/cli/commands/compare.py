@@ -20,7 +20,7 @@ from mpnn.compare.report.answer import find_answer
 from mpnn.compare.report.page import read_run, write_report
 from mpnn.compare.report.tables import headline_table
 from mpnn.compare.run.engine import run_comparison
-from mpnn.compare.run.jobs import list_jobs
+from mpnn.compare.run.jobs import list_jobs, open_dataset
 from mpnn.runs.toml import ConfigError, unknown_name
 
 __all__ = ["run"]
@@ -31,6 +31,7 @@ def run(command: Compare, arguments: list[str], console: Console) -> int:
     config, missing = split_by_needs(_overridden(load_config(command.config), command))
     for method in missing:
         print_line(console, f"{method.name}: left out, for {method.needs} is not installed")
+    _tell_doubts(config, console)
     output = command.output or Path("runs") / config.name
     _compare(config, output, command, arguments, console)
     with activity("writing the report"):
@@ -46,6 +47,16 @@ def run(command: Compare, arguments: list[str], console: Console) -> int:
         print_error(f"every row failed; the first says: {rows[0]['error']}")
         return 1
     return 0
+
+
+def _tell_doubts(config: CompareConfig, console: Console) -> None:
+    """Read the files once, and print what looks wrong in them before anything is fitted."""
+    for name in config.datasets:
+        if name in config.files:
+            with activity(f"reading {config.files[name].file}"):
+                dataset = in_background(open_dataset, name, config)
+            if dataset.note:
+                print_line(console, f"{name}: {dataset.note}")
 
 
 def _compare(

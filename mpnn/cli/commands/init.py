@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from mpnn.cli.interrupts import in_background
 from mpnn.cli.models import require_writable
 from mpnn.cli.options import Init, Layout, Train
 from mpnn.cli.sources import TrainingData, read_training
-from mpnn.data import is_table_file
+from mpnn.data import identifier_columns, is_table_file
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]
@@ -83,18 +84,29 @@ def run(command: Init, arguments: list[str], console: Console) -> None:
     if config.exists():
         raise ConfigError(f"{config} exists; remove it, or name another file: --output FILE")
     with activity(f"reading {command.data}"):
-        data = in_background(read_training, Train(command.data, layout=command.layout))
-    text = _text(command, config, stem, data)
+        train = Train(command.data, layout=command.layout, drop=command.drop, categorical=command.categorical)
+        data = in_background(read_training, train)
+    without = _identifiers(data)
+    text = _text(command, config, stem, data, without)
     try:
         write_atomically(config, text.encode())
     except OSError as error:
         raise ConfigError(f"cannot write {config}: {error.strerror or error}") from error
     for note in data.notes:
         print_line(console, note)
+    if without:
+        print_line(console, f"{config} leaves out {', '.join(map(repr, without))}: drop = ...")
     print_line(console, f"wrote {config}; now: mpnn compare {config}")
 
 
-def _text(command: Init, config: Path, stem: str, data: TrainingData) -> str:
+def _identifiers(data: TrainingData) -> list[str]:
+    """Return the features that only tell rows apart, unless there are no others."""
+    columns = () if data.train.table is None else data.train.table.columns
+    found = identifier_columns(columns)
+    return found if len(found) < len(columns) else []
+
+
+def _text(command: Init, config: Path, stem: str, data: TrainingData, without: Sequence[str]) -> str:
     counts = np.unique(np.asarray(data.train.y), return_counts=True)[1]
     if counts.min() < 2 or len(counts) < 2:
         raise ConfigError(f"{command.data}: every class needs two examples, and there must be two classes")
@@ -105,14 +117,14 @@ def _text(command: Init, config: Path, stem: str, data: TrainingData) -> str:
         name=_quoted(stem),
         stem=stem,
         rows=len(data.train.x),
-        features=data.train.x.shape[1],
+        features=data.train.x.shape[1] - len(without),
         classes=len(counts),
-        entry=", ".join(_entry(command, config, data)),
+        entry=", ".join(_entry(command, config, data, without)),
         shots=", ".join([*(str(shots) for shots in (5, 20) if shots < largest), '"all"']),
     )
 
 
-def _entry(command: Init, config: Path, data: TrainingData) -> list[str]:
+def _entry(command: Init, config: Path, data: TrainingData, without: Sequence[str]) -> list[str]:
     """Return the keys of the file with what was told or found."""
     source = Path(os.path.relpath(command.data, config.absolute().parent)).as_posix()
     keys = {"file": source}
@@ -124,6 +136,9 @@ def _entry(command: Init, config: Path, data: TrainingData) -> list[str]:
         if getattr(layout, key) != getattr(told, key):
             keys[key] = getattr(layout, key)
     entry = [f"{key} = {_quoted(value)}" for key, value in keys.items()]
+    for key, names in (("drop", (*command.drop, *without)), ("categorical", command.categorical)):
+        if names:
+            entry.append(f"{key} = [{', '.join(map(_quoted, names))}]")
     if layout.header or layout.no_header:
         entry.append(f"header = {str(layout.header).lower()}")
     if layout.max_classes != told.max_classes:

@@ -14,9 +14,9 @@ from mpnn.compare.report.figure_style import (
     LEFT,
     add_tips,
     draw_lines,
-    label_share,
     log_ticks,
     new_figure,
+    room_left,
     shorten,
 )
 from mpnn.compare.report.palette import Look
@@ -82,7 +82,7 @@ def overall_difference_figure(
     rows = [*found, (Summary(0.0, None, None, 1), reference)]
     rows.sort(key=lambda row: -row[0].mean)
     height = 0.8 + ROW_INCHES * len(rows)
-    left = label_share([series.label for _, series in rows]) + 0.03
+    left = room_left([series.label for _, series in rows])
     bounds = (left, 0.62 / height, 0.97 - left, 1 - 0.7 / height)
     figure, axes = new_figure("difference, points", "", bounds=bounds, grid="x")
     figure.set_size_inches(FIGURE_INCHES[0], height)

@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -28,13 +28,16 @@ __all__ = [
     "LEFT",
     "add_axes",
     "add_tips",
+    "Name",
     "bytes_text",
     "draw_lines",
     "label_share",
     "log_ticks",
+    "names_beside",
     "new_figure",
     "render_png",
     "render_svg",
+    "room_left",
     "round_ticks",
     "shorten",
 ]
@@ -46,8 +49,9 @@ LABEL_GAP = 13.0  # points between the middles of neighbouring labels
 LABEL_LENGTH = 34
 LABEL_POINTS = 9.5
 MARKER_PLACE, LABEL_PLACE = 0.018, 0.034  # right of the axes, as shares of the figure
-LETTER = 0.53  # of its height that a letter takes in width, on average
-NARROW_AXIS = 165.0  # points of an axis beside long names
+LETTER = 0.56  # of its height that a letter takes in width, on average
+RIGHT_OF_AXES = 0.03  # of the figure's width, for half of the last tick's number
+NARROW_AXIS = 140.0  # points of an axis beside long names
 
 _STYLE: Any = {
     "font.size": 10.5,
@@ -165,6 +169,7 @@ def render_svg(figure: Figure, name: str) -> str:
 def _page_tag(tag: str, used: set[str]) -> str:
     """Return a tag of SVG in the page's colours, with the page's attributes in place of unused ids."""
     tag = re.sub(r' id="tips-(\d+): ([^"]*)"', r' class="tips" data-series="\1" data-tips="\2"', tag)
+    tag = re.sub(r' id="end-(\d+)"', r' class="end" data-series="\1"', tag)
     tag = re.sub(r' id="series-(\d+)"', r' data-series="\1"', tag)
     tag = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", tag)
     tag = tag.replace(INK, "currentColor").replace(GRID, "var(--grid)")
@@ -219,6 +224,11 @@ def label_share(labels: Sequence[str]) -> float:
     return longest * LETTER * LABEL_POINTS / (72 * FIGURE_INCHES[0])
 
 
+def room_left(labels: Sequence[str]) -> float:
+    """Return the share of a figure's width for names left of its axes; narrow screens enlarge them."""
+    return 1.1 * label_share(labels) + 0.02
+
+
 def shorten(label: str, length: int = LABEL_LENGTH) -> str:
     """Return a label that fits beside the axes."""
     return label if len(label) <= length else label[: length - 1] + "…"
@@ -235,13 +245,13 @@ def _label_ends(
     places = _spread(wished, gap)
     width = axes.get_position().width
     for (x, y, style, label), place in zip(ends, places, strict=True):
-        colour = style["color"]
+        colour, end = style["color"], style["gid"].replace("series", "end")
         arrow = {
             "arrowstyle": "-",
             "color": colour,
             "linewidth": 0.7,
             "alpha": 0.6,
-            "gid": style["gid"],
+            "gid": end,
             "shrinkB": 4,
             "relpos": (0.0, 0.5),  # to the label's left edge, not through its text
         }
@@ -256,10 +266,34 @@ def _label_ends(
             annotation_clip=False,
             arrowprops=arrow if leaders else None,
             parse_math=False,
-            gid=style["gid"],
+            gid=end,
         )
         if not leaders:
-            axes.plot([1 + MARKER_PLACE / width], [place], **style, transform=axes.transAxes, clip_on=False)
+            mark = style | {"gid": end}
+            axes.plot([1 + MARKER_PLACE / width], [place], **mark, transform=axes.transAxes, clip_on=False)
+
+
+class Name(NamedTuple):
+    """A name right of the axes: its text, the number of its method, and the place of its colour."""
+
+    text: str
+    number: int
+    colour: int
+
+
+def names_beside(figure: Figure) -> tuple[tuple[Name, ...], float]:
+    """Return the names right of a figure's axes, from top to bottom, and the width that is left of them.
+
+    The width is a share of the figure's; 1 where there are no names.
+    """
+    texts = [text for axes in figure.axes for text in axes.texts if str(text.get_gid()).startswith("end-")]
+    texts.sort(key=lambda text: -text.get_position()[1])
+    names = (
+        Name(text.get_text(), int(str(text.get_gid()).removeprefix("end-")), COLOURS.index(text.get_color()))
+        for text in texts
+    )
+    right = max(axes.get_position().x1 for axes in figure.axes) + RIGHT_OF_AXES
+    return tuple(names), right if texts else 1.0
 
 
 def _spread(wished: list[float], gap: float) -> list[float]:

@@ -14,6 +14,7 @@ from mpnn.compare.report.figure_style import (
     FIGURE_INCHES,
     GRID,
     INK,
+    LABEL_POINTS,
     LEFT,
     add_axes,
     add_tips,
@@ -21,6 +22,7 @@ from mpnn.compare.report.figure_style import (
     draw_lines,
     log_ticks,
     new_figure,
+    room_left,
     round_ticks,
     shorten,
 )
@@ -122,7 +124,7 @@ def robustness_figure(looks: Mapping[str, Look], lines: Sequence[Series], kind: 
     if not measured:
         return None
     words = {
-        "noise": "noise, share of each feature's range",
+        "noise": "noise, share of the range",
         "flips": "share of features mirrored",
         "worst": "largest change of a feature, 255ths of its range",
         "certified": "largest change of a feature, 255ths of its range",
@@ -182,9 +184,9 @@ def ranks_figure(looks: Mapping[str, Look], ranking: Ranking) -> Figure:
     """Draw average ranks, best on top; bars join methods that Nemenyi's test does not separate."""
     count = len(ranking.labels)
     width, height = FIGURE_INCHES[0], 0.8 + 0.24 * count
-    figure, axes = new_figure(
-        "average rank", "", bounds=(0.44, 0.5 / height, 0.53, 1 - 0.6 / height), grid="x"
-    )
+    names = room_left(ranking.labels)
+    bounds = (names, 0.5 / height, 0.97 - names, 1 - 0.6 / height)
+    figure, axes = new_figure("average rank", "", bounds=bounds, grid="x")
     figure.set_size_inches(width, height)
     axes.spines["left"].set_visible(False)
     left, gap = 1 - 0.03 * count, 0.03 * count
@@ -200,12 +202,13 @@ def ranks_figure(looks: Mapping[str, Look], ranking: Ranking) -> Figure:
         axes.plot([rank], [place], **style, markersize=6)
         add_tips(axes, looks[name], [rank], [place], [f"{label}: average rank {rank:.2f}"])
         axes.annotate(
-            shorten(label, 36),  # there is more room left of these axes
+            shorten(label),
             (0, place),
             xytext=(-6, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             color=style["color"],
+            fontsize=LABEL_POINTS,
             ha="right",
             va="center",
             annotation_clip=False,

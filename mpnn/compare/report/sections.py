@@ -20,7 +20,7 @@ from mpnn.compare.report.artifacts import (
     read_weights,
 )
 from mpnn.compare.report.cells import Table
-from mpnn.compare.report.figure_style import render_png, render_svg
+from mpnn.compare.report.figure_style import Name, names_beside, render_png, render_svg
 from mpnn.compare.report.paired_tables import overall_table, paired_table
 from mpnn.compare.report.palette import Look
 from mpnn.compare.report.series import Series, list_series
@@ -56,11 +56,17 @@ class Drawn(NamedTuple):
         What the figure shows.
     svg : str
         The figure inline.
+    names : tuple of Name
+        Names right of the axes, for which a narrow screen has no room.
+    width : float in (0, 1]
+        Share of the figure's width that is left of them.
     """
 
     file: str
     caption: str
     svg: str
+    names: tuple[Name, ...]
+    width: float
 
 
 class Section(NamedTuple):
@@ -255,4 +261,4 @@ def keep_figure(folder: Path, name: str, caption: str, figure: Figure) -> Drawn:
     """
     file = f"plots/{name}.png"
     write_atomically(folder / file, render_png(figure))
-    return Drawn(file, caption, render_svg(figure, name))
+    return Drawn(file, caption, render_svg(figure, name), *names_beside(figure))

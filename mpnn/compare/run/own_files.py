@@ -90,7 +90,7 @@ def read_file(name: str, file: DataFile) -> Dataset:
         class_names=tuple(classes.tolist()),
         feature_names=tuple(names),
         image_shape=None,
-        note="",
+        note="; ".join(train.warnings),
         source=file.file,
     )
 

@@ -37,10 +37,21 @@ addEventListener("load", () => {
   for (const part of document.querySelectorAll("details")) part.open = true;
   const inside = (part, whole) => part.left >= whole.left - 1 && part.right <= whole.right + 1
     && part.top >= whole.top - 1 && part.bottom <= whole.bottom + 1;
-  const cut = [...document.querySelectorAll("figure svg")].flatMap(svg =>
-    [...svg.querySelectorAll("text")]
-      .filter(text => !inside(text.getBoundingClientRect(), svg.getBoundingClientRect()))
-      .map(text => text.textContent));
+  const shown = part => part.getClientRects().length > 0;
+  const texts = [...document.querySelectorAll("figure svg text")].filter(shown);
+  const around = text => text.closest(".plot, .rows").getBoundingClientRect();
+  const cut = texts
+    .filter(text => !inside(text.getBoundingClientRect(), around(text)))
+    .map(text => text.textContent);
+  const pixels = text => {
+    const svg = text.closest("svg");
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+    return scale * parseFloat(getComputedStyle(text).fontSize);
+  };
+  const named = [...document.querySelectorAll(".plot")].map(plot => [
+    [...plot.querySelectorAll(".end text")].filter(shown).length,
+    [...plot.nextElementSibling.children].filter(shown).length,
+  ]);
   const table = document.querySelector("table.sortable");
   const values = column => [...table.tBodies[0].rows].map(row => {
     const cell = row.cells[column];
@@ -57,7 +68,8 @@ addEventListener("load", () => {
   parent.postMessage({
     width: innerWidth,
     needed: document.documentElement.scrollWidth,
-    problems, cut,
+    problems, cut, named,
+    smallest: Math.min(...texts.map(pixels)),
     sorts: [sorted(1), sorted(1), sorted(0), sorted(0)],
     paper: getComputedStyle(document.documentElement).backgroundColor,
     ink: [...new Set([...colours("th, td, p, small, figcaption"), ...colours("figure svg text")])],
@@ -105,6 +117,14 @@ def test_nothing_overflows(seen):
     for view in seen[1]:
         assert view["needed"] <= view["width"]
         assert view["cut"] == []
+
+
+def test_text_of_figures_can_be_read_and_names_stand_beside_the_lines_or_below(seen):
+    for view in seen[1]:
+        assert view["smallest"] >= 8.0
+        for beside, below in view["named"]:
+            assert (beside > 0) != (below > 0)
+            assert (below > 0) == (view["width"] < 640)
 
 
 def test_tables_sort(seen):

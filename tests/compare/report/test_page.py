@@ -52,6 +52,19 @@ def test_figures_answer_to_a_pointer_and_to_the_names(page):
     assert re.search(r'data-tips="message passing, 2 per class: \d+\.\d %', html)
 
 
+def test_names_beside_the_axes_stand_below_them_for_narrow_screens(page):
+    html = page.read_text()
+    plots = re.findall(r'<div class="plot" style="--width: (0\.\d+)">(.*?)</ul>', html, flags=re.DOTALL)
+    assert len(plots) > 4
+    for width, plot in plots:
+        svg, legend = plot.split("</svg>")
+        assert 0.4 < float(width) < 1.0
+        beside = re.findall(r'class="end" data-series="(\d+)"', svg)
+        below = re.findall(r'<li data-series="(\d+)"><i [^>]*></i>[^<]+</li>', legend)
+        assert len(below) == legend.count("<li")
+        assert set(beside) == set(below) != set()
+
+
 def test_an_unfinished_run_says_so(page, tmp_path):
     assert "still missing" not in page.read_text()
     assert "<strong>6 fits failed.</strong>" in page.read_text()
