@@ -28,9 +28,13 @@ class Training:
 
 
 def jobs_of(training: Training, models: Sequence[Any]) -> list[dict[str, Any]]:
-    """Every model once a seed, as tables of plain values."""
+    """Every model once a seed, as tables of plain values; what is None is left out."""
     names = [each.name for each in fields(Training) if each.name != "seeds"]
     conditions = {name: getattr(training, name) for name in names}
     return [
-        {"model": asdict(model), "seed": seed, **conditions} for seed in training.seeds for model in models
+        {"model": _given(model), "seed": seed, **conditions} for seed in training.seeds for model in models
     ]
+
+
+def _given(model: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(model).items() if value is not None}

@@ -8,7 +8,7 @@ epoch, and last those of the network whose hidden layers are rounded with feedba
 the start of an epoch, rounded or as they are: a frozen layer keeps its beliefs, those above go on learning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,20 +24,18 @@ from experiments.common.runs import main, run_jobs
 from experiments.convolutions.jobs import Training, jobs_of
 from mpnn.data import Dataset
 from mpnn.message_passing import network, prediction
-from mpnn.message_passing.fields import LayerState
-from mpnn.message_passing.hyper import Schedules
-from mpnn.message_passing.layers.chain import apply_chain
+from mpnn.message_passing.freezing import freeze
+from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
-from mpnn.message_passing.rounding import round_with_feedback
+from mpnn.message_passing.rounding import round_layers
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import train
 from mpnn.preprocessing.augmentation import ImageAugmentation
 from mpnn.preprocessing.scaling import fit_transform_of
 
-# Field of a weight that is rounded, and damping of a layer that is frozen.
-CERTAIN_FIELD, FROZEN = 20.0, 0.999999
+# Damping of a layer that is frozen: its beliefs stay averages.
+FROZEN = 0.999999
 ROWS_AT_ONCE = 500
-PATCHES = 4096
 
 
 @dataclass(frozen=True)
@@ -59,13 +57,14 @@ class Model:
     layers: hidden layers by kind and keywords. memories: the first step, in units of the run's length.
     counts: how often a sample counts below the output, at first and at last; output_counts: in the output.
     shares: of these counts, one a layer; a layer of P positions whose messages were one has the share 1 / P.
-    damping, output_damping: weights of the old beliefs, of the output: of its field. shift: of training
-    images, at most, in pixels.
+    damping, output_damping: weights of the old beliefs, of the output: of its field. output_gain: largest
+    gain of the output's steps. shift: of training images, at most, in pixels; mirror: whether half of them
+    are mirrored. weights: of the output, and of layers that name none of their own.
     """
 
     name: str
     layers: list[dict[str, Any]]
-    weights: str = "binary"
+    weights: str | int = "binary"
     rule: str = "mean_field"
     bias: bool = False
     noise: float = 0.0
@@ -78,6 +77,8 @@ class Model:
     output_damping: float = 0.8
     initial_field: float = 1.0
     shift: int = 0
+    output_gain: float | None = None
+    mirror: bool | None = None
     freeze: list[Freeze] = field(default_factory=list)
 
 
@@ -148,7 +149,9 @@ def spec_of(model: Model, shape: tuple[int, ...]) -> NetworkSpec:
     )
     options = {"weights": model.weights, "rule": model.rule, "bias": model.bias}
     filled = (layer.complete(**options) if hasattr(layer, "complete") else layer for layer in layers)
-    return NetworkSpec((int(np.prod(shape)),), tuple(filled), output="argmax", anchored=True)
+    return NetworkSpec(
+        (int(np.prod(shape)),), tuple(filled), output="argmax", anchored=True, output_gain=model.output_gain
+    )
 
 
 def schedules_of(model: Model, spec: NetworkSpec, num_batches: int, num_epochs: int) -> Schedules:
@@ -184,12 +187,16 @@ def errors_by_epoch(config: Config, model: Model, images: Images, seed: int) -> 
     schedules = schedules_of(model, spec, num_batches, config.num_epochs)
     key = jax.random.key(seed)
     state = network.init(key, spec, schedules.at_sweep(0, spec.num_layers), model.initial_field)
-    augment = ImageAugmentation(images.shape, model.shift, padding="constant") if model.shift else None
+    augment = None
+    if model.shift or model.mirror:
+        augment = ImageAugmentation(images.shape, model.shift, bool(model.mirror), padding="constant")
+    first = schedules.at_sweep(0, spec.num_layers)
+    frozen = jax.jit(freeze, static_argnames=("spec", "index"))
     found: dict[str, list[float]] = {"mode": [], "bayes": [], "mode_feedback": []}
     for epoch in range(config.num_epochs):
         for own in model.freeze:
             if own.epoch == epoch and own.rounded:
-                state = round_layer(spec, state, own.layer, images.inputs)
+                state = frozen(spec, state, first, images.inputs, own.layer)
         state, _ = train(
             jax.random.fold_in(key, 1),
             spec,
@@ -204,30 +211,12 @@ def errors_by_epoch(config: Config, model: Model, images: Images, seed: int) -> 
         sweep = (epoch + 1) * num_batches - 1
         for name, error in scores(spec, state, schedules, sweep, images).items():
             found[name].append(error)
-    rounded = state
-    for index in range(spec.num_layers - 1):
-        rounded = round_layer(spec, rounded, index, images.inputs)
-    found["mode_feedback"].append(
-        scores(spec, rounded, schedules, config.num_epochs * num_batches - 1, images)["mode"]
-    )
+    hyper = schedules.at_sweep(config.num_epochs * num_batches - 1, spec.num_layers)
+    weights = prediction.decode(spec, state, hyper)
+    rounded_before = sum(own.rounded for own in model.freeze)
+    weights = round_layers(spec, state, hyper, images.inputs, weights, first=rounded_before)
+    found["mode_feedback"].append(wrong_percent(spec, weights, images))
     return found
-
-
-def round_layer(spec: NetworkSpec, state: State, index: int, inputs: Array) -> State:
-    """Weights of one layer certain: rounded with feedback on patches of what the rounded layers below are."""
-    generator = np.random.default_rng(index)
-    some = inputs[np.sort(generator.choice(len(inputs), min(len(inputs), 500), replace=False))]
-    place = [own for own, layer in enumerate(spec.layers) if layer.num_weighted][index]
-    hyper = Schedules().at_sweep(0, spec.num_layers)
-    below = prediction.decode(spec, state, hyper)[:index]
-    layer, own = spec.layers[place], state.layers[place]
-    rows = layer.discrete_rows(apply_chain(spec.layers[:place], below, some))
-    rows = rows[np.sort(generator.choice(len(rows), min(len(rows), PATCHES), replace=False))]
-    weights = round_with_feedback(own.mean, rows, jnp.zeros(()), layer.family.levels).astype(own.mean.dtype)
-    posterior = own.posterior._replace(field=CERTAIN_FIELD * weights)
-    variance = None if own.variance is None else jnp.zeros_like(own.variance)
-    moved: LayerState = own._replace(posterior=posterior, mean=weights, variance=variance)
-    return State((*state.layers[:place], moved, *state.layers[place + 1 :]))
 
 
 def scores(
@@ -235,20 +224,33 @@ def scores(
 ) -> dict[str, float]:
     """Percent wrong of the most probable weights and of the Bayesian prediction."""
     hyper = schedules.at_sweep(sweep, spec.num_layers)
-    wrong = np.zeros(2)
+    wrong = sum(_wrong_bayes(spec, state, hyper, *rows) for rows in _blocks(images))
+    mode = wrong_percent(spec, prediction.decode(spec, state, hyper), images)
+    return {"mode": mode, "bayes": float(100.0 * wrong / len(images.scored_labels))}
+
+
+def wrong_percent(spec: NetworkSpec, weights: list[Array], images: Images) -> float:
+    """Percent wrong of a discrete network."""
+    wrong = sum(_wrong(spec, weights, *rows) for rows in _blocks(images))
+    return float(100.0 * wrong / len(images.scored_labels))
+
+
+def _blocks(images: Images) -> Iterator[tuple[Array, Array]]:
     for start in range(0, len(images.scored_labels), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
-        found = _wrong(spec, state, hyper, images.scored_inputs[rows], images.scored_labels[rows])
-        wrong += np.asarray(found)
-    mode, bayes = 100.0 * wrong / len(images.scored_labels)
-    return {"mode": float(mode), "bayes": float(bayes)}
+        yield images.scored_inputs[rows], images.scored_labels[rows]
 
 
 @partial(jax.jit, static_argnames="spec")
-def _wrong(spec: NetworkSpec, state: State, hyper: Any, inputs: Array, labels: Array) -> Array:
-    outputs = prediction.discrete_outputs(spec, prediction.decode(spec, state, hyper), inputs)
+def _wrong_bayes(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array) -> Array:
     _, probabilities = prediction.bayes_scores(spec, state, inputs, hyper.noise)
-    return jnp.stack([jnp.sum(jnp.argmax(own, axis=1) != labels) for own in (outputs, probabilities)])
+    return jnp.sum(jnp.argmax(probabilities, axis=1) != labels)
+
+
+@partial(jax.jit, static_argnames="spec")
+def _wrong(spec: NetworkSpec, weights: list[Array], inputs: Array, labels: Array) -> Array:
+    outputs = prediction.discrete_outputs(spec, weights, inputs)
+    return jnp.sum(jnp.argmax(outputs, axis=1) != labels)
 
 
 def summarize(rows: list[dict[str, Any]]) -> None:

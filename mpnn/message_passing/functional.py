@@ -4,6 +4,7 @@ Shapes: batch B, outputs K, classes C, weight layers L, epochs E, batches of an 
 """
 
 import enum
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,8 +12,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from mpnn.message_passing import freezing as freezing_of_layers
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.boundary import as_key, check_batch, check_state, numbers_of
+from mpnn.message_passing.freezing import Freezing, check_freezing
 from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
@@ -22,7 +25,7 @@ from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs.bounded import bounded_jit
 from mpnn.validation import above_zero, whole
 
-__all__ = ["Prediction", "Status", "Trained", "decode", "init", "predict", "step", "train"]
+__all__ = ["Prediction", "Status", "Trained", "decode", "freeze", "init", "predict", "step", "train"]
 
 METHODS = ("mode", "bayes", "sample")
 
@@ -149,6 +152,7 @@ def train(
     batch_size: int,
     augment: Augment | None = None,
     tolerance: float | None = None,
+    freezing: Sequence[int] = (),
 ) -> Trained:
     """Train on mini-batches; the same batches as :func:`mpnn.message_passing.training.train` takes.
 
@@ -173,6 +177,9 @@ def train(
     tolerance : float, optional
         Ends training when the mean change of the magnetizations of every layer, averaged over an epoch,
         is below it, > 0. The result's ``status`` and ``num_epochs`` say so; None: all epochs.
+    freezing : sequence of int, default=()
+        Epochs, counted from 0, at whose start hidden layers, the lowest first, are rounded with feedback and
+        from which on they stay, as by :func:`freeze`; the layers above learn on.
 
     Returns
     -------
@@ -205,13 +212,15 @@ def train(
     whole("num_epochs", num_epochs)
     limit = None if tolerance is None else above_zero("tolerance", tolerance)
     schedules = Schedules() if schedules is None else schedules
+    frozen = Freezing(spec, check_freezing(spec, freezing), num_samples // batch_size)
+    schedules = frozen.schedules(schedules)
     sweeps = num_samples // batch_size * spec.sweeps_per_batch
     numbers = schedules.at(jnp.arange(num_epochs * sweeps), spec.num_layers)
     by_epoch = jax.tree.map(lambda leaf: leaf.reshape(num_epochs, sweeps, *leaf.shape[1:]), numbers)
-    return _train(as_key(key), spec, state, data, by_epoch, batch_size, augment, limit)
+    return _train(as_key(key), spec, state, data, by_epoch, batch_size, augment, limit, frozen.epochs)
 
 
-@partial(bounded_jit, static_argnames=("spec", "batch_size", "augment", "tolerance"))
+@partial(bounded_jit, static_argnames=("spec", "batch_size", "augment", "tolerance", "freezing"))
 def _train(
     key: Array,
     spec: NetworkSpec,
@@ -221,12 +230,16 @@ def _train(
     batch_size: int,
     augment: Augment | None,
     tolerance: float | None,
+    freezing: tuple[int, ...],
 ) -> Trained:
     """All epochs as one scan; ``hyper`` leaves are ``[E, sweeps, L]``."""
     num_epochs = hyper.rho.shape[0]
 
     def one_epoch(state: State, epoch: Array, numbers: Hyper) -> tuple[State, Info]:
         own = jax.random.fold_in(key, epoch)
+        for index, due in enumerate(freezing):
+            frozen = partial(_frozen, spec, jax.tree.map(lambda leaf: leaf[0], numbers), data, index)
+            state = jax.lax.cond(epoch == due, frozen, lambda same: same, state)
         return shuffled_epoch(own, spec, state, data, numbers, batch_size, augment)
 
     def body(carry: tuple[State, Array], step: tuple[Array, Hyper]) -> tuple[Any, tuple[Info, Array]]:
@@ -247,6 +260,51 @@ def _train(
     finite = jnp.all(jnp.stack([jnp.all(jnp.isfinite(layer.mean)) for layer in state.weighted]))
     status = jnp.where(converged, Status.CONVERGED, Status.ALL_EPOCHS)
     return Trained(state, last, info, done, jnp.where(finite, status, Status.NOT_FINITE))
+
+
+def _frozen(spec: NetworkSpec, hyper: Hyper, data: Batch, index: int, state: State) -> State:
+    return freezing_of_layers.freeze(spec, state, hyper, data.inputs, index, data.sample_weight)
+
+
+def freeze(
+    spec: NetworkSpec,
+    state: State,
+    inputs: Array,
+    layer: int,
+    hyper: Hyper | None = None,
+    sample_weight: Array | None = None,
+) -> State:
+    """Round a layer with feedback and make its beliefs certain; training on it with ``Schedules.frozen``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network; static under ``jit``, and so is ``layer``.
+    state : State
+        Its beliefs; left as they are.
+    inputs : array [B, *input_shape]
+        Training inputs, which the layers below turn into this layer's.
+    layer : int
+        The hidden layer with weights, from 0; those inside of residual links counted.
+    hyper : Hyper, optional
+        Numbers that the beliefs were trained with, leaves ``[L]``; None: the defaults.
+    sample_weight : array [B], optional
+        How often each input counts; None: once.
+
+    Examples
+    --------
+    >>> import jax
+    >>> from mpnn import functional as mp
+    >>> spec = mp.NetworkSpec.dense((8, 5, 1))
+    >>> inputs = jax.random.normal(jax.random.key(1), (64, 8))
+    >>> state = mp.freeze(spec, mp.init(0, spec), inputs, layer=0)
+    >>> float(abs(state.weighted[0].mean).min())
+    1.0
+    """
+    check_state(spec, state)
+    check_freezing(spec, [0] * (layer + 1))
+    inputs = inputs.astype(state.weighted[0].mean.dtype)
+    return freezing_of_layers.freeze(spec, state, numbers_of(spec, hyper), inputs, layer, sample_weight)
 
 
 def decode(spec: NetworkSpec, state: State, hyper: Hyper | None = None) -> list[Array]:

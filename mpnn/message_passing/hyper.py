@@ -310,6 +310,28 @@ class Schedules(_Table):
 
         return cls(rho=lambda count: 1.0 - forgotten(count), evidence=evidence, **others)
 
+    def frozen(self, from_sweeps: Sequence[int], num_layers: int) -> "Schedules":
+        """The same numbers, but the lowest layers stay as they are from a sweep on.
+
+        Parameters
+        ----------
+        from_sweeps : sequence of int
+            Of each of the lowest layers, the first sweep in which its beliefs stay.
+        num_layers : int >= 1
+            Layers with weights.
+        """
+        if not len(from_sweeps):
+            return self
+        never = np.iinfo(np.int32).max
+        ends = jnp.asarray([*from_sweeps, *[never] * (num_layers - len(from_sweeps))], jnp.int32)
+
+        def until_then(value: Schedule, at_rest: float) -> Schedule:
+            return lambda count: jnp.where(count < ends, _now(value, count), at_rest)
+
+        resting = {"rho": 1.0, "damping": 0.0, "evidence": 0.0}
+        changed = {name: until_then(getattr(self, name), number) for name, number in resting.items()}
+        return dataclasses.replace(self, **changed)
+
     def at(self, steps: Array | NDArray, num_layers: int) -> Hyper:
         """The numbers at the sweeps ``steps [T]``: leaves ``[T, L]``. May be called inside ``jit``.
 
@@ -338,6 +360,11 @@ class Schedules(_Table):
             L.
         """
         return jax.tree.map(lambda leaf: leaf[0], self.at(jnp.asarray([sweep]), num_layers))
+
+
+def _now(value: Schedule, count: Array) -> Array:
+    """A number in one sweep: one value, or one a layer."""
+    return jnp.asarray(value(count) if callable(value) else value)
 
 
 def _first_and_last(name: str, counts: Any) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.chain import init_chain
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["Batch", "State", "anchor_at_posterior", "continued", "init"]
+__all__ = ["Batch", "State", "anchor_at_posterior", "continued", "init", "replaced"]
 
 
 class State(NamedTuple):
@@ -119,6 +119,23 @@ def anchor_at_posterior(state: State) -> State:
         return layer._replace(anchor=jax.tree.map(jnp.copy, layer.posterior))
 
     return State(jax.tree.map(anchored, state.layers, is_leaf=_is_layer_state))
+
+
+def replaced(state: State, index: int, layer: LayerState) -> State:
+    """The same state with another one of a single weight layer.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
+    index : int >= 0
+        The layer, those inside of residual links counted.
+    layer : LayerState
+        Its new state.
+    """
+    layers, structure = jax.tree.flatten(state.layers, is_leaf=_is_layer_state)
+    layers[index] = layer
+    return State(jax.tree.unflatten(structure, layers))
 
 
 def continued(state: State, spec: NetworkSpec) -> State:

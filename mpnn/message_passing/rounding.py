@@ -6,6 +6,7 @@ with the later ones absorbing the pre-activation that the earlier ones lost, kee
 needs inputs that are known: those of the network, or what rounded layers make of them.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -14,12 +15,12 @@ from jax import Array
 
 from mpnn.message_passing.fields import LayerState
 from mpnn.message_passing.hyper import Hyper
-from mpnn.message_passing.layers import Linear
-from mpnn.message_passing.layers.chain import apply_chain
+from mpnn.message_passing.layers import Layer, Linear, Residual
+from mpnn.message_passing.layers.chain import shares
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["can_round", "round_layers", "round_with_feedback"]
+__all__ = ["can_round", "round_layer", "round_layers", "round_with_feedback"]
 
 # Of many training inputs, so many are looked at: rows of a layer, and images, which have many rows each.
 SAMPLES_LOOKED_AT, IMAGES_LOOKED_AT = 4096, 512
@@ -52,6 +53,7 @@ def round_layers(
     inputs: Array,
     weights: list[Array],
     sample_weight: Array | None = None,
+    first: int = 0,
 ) -> list[Array]:
     """The first layer rounded with feedback on known inputs; in networks of images every hidden layer.
 
@@ -72,19 +74,68 @@ def round_layers(
         Discrete weights of all layers; those that are not rounded stay.
     sample_weight : Array [B] or None, default=None
         How often each input counts, 0 for padding; None: once.
+    first : int >= 0, default=0
+        The lowest layer to round: those below it have been rounded before.
     """
-    of_images = any(len(shape) > 1 for shape in spec.weighted_shapes)
-    every = slice(None, None, -(-len(inputs) // (IMAGES_LOOKED_AT if of_images else SAMPLES_LOOKED_AT)))
-    inputs, sample_weight = inputs[every], None if sample_weight is None else sample_weight[every]
     found, index = list(weights), 0
-    for place, layer in enumerate(spec.layers):
-        hidden = place < len(spec.layers) - 1
-        if isinstance(layer, Linear) and (index == 0 or (of_images and hidden)):
-            rows = layer.discrete_rows(apply_chain(spec.layers[:place], found[:index], inputs))
-            own = state.weighted[index]
-            found[index] = _rounded(layer, own, hyper.sparsity[index], rows, len(inputs), sample_weight)
+    for layer in spec.layers:
+        hidden = index < spec.num_layers - 1
+        if isinstance(layer, Linear) and index >= first and (index == 0 or (_of_images(spec) and hidden)):
+            found[index] = round_layer(spec, state, hyper, inputs, found, index, sample_weight)
         index += layer.num_weighted
     return found
+
+
+def round_layer(
+    spec: NetworkSpec,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    weights: Sequence[Array],
+    index: int,
+    sample_weight: Array | None = None,
+) -> Array:
+    """One layer rounded with feedback on what the weights below it make of known inputs; int8 ``[N, K]``.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : Array [B, *input_shape]
+        Known inputs.
+    weights : sequence of int8 Array [fan in, units]
+        Discrete weights of all layers.
+    index : int >= 0
+        The layer, those inside of residual links counted.
+    sample_weight : Array [B] or None, default=None
+        How often each input counts, 0 for padding; None: once.
+    """
+    most = IMAGES_LOOKED_AT if _of_images(spec) else SAMPLES_LOOKED_AT
+    every = slice(None, None, -(-len(inputs) // most))
+    inputs, sample_weight = inputs[every], None if sample_weight is None else sample_weight[every]
+    layer, own = spec.weighted[index], state.weighted[index]
+    rows = _rows_of(spec.layers, weights, inputs, index)
+    return _rounded(layer, own, hyper.sparsity[index], rows, len(inputs), sample_weight)
+
+
+def _of_images(spec: NetworkSpec) -> bool:
+    return any(len(shape) > 1 for shape in spec.weighted_shapes)
+
+
+def _rows_of(layers: Sequence[Layer], weights: Sequence[Array], inputs: Array, index: int) -> Array:
+    """What a layer sums, one row for every sample and position."""
+    for layer, own in zip(layers, shares(layers, weights), strict=True):
+        if index < layer.num_weighted:
+            if isinstance(layer, Residual):
+                return _rows_of(layer.layers, own, inputs, index)
+            if isinstance(layer, Linear):
+                return layer.discrete_rows(inputs)
+        inputs, index = layer.apply(own, inputs), index - layer.num_weighted
+    raise AssertionError("the layer is one of the network's")
 
 
 def _rounded(

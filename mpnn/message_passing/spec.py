@@ -11,6 +11,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers import LAYERS, Dense, Layer, Linear, Place, Residual
 from mpnn.message_passing.layers.base import Shape
 from mpnn.message_passing.layers.chain import places_of
+from mpnn.validation import above_zero
 
 __all__ = ["NetworkSpec", "SpecError", "spec_from_json", "spec_to_json"]
 
@@ -40,6 +41,9 @@ class NetworkSpec:
         Whether the prior moves towards an anchor, so that samples count once (same place).
     argmax_draws : int, default=0
         Quadrature points of the argmax output; 0 for the closed form.
+    output_gain : float above 0 or None, default=None
+        Largest gain of a step of the argmax output (:mod:`mpnn.message_passing.gain`), which gets less
+        evidence where it would be larger; None: its evidence is as the numbers have it.
 
     Examples
     --------
@@ -57,6 +61,7 @@ class NetworkSpec:
     focusing: bool = False
     anchored: bool = False
     argmax_draws: int = 0
+    output_gain: float | None = None
 
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
@@ -70,6 +75,10 @@ class NetworkSpec:
         object.__setattr__(self, "layers", tuple(map(_completed, self.layers)))
         if self.output_channel.joint and self.layers[-1].units == 1:
             raise ValueError(f"output {self.output!r} needs at least two output units, got 1")
+        if self.output_gain is not None:
+            above_zero("output_gain", self.output_gain)
+            if not self.output_channel.joint:
+                raise ValueError(f"output_gain bounds the output 'argmax', got output={self.output!r}")
         _ = self.places  # every layer checks its own
         if self.exact and (requirement := unmet_requirement(self)):
             raise ValueError(f"messages='exact' needs {requirement}")
@@ -149,6 +158,7 @@ class NetworkSpec:
             one_sweep=self.sweeps_per_batch == 1,
             focusing=self.focusing,
             anchored=self.anchored,
+            output_gain=self.output_gain,
         )
         return places_of(self.layers, start)
 

@@ -5,8 +5,9 @@ an interrupt between them, and reports, calls back and stops between epochs. Wit
 (:mod:`mpnn.sharding`) the same programs run on many devices.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -15,6 +16,7 @@ from jax import Array
 from mpnn import sharding as meshes
 from mpnn.message_passing.boundary import as_key, check_batch, check_state
 from mpnn.message_passing.epochs import Problems, run_batch, run_epoch, shuffled_epoch
+from mpnn.message_passing.freezing import Freezing, check_freezing
 from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.portions import Epoch, Place, Running, pace_of, portion, portion_of_many
@@ -29,6 +31,13 @@ OnEpoch = Callable[[int, State, Info], bool | None]
 SWEEPS_AT_ONCE = 512
 
 
+class _Between(NamedTuple):
+    """What happens on the host before an epoch, and after it."""
+
+    prepare: Callable[[int, State], State]
+    on_epoch: OnEpoch | None
+
+
 def _run_epochs(
     compiled: Callable[..., Running],
     epoch: Epoch,
@@ -38,9 +47,9 @@ def _run_epochs(
     num_batches: tuple[int, int],
     num_groups: int,
     epochs: range,
-    on_epoch: OnEpoch | None,
+    between: _Between,
 ) -> tuple[State, list[Info]]:
-    """The host loop: numbers of the epoch, its compiled portions, the caller.
+    """The host loop: layers that are frozen, numbers of the epoch, its compiled portions, the caller.
 
     ``num_batches``: of an epoch, and those that its program has room for. An interrupt is heard after a
     portion.
@@ -56,6 +65,7 @@ def _run_epochs(
     )
     numbers = _numbers_of(schedules, spec.num_layers, sweeps, room, epochs)
     for number, hyper in zip(epochs, numbers, strict=True):
+        state = between.prepare(number, state)
         running, own = Running(state), fold(key, number)
         if on_one_device:  # else an epoch is one portion, or its arrays have places of their own
             running = _blank(compiled(own, running, hyper, 0, num_steps, 0, shapes=True), state)
@@ -67,7 +77,7 @@ def _run_epochs(
         state, info = running.state, running.info
         assert info is not None
         history.append(info)
-        if on_epoch is not None and on_epoch(number, state, info):
+        if between.on_epoch is not None and between.on_epoch(number, state, info):
             break
     return state, history
 
@@ -134,6 +144,7 @@ def train(
     batch_size: int,
     augment: Augment | None = None,
     num_samples: int | None = None,
+    freezing: Sequence[int] = (),
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
@@ -162,6 +173,9 @@ def train(
     num_samples : int or None, default=None
         Only the first so many rows of the data are samples, the others pad them and are never read: one
         program serves any number. The Info of mini-batches without samples is 0. None: all are samples.
+    freezing : sequence of int >= 0, default=()
+        Epochs, counted from 0, at whose start hidden layers, the lowest first, are rounded with feedback and
+        from which on they stay (:mod:`mpnn.message_passing.freezing`); the layers above learn on.
     first_epoch : int >= 0, default=0
         Epochs done before, of a run that is resumed.
     on_epoch : callable or None, default=None
@@ -193,6 +207,8 @@ def train(
     check_batch(spec, data)
     check_state(spec, state)
     num_batches = _count_batches(batch_size, num_rows, num_samples)
+    frozen = Freezing(spec, check_freezing(spec, freezing), num_batches[0])
+    schedules = frozen.schedules(schedules)
     state, data = meshes.place_weights(_own_copy(state)), meshes.place(data)
 
     epoch = Epoch(spec, batch_size, augment)
@@ -203,8 +219,9 @@ def train(
         own = portion.eval_shape if shapes else portion
         return own(key, epoch, running, data, hyper, Place(first, after, num_samples))
 
+    between = _Between(partial(frozen.begin_epoch, schedules, data, num_samples), on_epoch)
     epochs = range(first_epoch, num_epochs)
-    return _run_epochs(compiled, epoch, key, state, schedules, num_batches, 1, epochs, on_epoch)
+    return _run_epochs(compiled, epoch, key, state, schedules, num_batches, 1, epochs, between)
 
 
 def train_many(
@@ -219,6 +236,7 @@ def train_many(
     problems_at_once: int | None = None,
     augment: Augment | None = None,
     num_samples: int | None = None,
+    freezing: Sequence[int] = (),
     first_epoch: int = 0,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[State, list[Info]]:
@@ -248,6 +266,8 @@ def train_many(
         Changes the inputs of every batch at random; None: they stay as they are.
     num_samples : int or None, default=None
         As of :func:`train`, of every problem.
+    freezing : sequence of int >= 0, default=()
+        As of :func:`train`; layers are rounded on the samples of all problems.
     first_epoch : int >= 0, default=0
         Epochs done before, of a run that is resumed.
     on_epoch : callable or None, default=None
@@ -261,6 +281,8 @@ def train_many(
         raise ValueError(f"problems_at_once must be at least 1, got {problems_at_once}")
     _check_shares(num_problems)
     check_state(spec, state)
+    frozen = Freezing(spec, check_freezing(spec, freezing), num_batches[0])
+    schedules = frozen.schedules(schedules)
     spread = partial(meshes.place, axis=meshes.NETWORKS)
     state = meshes.place_weights(_own_copy(state), meshes.NETWORKS)
     data = Problems(meshes.place(data.inputs), *spread(data[1:]))
@@ -274,5 +296,6 @@ def train_many(
         own = portion_of_many.eval_shape if shapes else portion_of_many
         return own(keys, epoch, running, data, hyper, Place(first, after, num_samples, group))
 
+    between = _Between(partial(frozen.begin_epoch_of_many, schedules, data, num_samples), on_epoch)
     epochs = range(first_epoch, num_epochs)
-    return _run_epochs(compiled, epoch, keys, state, schedules, num_batches, num_groups, epochs, on_epoch)
+    return _run_epochs(compiled, epoch, keys, state, schedules, num_batches, num_groups, epochs, between)

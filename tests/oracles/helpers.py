@@ -38,7 +38,7 @@ discrete_units = jax.jit(prediction.discrete_units, static_argnums=0)
 moment_outputs = jax.jit(prediction.moment_outputs, static_argnums=0)
 moment_units = jax.jit(prediction.moment_units, static_argnums=0)
 SAME_LAYERS = {"rule": "mean_field", "activation": "sign", "messages": "gaussian"}
-SAME_NETWORK = {"output": "binary_label", "sweeps_per_batch": 1, "argmax_draws": 0}
+SAME_NETWORK = {"output": "binary_label", "sweeps_per_batch": 1, "argmax_draws": 0, "output_gain": None}
 
 
 def wait_for_rows(process, folder, number):

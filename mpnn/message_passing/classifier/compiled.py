@@ -76,7 +76,7 @@ def init_many(keys: Array, settings: Settings) -> State:
     return _init_many(keys, settings.spec, first, settings.initial_field or None)
 
 
-@partial(bounded_jit, static_argnames=("spec", "rounding"))
+@partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
 def decode(
     spec: NetworkSpec,
     rounding: str,
@@ -84,6 +84,7 @@ def decode(
     hyper: Hyper,
     inputs: Array,
     sample_weight: Array | None = None,
+    num_frozen: int = 0,
 ) -> list[Array]:
     """The discrete weights; ``inputs [B, N]`` are for rounding with feedback.
 
@@ -101,14 +102,16 @@ def decode(
         Inputs.
     sample_weight : Array [B] or None, default=None
         How often each row counts, 0 for padding; None: once.
+    num_frozen : int >= 0, default=0
+        Lowest layers that have been rounded in training.
     """
     weights = prediction.decode(spec, state, hyper)
     if rounding != "mode":  # hardening begins where feedback ends
-        weights = round_layers(spec, state, hyper, inputs, weights, sample_weight)
+        weights = round_layers(spec, state, hyper, inputs, weights, sample_weight, num_frozen)
     return weights
 
 
-@partial(bounded_jit, static_argnames=("spec", "rounding"))
+@partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
 def decode_many(
     spec: NetworkSpec,
     rounding: str,
@@ -116,6 +119,7 @@ def decode_many(
     hyper: Hyper,
     inputs: Array,
     sample_weight: Array | None = None,
+    num_frozen: int = 0,
 ) -> list[Array]:
     """As :func:`decode` for P networks on the same inputs; every leaf of the state has a leading axis P.
 
@@ -133,8 +137,10 @@ def decode_many(
         Inputs.
     sample_weight : Array [B] or None, default=None
         How often each row counts, 0 for padding; None: once.
+    num_frozen : int >= 0, default=0
+        Lowest layers that have been rounded in training.
     """
-    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs, sample_weight))(state)
+    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs, sample_weight, num_frozen))(state)
 
 
 def _decide(

@@ -12,12 +12,13 @@ from mpnn.message_passing.classifier import exact
 from mpnn.message_passing.classifier.architecture import network_layers
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.exact.sweep import Annealing
+from mpnn.message_passing.freezing import check_freezing
 from mpnn.message_passing.hyper import NUMBERS, Schedule, Schedules
 from mpnn.message_passing.layers import Layer
 from mpnn.message_passing.rounding import can_round
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
-from mpnn.validation import at_least_zero, whole
+from mpnn.validation import at_least_zero, below_one, whole
 
 __all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_hidden", "choose_input_scaling", "resolve"]
 
@@ -212,6 +213,7 @@ def resolve(given: Parameters, widths: tuple[Any, ...], num_samples: int, input_
         batch_size=regime.batch_size,
         initial_field=initial_field,
         rounding=_rounding(_either(given.rounding, defaults.rounding), spec),
+        freezing=check_freezing(spec, _frozen_epochs(given, regime, num_epochs)),
         annealing=Annealing(damping=damping, initial_field=initial_field) if annealed else None,
     )
 
@@ -431,6 +433,20 @@ def _rounding(rounding: str, spec: NetworkSpec) -> str:
     if rounding == "harden" and (spec.num_layers > 2 or spec.weighted[0].activation == "relu"):
         raise ValueError("rounding='harden' needs sign units in at most one hidden layer, use 'feedback'")
     return rounding
+
+
+def _frozen_epochs(given: Parameters, regime: _Regime, num_epochs: int) -> list[int]:
+    """Epochs at whose start layers are frozen, from shares of all epochs."""
+    if given.freezing is None:
+        return []
+    if isinstance(given.freezing, str) or not hasattr(given.freezing, "__len__"):
+        raise ValueError(f"freezing must be shares of the epochs such as (0.5, 0.8), got {given.freezing!r}")
+    shares = [below_one("freezing", share) for share in given.freezing]
+    if given.in_portions:
+        raise ValueError(f"freezing belongs to fit, which knows the length of its training, got {shares}")
+    if regime.full_batch or num_epochs == 1:
+        raise ValueError(f"freezing needs several epochs of mini-batches: set batch_size, got {shares}")
+    return [min(round(share * num_epochs), num_epochs - 1) for share in shares]
 
 
 def _initial_field(value: Any, weights: Any) -> float:

@@ -86,6 +86,10 @@ class MessagePassingClassifier(StreamLearner):
         on the training inputs what earlier ones lost, then the mode (of networks of convolutions, every
         hidden layer so); or from there a descent over levels
         towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
+    freezing : sequence of float in [0, 1), default=None
+        For mini-batches: shares of the epochs after which hidden layers, the lowest first, are rounded with
+        feedback and stay as they are, such as (0.5, 0.8); the layers above learn on, and repair what rounding
+        lost. None: all layers learn to the end.
     image_shape : triple of int or None, default=None
         Height, width and channels of flat images; None: that of the images given. For convolutions, pools
         and shifts.
@@ -191,6 +195,7 @@ class MessagePassingClassifier(StreamLearner):
         encoding: str | None = "auto",
         input_scaling: str | None = "auto",
         rounding: str | None = None,
+        freezing: Sequence[float] | None = None,
         image_shape: Sequence[int] | None = None,
         largest_shift: int = 0,
         num_samples: int = 32,
@@ -229,6 +234,7 @@ class MessagePassingClassifier(StreamLearner):
         self.encoding = encoding
         self.input_scaling = input_scaling
         self.rounding = rounding
+        self.freezing = freezing
         self.image_shape = image_shape
         self.largest_shift = largest_shift
         self.num_samples = num_samples

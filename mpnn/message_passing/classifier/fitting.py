@@ -73,7 +73,9 @@ def fit(
     state, history = _train(key, run, data, prior, watch)
     state = watch.best_of(state)
     hyper = run.last_numbers(len(history))
-    weights = compiled.decode(settings.spec, settings.rounding, state, hyper, data.inputs, data.sample_weight)
+    num_epochs = watch.best_epoch or len(history)
+    known = data.inputs, data.sample_weight, run.num_frozen(num_epochs)
+    weights = compiled.decode(settings.spec, settings.rounding, state, hyper, *known)
     state, hyper, weights = meshes.to_host((state, hyper, weights))
     fitted = Fit(state, hyper, weights, run.joined(meshes.to_host(history)))
     given = None if samples.weight is None else [samples.weight]
@@ -184,6 +186,10 @@ class _Run:
         sweeps = num_epochs * self.num_batches * settings.spec.sweeps_per_batch
         return settings.schedules.at_sweep(sweeps - 1, settings.spec.num_layers)
 
+    def num_frozen(self, num_epochs: int) -> int:
+        """Layers that so many epochs have frozen."""
+        return sum(epoch < num_epochs for epoch in self.settings.freezing)
+
     def joined(self, history: list[Info]) -> dict[str, Any]:
         """Arrays with one row a sweep, from the epochs' Info ``[batches, sweeps, ...]``."""
         joined: dict[str, Any] = {}
@@ -269,7 +275,8 @@ def _fit_side_by_side(
     state, history = _train_many(keys, run, data, problems_at_once, prior, watch)
     state, history = jax.tree.map(lambda leaf: leaf[:num_problems], (state, history))
     hyper = run.last_numbers(len(history))
-    weights = compiled.decode_many(settings.spec, settings.rounding, state, hyper, data.inputs, counts)
+    known = data.inputs, counts, run.num_frozen(len(history))
+    weights = compiled.decode_many(settings.spec, settings.rounding, state, hyper, *known)
     state, hyper, weights, history = meshes.to_host((state, hyper, weights, history))
 
     def problem(index: int) -> Fit:
@@ -299,6 +306,7 @@ def _train(key: Array, run: _Run, data: Batch, prior: State | None, watch: Watch
             batch_size=settings.batch_size,
             augment=settings.augment,
             num_samples=run.num_samples,
+            freezing=settings.freezing,
         )
 
 
@@ -325,4 +333,5 @@ def _train_many(
             augment=settings.augment,
             problems_at_once=problems_at_once,
             num_samples=run.num_samples,
+            freezing=settings.freezing,
         )

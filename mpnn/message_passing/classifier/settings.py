@@ -1,6 +1,7 @@
 """Input and output of a training run: parameters as given, settings as resolved, the fit."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -52,6 +53,7 @@ class Parameters:
     small_fan_in: str
     input_scaling: str | None
     rounding: str | None
+    freezing: Sequence[float] | None
     warm_start: bool
     largest_shift: int
     coded: bool = False
@@ -100,6 +102,8 @@ class Settings:
         Scale of the random initial fields.
     rounding : ``"mode"``, ``"feedback"`` or ``"harden"``
         From beliefs to discrete weights.
+    freezing : tuple of int, default=()
+        Epochs at whose start hidden layers, the lowest first, become discrete, to stay so.
     annealing : Annealing or None, default=None
         Numbers of exact messages (:mod:`mpnn.message_passing.exact.annealing`); None: Gaussian messages.
     augment : callable or None, default=None
@@ -112,6 +116,7 @@ class Settings:
     batch_size: int
     initial_field: float
     rounding: str
+    freezing: tuple[int, ...] = ()
     annealing: Annealing | None = None
     augment: Augment | None = None
 

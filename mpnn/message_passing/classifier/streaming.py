@@ -109,7 +109,8 @@ class StreamLearner(Learner):
             return self._fit_shards(shards, folder, rows_at_once, sample_rows, readers, saved_every)
 
     def _refuse_whole_data(self) -> None:
-        for name, value in {"early_stopping": False, "warm_start": False, "class_weight": None}.items():
+        wanted = {"early_stopping": False, "warm_start": False, "class_weight": None, "freezing": None}
+        for name, value in wanted.items():
             if getattr(self, name) != value:
                 raise ValueError(f"{name}={getattr(self, name)!r} belongs to fit, which has all samples")
         if self.rounding == "harden":

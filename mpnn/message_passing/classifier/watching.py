@@ -99,6 +99,11 @@ class Watch:
         """Begin the callbacks, and end them."""
         return running(self._watching.callbacks, self._settings.num_epochs)
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the best score, counted from 1; None: none was scored."""
+        return int(np.argmax(self.scores)) + 1 if self.scores else None
+
     def best_of(self, state: State) -> State:
         """The state with the best score, or the last one.
 

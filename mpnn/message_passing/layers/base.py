@@ -45,6 +45,8 @@ class Place:
         Whether a batch gets one sweep, so that nothing needs to be kept between sweeps.
     focusing, anchored : bool
         What is kept of each weight layer, see :class:`mpnn.message_passing.fields.LayerState`.
+    output_gain : float or None
+        Bound of the last layer's steps, see :mod:`mpnn.message_passing.gain`.
     """
 
     in_shape: Shape
@@ -55,6 +57,7 @@ class Place:
     one_sweep: bool = True
     focusing: bool = False
     anchored: bool = False
+    output_gain: float | None = None
 
     @property
     def sign_inputs(self) -> bool:

@@ -22,6 +22,7 @@ from mpnn.message_passing.fields import (
     masked_moments,
     update,
 )
+from mpnn.message_passing.gain import step_gain, within_gain
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.base import Labels, Numbers, Place, Shape, reshaped
 from mpnn.message_passing.rules import RuleEntry, find_rule
@@ -350,14 +351,14 @@ class Linear:
         """Messages to the weights, which are updated, and down."""
         entry, own = self._entry(place), numbers[0]
         rows = cache.rows._replace(sample_weight=self._weight_of_rows(place, sample_weight))
+        derive = self.signal(place, above, own)
         messages, rule_memory = entry.backward(
-            cache.view,
-            rows,
-            cache.preactivation,
-            self.signal(place, above, own),
-            memory.rule,
-            self._required(place),
+            cache.view, rows, cache.preactivation, derive, memory.rule, self._required(place)
         )
+        if place.output is not None and place.output_gain is not None:
+            curvature = derive(*cache.preactivation).curvature
+            gain = step_gain(damped_moments(state), rows, messages.field, curvature, own)
+            own = within_gain(place.output_gain, gain, own)
         if entry.messages.zero_temperature:  # the rule damps its messages
             own = own._replace(damping=jnp.zeros_like(own.damping))
         state, evidence = update(

@@ -137,6 +137,9 @@ OUT_OF_RANGE = [
     ("initial_field", -1.0, "initial_field must be at least 0 and finite, got -1.0"),
     ("initial_field", "small", "initial_field must be at least 0 and finite, got 'small'"),
     ("activation", "tanh", "activation must be one of"),
+    ("freezing", 0.5, "freezing must be shares of the epochs such as (0.5, 0.8), got 0.5"),
+    ("freezing", (1.0,), "freezing must be in [0, 1), got 1.0"),
+    ("freezing", (0.5,), "freezing needs several epochs of mini-batches: set batch_size, got [0.5]"),
     ("image_shape", (8, 0), "every side in image_shape must be a whole number of at least 1, got 0"),
     ("image_shape", 8, "image_shape must be (height, width, channels), got 8"),
     ("largest_shift", -1, "largest_shift must be a whole number of at least 0, got -1"),
@@ -183,6 +186,7 @@ def test_real_weights_need_a_prior_with_a_width(two_blobs):
         ({"rate": 0.1, "rho": 1.0}, "rate says how much of the prior is kept, and so does rho"),
         ({"rate": 0.1, "rule": "max_sum", "weights": "binary"}, "rate needs a rule that passes means"),
         ({"batch_size": 4, "rho": 1.0, "counts": 2.0}, "counts belongs to training that forgets"),
+        ({"batch_size": 4, "freezing": (0.5,)}, "an epoch for each of the 0 hidden layers, got (10,)"),
     ],
 )
 def test_numbers_that_do_not_go_together(parameters, sentence, two_blobs):

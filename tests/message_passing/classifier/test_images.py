@@ -16,7 +16,7 @@ def fitted(digit_images):
     images, labels = digit_images
     network = MessagePassingClassifier(
         HIDDEN, "binary", "mean_field", batch_size=50, num_epochs=4, num_samples=3, random_state=0
-    )
+    ).set_params(freezing=(0.75,))
     return network.fit(images[:400], labels[:400])
 
 
@@ -30,6 +30,12 @@ def test_a_network_of_convolutions_learns(fitted, digit_images):
     assert [layer.shape for layer in fitted.weights_] == [(9, 6), (24, 5), (20, 9), (9, 3)]
     assert [None if own is None else own.shape for own in fitted.biases_] == [(6,), None, None, None]
     assert [sorted(set(layer.ravel().tolist())) for layer in fitted.weights_][1:3] == [[-1, 0, 1], [-1, 1]]
+
+
+def test_a_layer_that_was_rounded_in_training_is_published_as_it_is(fitted):
+    first, second, *_ = fitted.state_.weighted
+    np.testing.assert_array_equal(first.mean, [*fitted.weights_[0], fitted.biases_[0]])
+    assert np.abs(second.mean).min() < 1
 
 
 def test_images_may_be_flat_or_have_a_channel(fitted, digit_images):
@@ -54,8 +60,10 @@ def test_a_vote_of_convolutions(digit_images, tmp_path):
     images, labels = digit_images
     flat = images.reshape(len(images), -1)
     member = MessagePassingClassifier((Conv2D(4, 3, stride=2),), image_shape=(8, 8), random_state=0)
+    member.set_params(freezing=(0.5,))
     vote = PairwiseVoteClassifier(member).fit(flat[:60], labels[:60])
     assert vote.score(flat[60:], labels[60:]) > 0.85
+    assert all(np.abs(each.state_.weighted[0].mean).min() == 1 for each in vote.estimators_)
     save_model(vote, tmp_path / "vote.safetensors")
     np.testing.assert_array_equal(load_model(tmp_path / "vote.safetensors").predict(flat), vote.predict(flat))
 
