@@ -4,8 +4,9 @@
 
 Settings are chosen on held-out training images (``held_out`` above 0); the official test images are scored
 where it is 0. Every row holds the errors of the discrete network and of the Bayesian prediction after every
-epoch, and last those of the network whose hidden layers are rounded with feedback. Layers may be frozen at
-the start of an epoch, rounded or as they are: a frozen layer keeps its beliefs, those above go on learning.
+epoch, and last those of the network whose hidden layers are rounded with feedback, and after every epoch
+the gain of the output's steps (:mod:`mpnn.message_passing.gain`). Layers may be frozen at the start of an
+epoch, rounded or as they are: a frozen layer keeps its beliefs, those above go on learning.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,18 +25,23 @@ from experiments.common.runs import main, run_jobs
 from experiments.convolutions.jobs import Training, jobs_of
 from mpnn.data import Dataset
 from mpnn.message_passing import network, prediction
+from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.freezing import freeze
+from mpnn.message_passing.gain import step_gain
 from mpnn.message_passing.hyper import Hyper, Schedules
+from mpnn.message_passing.layers.base import Labels
+from mpnn.message_passing.layers.chain import forward_chain
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.rounding import round_layers
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.sweep import begin, data_inputs
 from mpnn.message_passing.training import train
 from mpnn.preprocessing.augmentation import ImageAugmentation
 from mpnn.preprocessing.scaling import fit_transform_of
 
 # Damping of a layer that is frozen: its beliefs stay averages.
 FROZEN = 0.999999
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE, BATCHES_LOOKED_AT = 500, 16
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def run(config: Config, output: Path, command: str) -> None:
     def work(job: Mapping[str, Any]) -> dict[str, Any]:
         model = Model(**{**job["model"], "freeze": [Freeze(**own) for own in job["model"]["freeze"]]})
         images = images_of(config, data, model.scaling)
-        return {"errors": errors_by_epoch(config, model, images, job["seed"])}
+        return trained(config, model, images, job["seed"])
 
     summarize(run_jobs(jobs_of(config, config.models), work, output, config, command))
 
@@ -180,8 +186,8 @@ def schedules_of(model: Model, spec: NetworkSpec, num_batches: int, num_epochs: 
     )
 
 
-def errors_by_epoch(config: Config, model: Model, images: Images, seed: int) -> dict[str, list[float]]:
-    """Percent wrong after every epoch of message passing: ``mode`` and ``bayes``."""
+def trained(config: Config, model: Model, images: Images, seed: int) -> dict[str, Any]:
+    """Percent wrong after every epoch of message passing, ``mode`` and ``bayes``, and the output's gain."""
     spec = spec_of(model, images.shape)
     num_batches = len(images.labels) // config.batch_size
     schedules = schedules_of(model, spec, num_batches, config.num_epochs)
@@ -193,6 +199,7 @@ def errors_by_epoch(config: Config, model: Model, images: Images, seed: int) -> 
     first = schedules.at_sweep(0, spec.num_layers)
     frozen = jax.jit(freeze, static_argnames=("spec", "index"))
     found: dict[str, list[float]] = {"mode": [], "bayes": [], "mode_feedback": []}
+    gains: list[float] = []
     for epoch in range(config.num_epochs):
         for own in model.freeze:
             if own.epoch == epoch and own.rounded:
@@ -208,22 +215,43 @@ def errors_by_epoch(config: Config, model: Model, images: Images, seed: int) -> 
             batch_size=config.batch_size,
             augment=augment,
         )
-        sweep = (epoch + 1) * num_batches - 1
-        for name, error in scores(spec, state, schedules, sweep, images).items():
+        hyper = schedules.at_sweep((epoch + 1) * num_batches - 1, spec.num_layers)
+        for name, error in scores(spec, state, hyper, images).items():
             found[name].append(error)
-    hyper = schedules.at_sweep(config.num_epochs * num_batches - 1, spec.num_layers)
+        gains.append(output_gain(spec, state, hyper, images, config.batch_size))
     weights = prediction.decode(spec, state, hyper)
     rounded_before = sum(own.rounded for own in model.freeze)
     weights = round_layers(spec, state, hyper, images.inputs, weights, first=rounded_before)
     found["mode_feedback"].append(wrong_percent(spec, weights, images))
-    return found
+    return {"errors": found, "gain": gains}
 
 
-def scores(
-    spec: NetworkSpec, state: State, schedules: Schedules, sweep: int, images: Images
-) -> dict[str, float]:
+def output_gain(spec: NetworkSpec, state: State, hyper: Hyper, images: Images, batch_size: int) -> float:
+    """Median gain of the output's steps over some batches, were its evidence not bounded."""
+    gains = []
+    for start in range(
+        0, min(len(images.labels) - batch_size + 1, BATCHES_LOOKED_AT * batch_size), batch_size
+    ):
+        rows = slice(start, start + batch_size)
+        gains.append(float(_gain(spec, state, hyper, images.inputs[rows], images.labels[rows])))
+    return round(float(np.median(gains)), 4)
+
+
+@partial(jax.jit, static_argnames="spec")
+def _gain(spec: NetworkSpec, state: State, hyper: Hyper, inputs: Array, labels: Array) -> Array:
+    memories = begin(spec, state, len(inputs), hyper).memories
+    numbers, last, place = spec.numbers(hyper), spec.layers[-1], spec.places[-1]
+    network = spec.layers, spec.places, state.layers
+    _, caches = forward_chain(*network, data_inputs(inputs), memories, numbers)
+    derive = last.signal(place, Labels(labels, spec.output_channel), numbers[-1])
+    rows, derivatives = caches[-1].rows, derive(*caches[-1].preactivation)
+    message = jnp.matmul(rows.mean.T, derivatives.gradient)
+    weights = damped_moments(state.weighted[-1])
+    return step_gain(weights, rows, message, derivatives.curvature, numbers[-1])
+
+
+def scores(spec: NetworkSpec, state: State, hyper: Hyper, images: Images) -> dict[str, float]:
     """Percent wrong of the most probable weights and of the Bayesian prediction."""
-    hyper = schedules.at_sweep(sweep, spec.num_layers)
     wrong = sum(_wrong_bayes(spec, state, hyper, *rows) for rows in _blocks(images))
     mode = wrong_percent(spec, prediction.decode(spec, state, hyper), images)
     return {"mode": mode, "bayes": float(100.0 * wrong / len(images.scored_labels))}

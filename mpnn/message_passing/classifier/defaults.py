@@ -81,6 +81,8 @@ IMAGES_MET, IMAGES_MET_OF_TWO_CLASSES = 100_000, 10_000
 COUNTS_OF_IMAGES = 30.0
 # Shares of them that the output layer counts at first and at last.
 OUTPUT_COUNTS_AT_FIRST, OUTPUT_COUNTS_AT_LAST = 0.01, 0.33
+# Largest gain of the output: digits stay below it, clothes do not (docs/experiments/convolutions.md).
+OUTPUT_GAIN_OF_IMAGES = 1.0
 # Samples in portions, with the posterior of the portions before as prior: less reinforcement than where all
 # samples are there. Chosen on bundled data (docs/howto/continual_learning.md).
 IN_PORTIONS = dataclasses.replace(
@@ -338,7 +340,17 @@ def _spec(
         sweeps_per_batch=num_sweeps,
         focusing=bool(replicas != 1.0),
         anchored=regime.falling_step,
+        output_gain=_output_gain(given, regime, widths[-1]),
     )
+
+
+def _output_gain(given: Parameters, regime: _Regime, num_outputs: int) -> float | None:
+    """Of ``"auto"``: for images, no further than to the best point of a batch."""
+    if isinstance(given.output_gain, str):
+        if given.output_gain != "auto":
+            raise ValueError(f"output_gain must be a number, None or 'auto', got {given.output_gain!r}")
+        return OUTPUT_GAIN_OF_IMAGES if regime.of_images and num_outputs > 1 else None
+    return given.output_gain
 
 
 def _schedules(

@@ -90,6 +90,10 @@ class MessagePassingClassifier(StreamLearner):
         For mini-batches: shares of the epochs after which hidden layers, the lowest first, are rounded with
         feedback and stay as they are, such as (0.5, 0.8); the layers above learn on, and repair what rounding
         lost. None: all layers learn to the end.
+    output_gain : float above 0, None or ``"auto"``, default="auto"
+        Of more than two classes, the largest gain of a step of the output (:mod:`mpnn.message_passing.gain`):
+        where the batch's evidence would move it further, it counts less. None: as much as ``counts`` says.
+        ``"auto"``: 1 in networks of images, else None.
     image_shape : triple of int or None, default=None
         Height, width and channels of flat images; None: that of the images given. For convolutions, pools
         and shifts.
@@ -196,6 +200,7 @@ class MessagePassingClassifier(StreamLearner):
         input_scaling: str | None = "auto",
         rounding: str | None = None,
         freezing: Sequence[float] | None = None,
+        output_gain: float | str | None = "auto",
         image_shape: Sequence[int] | None = None,
         largest_shift: int = 0,
         num_samples: int = 32,
@@ -235,6 +240,7 @@ class MessagePassingClassifier(StreamLearner):
         self.input_scaling = input_scaling
         self.rounding = rounding
         self.freezing = freezing
+        self.output_gain = output_gain
         self.image_shape = image_shape
         self.largest_shift = largest_shift
         self.num_samples = num_samples

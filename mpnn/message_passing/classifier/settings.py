@@ -54,6 +54,7 @@ class Parameters:
     input_scaling: str | None
     rounding: str | None
     freezing: Sequence[float] | None
+    output_gain: float | str | None
     warm_start: bool
     largest_shift: int
     coded: bool = False

@@ -140,6 +140,8 @@ OUT_OF_RANGE = [
     ("freezing", 0.5, "freezing must be shares of the epochs such as (0.5, 0.8), got 0.5"),
     ("freezing", (1.0,), "freezing must be in [0, 1), got 1.0"),
     ("freezing", (0.5,), "freezing needs several epochs of mini-batches: set batch_size, got [0.5]"),
+    ("output_gain", "small", "output_gain must be a number, None or 'auto', got 'small'"),
+    ("output_gain", 1.0, "output_gain bounds the output 'argmax', got output='binary_label'"),
     ("image_shape", (8, 0), "every side in image_shape must be a whole number of at least 1, got 0"),
     ("image_shape", 8, "image_shape must be (height, width, channels), got 8"),
     ("largest_shift", -1, "largest_shift must be a whole number of at least 0, got -1"),

@@ -76,6 +76,7 @@ def test_few_images_are_met_often_and_shifted(digit_images):
     assert network.score(images[120:], labels[120:]) > 0.7
     assert [sorted(set(layer.ravel().tolist())) for layer in network.weights_] == [[-1, 1], [-1, 1]]
     assert network.spec_.weighted[0].rule == "mean_field"
+    assert network.spec_.output_gain == 1.0
 
 
 def test_what_is_no_image_is_refused(fitted, digit_images):
