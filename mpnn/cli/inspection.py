@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from mpnn.cli.models import Saved
+from mpnn.data.cells import counted
 
 __all__ = ["describe"]
 
@@ -55,5 +56,9 @@ def _exported(model: Any) -> list[tuple[str, str]]:
         lines.append(("flash on a Cortex-M0", f"{costs.flash_bytes} bytes of tables and code"))
     if costs.ram_bytes is not None:
         lines.append(("RAM", f"{costs.ram_bytes} bytes of stack beside the inputs"))
-    operations = ", ".join(f"{count or 'no'} {name}" for name, count in costs.operations.items())
+    operations = ", ".join(_operations(name, count) for name, count in costs.operations.items())
     return [*lines, ("operations an inference, at most", operations)]
+
+
+def _operations(name: str, count: int) -> str:
+    return counted(count, name.removesuffix("s")) if count else f"no {name}"

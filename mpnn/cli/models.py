@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mpnn.cli.sources import Examples, Schema
 from mpnn.data import is_table_file
+from mpnn.data.cells import counted
 from mpnn.metrics import label_positions
 from mpnn.runs.toml import ConfigError, unknown_name
 from mpnn.weight_files import load_arrays, save_arrays
@@ -141,7 +142,9 @@ def decide(model: Any, x: NDArray, prediction: str | None = None) -> Decision:
     soft, votes = copy.copy(model), "vote" in model.get_params(deep=False)
     expected = getattr(model, "estimators_", [model])[0].n_features_in_
     if x.shape[1] != expected:
-        raise ConfigError(f"the examples have {x.shape[1]} features, and the model was trained on {expected}")
+        raise ConfigError(
+            f"the examples have {counted(x.shape[1], 'feature')}, and the model was trained on {expected}"
+        )
     by_votes = votes and len(model.classes_) > 2 and model.vote == "hard" and prediction in (None, "mode")
     try:
         if prediction is not None:

@@ -14,6 +14,7 @@ from mpnn.runs.toml import ConfigError, read_toml_value
 
 __all__ = ["assignments", "list_parameters"]
 
+_ROLE = re.compile(r":\w+:`([^`]*)`")
 _ITEM = re.compile(r"(\w+) : (.+?)(?:, default=(.+))?$")
 
 
@@ -46,10 +47,10 @@ def list_parameters(console: Console) -> None:
         shown = "by regime" if default == "None" and name in resolved else default
         print_line(console, f"{name} = {shown}  ({kind})")
     print_line(console, "")
-    table = Table(box=None, header_style="dim")
+    table = Table(box=None, header_style="dim", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("by regime", no_wrap=True)
     for regime in regimes:
-        table.add_column(Text(regime), justify="right")
+        table.add_column(Text(regime), justify="right", overflow="fold")
     for name in resolved:
         table.add_row(name, *(Text(_in_words(values.get(name, "-"))) for values in regimes.values()))
     console.print(table)
@@ -61,12 +62,12 @@ def _documented(kind: type) -> Iterator[tuple[str, str, str]]:
     for line in text.partition("Parameters\n")[2].partition("\nNotes\n")[0].splitlines():
         found = None if line.startswith(" ") else _ITEM.match(line)
         if found:
-            yield found[1], found[2].replace("``", ""), found[3] or "None"
+            yield found[1], _ROLE.sub(r"\1", found[2]).replace("``", ""), found[3] or "None"
 
 
 def _in_words(value: Any) -> str:
     if isinstance(value, tuple):
-        return " ".join(map(str, value)) or "no units"
+        return " ".join(map(_in_words, value)) or "no units"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

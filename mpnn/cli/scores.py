@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mpnn.cli.models import Decision
 from mpnn.cli.sources import Examples
+from mpnn.data.cells import counted
 from mpnn.metrics import Scores, probability_scores
 
 __all__ = [
@@ -49,7 +50,7 @@ class Accuracy(NamedTuple):
 
     def __str__(self) -> str:
         low, high = self.interval()
-        return f"{self.share:.1%} (95 % interval {low:.1%} to {high:.1%}, {self.total} examples)"
+        return f"{self.share:.1%} (95 % interval {low:.1%} to {high:.1%}, {counted(self.total, 'example')})"
 
 
 class Judgement(NamedTuple):

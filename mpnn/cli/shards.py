@@ -19,6 +19,7 @@ from mpnn.cli.processes import ending_at_once, is_first, join, start
 from mpnn.cli.scores import accuracy_of
 from mpnn.cli.sources import Schema, as_options, read_examples
 from mpnn.data import Shards
+from mpnn.data.cells import counted
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["refuse_streams", "train_on_shards"]
@@ -59,7 +60,7 @@ def train_on_shards(command: Train, model: Any, arguments: list[str], console: C
 def _train_and_save(command: Train, model: Any, alone: bool, console: Console) -> int:
     begun = perf_counter()
     shards = _opened(command)
-    with activity(f"training on {len(shards)} parts of {command.data}") as shown:
+    with activity(f"training on {counted(len(shards), 'part')} of {command.data}") as shown:
         in_background(_train, command.streams, model.set_params(callbacks=[_Shown(shown)]), shards)
     model.set_params(callbacks=None)
     if alone or is_first():
@@ -125,7 +126,7 @@ def _finish(command: Train, model: Any, shards: Shards, seconds: float, console:
         print_line(console, line)
     provenance = {
         "trained by": f"mpnn {__version__}, {datetime.now(UTC):%Y-%m-%d}, seed {command.seed}",
-        "trained on": f"{len(shards.paths)} files, {command.data}",
+        "trained on": f"{counted(len(shards.paths), 'file')}, {command.data}",
         "scores": "; ".join(lines),
     }
     save(model, schema, command.output, provenance, beliefs=command.beliefs)

@@ -6,7 +6,16 @@ import unicodedata
 
 from mpnn.data.errors import DataError
 
-__all__ = ["MISSING", "cell_error", "in_column", "number_problem", "parse_number", "plain_name", "shorten"]
+__all__ = [
+    "MISSING",
+    "cell_error",
+    "counted",
+    "in_column",
+    "number_problem",
+    "parse_number",
+    "plain_name",
+    "shorten",
+]
 
 # Written for a missing value by spreadsheets, R, pandas, SQL and the UCI repository.
 MISSING = frozenset({"", "?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "NULL", "null"})
@@ -104,6 +113,11 @@ def plain_name(text: str) -> str:
     Some systems write letter and accent as two characters, which look the same.
     """
     return unicodedata.normalize("NFC", text.lstrip("\ufeff").strip())
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts, which gets an s where there is not one: 1 row, 2 rows."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def in_column(name: str) -> str:

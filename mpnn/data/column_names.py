@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mpnn.data.cells import in_column, plain_name, shorten
+from mpnn.data.cells import counted, in_column, plain_name, shorten
 from mpnn.data.column_kinds import Kind
 from mpnn.data.columns import Table
 from mpnn.data.errors import DataError
@@ -183,7 +183,7 @@ def _locate(
             return list(range(len(names)))
         if nameless or given:
             raise DataError(
-                f"{source} has {len(names)} columns, expected {len(required)}: {_listed(required)}"
+                f"{source} has {counted(len(names), 'column')}, expected {len(required)}: {_listed(required)}"
             )
         raise DataError(
             f"{source} has no names for its columns, so {_listed(missing)} cannot be found; write them into "

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.data.cells import cell_error, number_problem, shorten
+from mpnn.data.cells import cell_error, counted, number_problem, shorten
 from mpnn.data.column_kinds import Kind, NumberCells, TextCells, as_booleans, infer_kind
 from mpnn.data.column_names import Roles, Wishes, assign_roles, column_names
 from mpnn.data.columns import Column, Table, TableFormat, place_of
@@ -188,8 +188,7 @@ class _TextReading:
             advice = f"delete the {delimiter} that ends the row"
         else:
             advice = f"quote cells that contain a {delimiter}" if found > width else "add the missing cells"
-        cells = "1 cell" if found == 1 else f"{found} cells"
         return DataError(
-            f"{self._source.name}, line {record.line}: {cells} (parted by {delimiter}s), the last being "
-            f"{shorten(record.cells[-1])}, where the {whose} has {width}; {advice}"
+            f"{self._source.name}, line {record.line}: {counted(found, 'cell')} (parted by {delimiter}s), "
+            f"the last being {shorten(record.cells[-1])}, where the {whose} has {width}; {advice}"
         )

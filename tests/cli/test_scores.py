@@ -35,3 +35,8 @@ def test_errors_of_the_background_are_raised_and_interrupts_do_not_wait(monkeypa
     with pytest.raises(Interrupted):
         in_background(release.wait)
     release.set()
+
+
+@pytest.mark.parametrize(("total", "text"), [(1, "1 example)"), (2, "2 examples)")])
+def test_an_accuracy_counts_its_examples(total, text):
+    assert str(Accuracy(1, total)).endswith(text)

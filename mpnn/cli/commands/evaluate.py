@@ -15,6 +15,7 @@ from mpnn.cli.models import decide, load
 from mpnn.cli.options import Evaluate
 from mpnn.cli.scores import Judgement, judge
 from mpnn.cli.sources import read_examples
+from mpnn.data.cells import counted
 
 __all__ = ["run"]
 
@@ -28,7 +29,7 @@ def run(command: Evaluate, arguments: list[str], console: Console) -> None:
         model, schema, _ = load(command.model)
         shown.text = f"reading {command.data}"
         examples = in_background(partial(read_examples, labelled=True), command.data, command.layout, schema)
-        shown.text = f"labelling {len(examples.x)} examples"
+        shown.text = f"labelling {counted(len(examples.x), 'example')}"
         decision = in_background(decide, model, examples.x, command.prediction)
     judgement = judge(decision, model.classes_, np.asarray(examples.y))
     for line in _lines(judgement, decision.by_votes):

@@ -17,6 +17,7 @@ from mpnn.cli.models import require_writable
 from mpnn.cli.options import Init, Layout, Train
 from mpnn.cli.sources import TrainingData, read_training
 from mpnn.data import identifier_columns, is_table_file
+from mpnn.data.cells import counted
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]
@@ -30,7 +31,7 @@ _CONFIG = """\
 
 name = {name}              # results and report go to runs/{stem}
 
-# {rows} rows, {features} features, {classes} classes. Three tenths of each class are kept for the test;
+# {rows}, {features}, {classes} classes. Three tenths of each class are kept for the test;
 # the seed of this split is `split`. Other keys: drop = ["column"], categorical = ["column"], id = "column",
 # test = "file of test examples", delimiter, decimal, encoding, header, max_classes.
 datasets = [
@@ -116,8 +117,8 @@ def _text(command: Init, config: Path, stem: str, data: TrainingData, without: S
         config=config,
         name=_quoted(stem),
         stem=stem,
-        rows=len(data.train.x),
-        features=data.train.x.shape[1] - len(without),
+        rows=counted(len(data.train.x), "row"),
+        features=counted(data.train.x.shape[1] - len(without), "feature"),
         classes=len(counts),
         entry=", ".join(_entry(command, config, data, without)),
         shots=", ".join([*(str(shots) for shots in (5, 20) if shots < largest), '"all"']),

@@ -12,6 +12,7 @@ from mpnn.cli.models import load, predictions, require_writable
 from mpnn.cli.options import Predict
 from mpnn.cli.scores import accuracy_of
 from mpnn.cli.sources import read_examples
+from mpnn.data.cells import counted
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]
@@ -28,14 +29,14 @@ def run(command: Predict, arguments: list[str], console: Console) -> None:
         model, schema, _ = load(command.model)
         shown.text = f"reading {source}"
         examples = in_background(read_examples, source, command.layout, schema)
-        shown.text = f"labelling {len(examples.x)} examples"
+        shown.text = f"labelling {counted(len(examples.x), 'example')}"
         labels, content = in_background(predictions, model, examples, command.prediction)
     if to_file:
         try:
             write_atomically(command.output, content)
         except OSError as error:
             raise ConfigError(f"cannot write {command.output}: {error.strerror or error}") from error
-        print_line(console, f"{len(labels)} predictions in {command.output}")
+        print_line(console, f"{counted(len(labels), 'prediction')} in {command.output}")
     else:
         sys.stdout.write(content.decode())
         sys.stdout.flush()

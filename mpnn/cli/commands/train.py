@@ -28,6 +28,7 @@ from mpnn.cli.scores import (
 from mpnn.cli.shards import refuse_streams, train_on_shards
 from mpnn.cli.sources import Examples, Schema, TrainingData, read_training
 from mpnn.data import Table, is_shards
+from mpnn.data.cells import counted
 from mpnn.runs.toml import ConfigError
 
 __all__ = ["run"]
@@ -59,7 +60,7 @@ def run(command: Train, arguments: list[str], console: Console) -> int | None:
         print_line(console, note)
     lines = _cross_validation(command, model, data.train) if command.cv else []
     start = perf_counter()
-    with activity(f"training on {len(data.train.x)} examples") as shown:
+    with activity(f"training on {counted(len(data.train.x), 'example')}") as shown:
         in_background(_train_watched, model, data.train, shown)
         seconds = perf_counter() - start
         shown.text = "scoring"
@@ -97,7 +98,7 @@ def _train_watched(model: Any, examples: Examples, shown: Activity) -> None:
 def _provenance(command: Train, examples: Examples, scores: Sequence[str]) -> dict[str, str]:
     return {
         "trained by": f"mpnn {__version__}, {datetime.now(UTC):%Y-%m-%d}, seed {command.seed}",
-        "trained on": f"{len(examples.x)} examples of {command.data}",
+        "trained on": f"{counted(len(examples.x), 'example')} of {command.data}",
         "scores": "; ".join(line.strip() for line in scores if "%" in line and "warning" not in line),
     }
 
@@ -131,7 +132,7 @@ def _print_columns(console: Console, table: Table | None) -> None:
         shown.add_row(Text(table.label_name), "label", str(len(set(table.labels.tolist()))), "0")
     console.print(shown)
     if len(summary) > _SHOWN:
-        print_line(console, f"and {len(summary) - _SHOWN} more columns")
+        print_line(console, f"and {counted(len(summary) - _SHOWN, 'more column')}")
 
 
 def _cross_validation(command: Train, model: Any, examples: Examples) -> list[str]:
@@ -154,7 +155,7 @@ def _scores(model: Any, data: TrainingData, advise: bool) -> list[str]:
     """Return lines about training accuracy, and the held-out one beside what needs no network."""
     train, test, labels = data.train, data.test, np.asarray(data.train.y)
     training = accuracy_of(decide(model, train.x).labels, labels)
-    lines = [f"training accuracy {training.share:.1%} ({training.total} examples)"]
+    lines = [f"training accuracy {training.share:.1%} ({counted(training.total, 'example')})"]
     majority = majority_share(labels, labels)
     if training.share < majority.share:
         lines.append(

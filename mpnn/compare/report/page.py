@@ -16,6 +16,7 @@ from mpnn.compare.report.palette import Look, assign_looks
 from mpnn.compare.report.sections import Drawn, Section, keep_figure, make_section
 from mpnn.compare.report.series import list_series
 from mpnn.compare.report.significance import p_text, rank_methods
+from mpnn.data.cells import counted
 from mpnn.runs.rows import Row, read_json, read_rows
 from mpnn.runs.toml import ConfigError
 
@@ -180,6 +181,7 @@ def _write_template(path: Path, template: str, context: dict[str, Any]) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["plain"] = _markdown_text
+    environment.filters["counted"] = counted
     write_atomically(path, environment.get_template(template).render(context).encode())
     return path
 

@@ -31,6 +31,7 @@ from mpnn.compare.report.tables import (
     model_table,
     robustness_table,
 )
+from mpnn.data.cells import counted
 from mpnn.runs.rows import Row
 
 __all__ = ["Drawn", "Section", "keep_figure", "make_section"]
@@ -217,7 +218,7 @@ def _costs(curves: Sequence[Series], looks: Mapping[str, Look], clock: str) -> P
 def _trust(
     curves: Sequence[Series], looks: Mapping[str, Look], bins: Sequence[tuple[Series, NDArray]]
 ) -> Plan:
-    most = f"at {max(count for series in curves for count in series.rows)} examples per class"
+    most = f"at {counted(max(count for series in curves for count in series.rows), 'example')} per class"
     return [
         (
             "reliability",

@@ -6,6 +6,7 @@ from typing import Any
 from mpnn.compare.report.cells import Cell, Table, accuracy_cell, best_mean, marked_best, number_cell
 from mpnn.compare.report.series import Series, Summary, list_series, list_shots, summarize
 from mpnn.compare.report.sizes import size_cells
+from mpnn.data.cells import counted
 from mpnn.runs.rows import Row
 
 __all__ = ["cost_table", "headline_table", "label_status_table", "model_table", "robustness_table"]
@@ -49,7 +50,7 @@ def cost_table(rows: Sequence[Row], dataset: str) -> Table:
         for series in list_series(rows, dataset)
     ]
     return Table(
-        f"{dataset}: time and memory at {shots} examples per class",
+        f"{dataset}: time and memory at {counted(shots, 'example')} per class",
         ("method", "train s", "processor s", "compile s", "predict s", "peak MiB", "grown MiB"),
         tuple(lines),
         "train s: median of warm fits, that is without compilation where more than one draw ran; processor "
@@ -76,7 +77,7 @@ def model_table(rows: Sequence[Row], dataset: str) -> Table:
             )
         )
     return Table(
-        f"{dataset}: calibration and flash at {shots} examples per class",
+        f"{dataset}: calibration and flash at {counted(shots, 'example')} per class",
         ("method", "training accuracy %", "log loss", "calibration error", "flash bytes"),
         tuple(lines),
         "Log loss: mean negative log-likelihood of the true class, in nats. Calibration error: mean gap "
@@ -107,7 +108,7 @@ def robustness_table(rows: Sequence[Row], dataset: str) -> Table | None:
         return [accuracy_cell(summarize(found)) for found in values]
 
     return Table(
-        f"{dataset}: test accuracy in % on disturbed inputs at {shots} examples per class",
+        f"{dataset}: test accuracy in % on disturbed inputs at {counted(shots, 'example')} per class",
         ("method", "as they are", *names),
         tuple((Cell(label), *cells(group)) for label, group in scores.items()),
         "noise a: every feature moves up or down at random by a times its range in training; flips s: a "
