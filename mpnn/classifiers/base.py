@@ -5,6 +5,7 @@ Axes: samples n, outputs K (1 for two classes), classes C.
 
 import sys
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -64,16 +65,46 @@ def read_table_and_labels(
     Raises
     ------
     ValueError
-        Where there is no sample, inputs and labels are not as many, or a label is missing.
+        Where there is no sample, inputs and labels are not as many, a label is missing, labels are of several
+        types, or two columns have one name.
     """
+    _require_different_names(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
+    if labels.dtype == object:
+        _require_one_type(labels)
     check_consistent_length(X, labels)
     if len(labels) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required")
     return X, labels
+
+
+def _require_different_names(X: Any) -> None:
+    """Refuse a table two of whose columns have one name."""
+    names = getattr(X, "columns", ())
+    counts = Counter(name for name in names if isinstance(name, str))
+    for name, count in counts.items():
+        if count > 1:
+            raise ValueError(f"{count} columns are called {name!r}: give each a name of its own")
+
+
+def _require_one_type(labels: NDArray) -> None:
+    """Refuse labels ``[n]`` that cannot be sorted: a missing one, or text among numbers."""
+    found: dict[type, Any] = {}
+    for row, label in enumerate(labels.tolist()):
+        if label is None or type(label).__name__ == "NAType" or (isinstance(label, float) and label != label):
+            raise ValueError(
+                f"label {row} (from 0) is missing, {label!r}: fill it in or leave the sample out"
+            )
+        found.setdefault(type(label), label)
+    if len(found) > 1:
+        (one, first), (other, second), *_ = found.items()
+        raise ValueError(
+            f"labels are of several types, such as {first!r} ({one.__name__}) and {second!r} "
+            f"({other.__name__}): write all as text or all as numbers"
+        )
 
 
 def check_several(classes: NDArray) -> None:

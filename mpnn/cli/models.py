@@ -118,7 +118,8 @@ def load(path: Path) -> Saved:
     table = metadata.get("table")
     schema = None
     if table is not None:
-        schema = Schema(table["kinds"], tuple(table["complete"]), table["label"], table.get("id"))
+        kinds, complete, label = table["kinds"], tuple(table["complete"]), table["label"]
+        schema = Schema(kinds, complete, label, table.get("id"), table.get("width"))
     return Saved(model, schema, metadata.get("provenance", {}))
 
 

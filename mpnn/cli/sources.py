@@ -54,20 +54,25 @@ class Schema:
         Name of the label column.
     id
         Name of the column of identifiers.
+    width
+        Where the columns have no names in the file: their number up to the last of features and identifiers.
     """
 
     kinds: Mapping[str, Kind]
     complete: tuple[str, ...]
     label: str | None
     id: str | None = None
+    width: int | None = None
 
     @classmethod
-    def of(cls, table: Table) -> "Schema | None":
-        """Return the schema of a table, None where its columns have no names in the file."""
-        if not table.format.header:
-            return None
+    def of(cls, table: Table) -> "Schema":
+        """Return the schema of a table."""
         complete = tuple(column.name for column in table.columns if not column.missing.any())
-        return cls(table.kinds, complete, table.label_name, table.id_name)
+        width = None
+        if not table.format.header:  # then names are `column 0`, `column 1` and so on
+            used = (*table.names, *([] if table.id_name is None else [table.id_name]))
+            width = 1 + max(int(name.removeprefix("column ")) for name in used)
+        return cls(table.kinds, complete, table.label_name, table.id_name, width)
 
 
 class TrainingData(NamedTuple):
@@ -139,7 +144,7 @@ def read_examples(source: str, layout: Layout, schema: Schema | None, *, labelle
             return data.test or data.train
         options: dict[str, Any] = {"part": "test"}
         if schema is not None:
-            options |= {"kinds": schema.kinds, "known_id": schema.id}
+            options |= {"kinds": schema.kinds, "known_id": schema.id, "known_width": schema.width}
         if labelled and layout.label is None and schema is not None and not _holds_labels(source):
             options["label"] = schema.label
         table = _read(source, layout, **options)

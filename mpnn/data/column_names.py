@@ -50,6 +50,7 @@ class Wishes(NamedTuple):
     categorical: tuple[str | int, ...]
     kinds: Mapping[str, Kind] | None
     known_id: str | None = None
+    known_width: int | None = None
 
     def mentioned(self) -> set[str]:
         """Return every name that must be there; numbers of columns are none."""
@@ -104,7 +105,10 @@ def assign_roles(
 
     label = None if wishes.label is None else place(wishes.label, "label")
     id_ = None if wishes.id is None else place(wishes.id, "id")
-    known = None if id_ is not None or wishes.known_id not in names else names.index(wishes.known_id)
+    in_place = wishes.known_width is None or len(names) >= wishes.known_width
+    known = None
+    if id_ is None and in_place and wishes.known_id in names:
+        known = names.index(wishes.known_id)
     if known is not None and known not in taken:
         id_ = known
         taken[known] = "id"
@@ -112,7 +116,12 @@ def assign_roles(
         free = [index for index in range(len(names)) if index not in taken]
         _require_kinds(wishes)
         required = tuple(wishes.kinds)
-        features = _locate(source, [names[index] for index in free], required, header, given)
+        found = [names[index] for index in free]
+        features = (
+            _locate(source, found, required, header, given)
+            if in_place
+            else _in_order(source, found, required)
+        )
         places = tuple(free[index] for index in features)
         return Roles(label, id_, places, required, tuple(wishes.kinds.values()))
     for key in wishes.drop:
@@ -179,12 +188,8 @@ def _locate(
         return [places[name] for name in required]
     nameless = all(re.fullmatch(r"column \d+", name) for name in required)
     if nameless or not header:
-        if len(names) == len(required) and (nameless or given):
-            return list(range(len(names)))
         if nameless or given:
-            raise DataError(
-                f"{source} has {counted(len(names), 'column')}, expected {len(required)}: {_listed(required)}"
-            )
+            return _in_order(source, names, required)
         raise DataError(
             f"{source} has no names for its columns, so {_listed(missing)} cannot be found; write them into "
             "the first line (of npz: into an array feature_names), or tell a text file that it has no header "
@@ -193,6 +198,15 @@ def _locate(
     many = "columns" if len(missing) > 1 else "column"
     near = _did_you_mean(missing[0], names) if len(missing) == 1 else ""
     raise DataError(f"{source} lacks the {many} {_listed(missing)}{near or f'; it has {_listed(names)}'}")
+
+
+def _in_order(source: str, names: Sequence[str], required: Sequence[str]) -> list[int]:
+    """Return the places of all columns, which must be as many as are required."""
+    if len(names) == len(required):
+        return list(range(len(names)))
+    raise DataError(
+        f"{source} has {counted(len(names), 'column')}, expected {len(required)}: {_listed(required)}"
+    )
 
 
 def _find(source: str, names: Sequence[str], key: str | int, option: str, header: bool) -> int:

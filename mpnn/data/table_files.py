@@ -53,6 +53,7 @@ def read_table(
     kinds: Mapping[str, Kind] | None = None,
     part: str = "train",
     known_id: str | None = None,
+    known_width: int | None = None,
 ) -> Table:
     """Read a table from a file.
 
@@ -89,6 +90,9 @@ def read_table(
     known_id : str or None, default=None
         Name of the column of identifiers in the training file: taken as `id` where none is told and the file
         has it.
+    known_width : int or None, default=None
+        Of a training file without names: its columns up to the last that is needed. A file of as many or more
+        has them at the same places, one of fewer has the features alone.
 
     Raises
     ------
@@ -96,7 +100,8 @@ def read_table(
         With one sentence that names file, line, column and cell, and says what to do.
     """
     require_max_classes(max_classes)
-    wishes = Wishes(label, _several(drop, "drop"), id, _several(categorical, "categorical"), kinds, known_id)
+    several = _several(drop, "drop"), _several(categorical, "categorical")
+    wishes = Wishes(label, several[0], id, several[1], kinds, known_id, known_width)
     if not isinstance(source, str | os.PathLike):
         raise DataError(f"source must be the path of a file or '-', got {type(source).__name__}")
     name = os.fspath(source)

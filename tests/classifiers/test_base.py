@@ -1,10 +1,12 @@
 """What classifiers of all families do alike: labels in, labels out."""
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
-from mpnn import MessagePassingClassifier
+from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.classifiers.base import NetworkClassifier
 from mpnn.gradient import STEClassifier
 from mpnn.solvers import LocalSearchClassifier, ToroIcarteClassifier
@@ -70,3 +72,32 @@ def test_seeds_follow_the_random_state():
     assert drawn[0] != drawn[1]
     assert MessagePassingClassifier(random_state=0)._seed() == drawn[0]
     assert Constant()._seed() >= 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (["a", "b", None, "a"], "label 2 (from 0) is missing, None: fill it in or leave the sample out"),
+        (
+            ["a", float("nan"), "b", "a"],
+            "label 1 (from 0) is missing, nan: fill it in or leave the sample out",
+        ),
+        (
+            ["a", 1, "b", 1],
+            "labels are of several types, such as 'a' (str) and 1 (int): write all as text or all as numbers",
+        ),
+    ],
+)
+@pytest.mark.parametrize("vote", [False, True])
+def test_labels_that_cannot_be_sorted_are_refused_in_one_sentence(labels, sentence, vote):
+    network = MessagePassingClassifier()
+    classifier = PairwiseVoteClassifier(network) if vote else network
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        classifier.fit(np.eye(4), np.array(labels, dtype=object))
+
+
+def test_two_columns_of_one_name_are_refused_in_one_sentence():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(X[:, :3], columns=["a", "a", "b"])
+    with pytest.raises(ValueError, match="^2 columns are called 'a': give each a name of its own$"):
+        MessagePassingClassifier().fit(table, ["x", "y"] * 6)

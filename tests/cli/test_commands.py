@@ -91,6 +91,22 @@ def test_identifiers_of_training_are_passed_through_where_the_file_has_them(run,
     assert re.search(r"^id: number$", run("inspect", "model"), re.MULTILINE)
 
 
+def test_columns_without_names_are_found_by_their_places(run, folder):
+    lines = (folder / "flowers.csv").read_text().splitlines()[1:]
+    rows = [[*line.split(",")[:4], f"{index % 3}", line.split(",")[5]] for index, line in enumerate(lines)]
+    (folder / "plain.csv").write_text("\n".join(map(",".join, rows)))
+    run("train", "plain.csv", "--id", "0", "--categorical", "4", "--label", "5", "--output", "plain", *SHORT)
+    whole = predictions(run("predict", "plain", "plain.csv", "--output", "-"))
+    assert [row["column 0"] for row in whole[0]] == [row[0] for row in rows]
+    for name, first, last in (("without labels", 0, 5), ("features alone", 1, 5)):
+        (folder / "part.csv").write_text("\n".join(",".join(row[first:last]) for row in rows))
+        found = predictions(run("predict", "plain", "part.csv", "--output", "-"))
+        np.testing.assert_array_equal(found[2], whole[2], name)
+    assert "accuracy" in run("evaluate", "plain", "plain.csv")
+    (folder / "part.csv").write_text("\n".join(",".join(row[2:5]) for row in rows))
+    run("predict", "plain", "part.csv", "--output", "-", status=2)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -225,7 +241,7 @@ def test_lists_data_sets_as_json(run):
 def test_lists_parameters_with_their_defaults_in_each_regime(run):
     lines = run("train", "--list-parameters").splitlines()
     assert "damping = by regime  (float in [0, 1), schedule or one value a layer)" in lines
-    assert next(line.split() for line in lines if line.startswith(" num_sweeps")) == [
+    assert next(line.split() for line in lines if line.startswith("num_sweeps  ")) == [
         *("num_sweeps", "100", "1", "100", "100", "1", "1", "120")
     ]
 
