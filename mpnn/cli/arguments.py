@@ -34,6 +34,8 @@ COMMANDS = {
 }
 # Options of `compare` that replace what its config says.
 OVERRIDES = ("datasets", "shots", "draws", "seed", "test_limit")
+# Endings of tables that people name in place of a config.
+_TABLES = (".csv", ".tsv", ".parquet", ".npz", ".npy", ".gz")
 _DESCRIPTION = (
     "Neural networks with few-bit weights, trained by message passing. "
     "`mpnn COMMAND --help` explains a command, `mpnn --version` names the version."
@@ -95,6 +97,8 @@ def _defaults_of_config(arguments: Sequence[str]) -> options.Compare:
     if not arguments or arguments[0].startswith("-"):
         raise ConfigError("name the config right after `compare`: mpnn compare CONFIG [options]")
     path = Path(arguments[0])
+    if path.suffix.lower() in _TABLES:
+        raise ConfigError(f"{path} is a table; write a config for it with: mpnn init {path}")
     config = load_config(path)
     return options.Compare(path, **{key: getattr(config, key) for key in OVERRIDES})
 

@@ -73,6 +73,11 @@ MALFORMED: list[tuple[list[str], str]] = [
     ),
     # options of train
     (["train"], "mpnn train needs DATA, a file or the name of a data set; see mpnn train --help"),
+    (
+        ["train", "--label", "kind", "--drop", "name", "good.csv"],
+        "mpnn train needs DATA, a file or the name of a data set; good.csv was taken for a value of --drop, "
+        "so write it first: mpnn train good.csv ...",
+    ),
     ([*TRAIN, "--lable", "x"], "mpnn train: unknown option '--lable'; did you mean '--label'?"),
     ([*TRAIN, "--test_sise=0.2"], "mpnn train: unknown option '--test_sise'; did you mean '--test-size'?"),
     ([*TRAIN, "more.csv"], "mpnn train: 'more.csv' is one argument too many; see mpnn train --help"),
@@ -366,6 +371,10 @@ MALFORMED: list[tuple[list[str], str]] = [
     ),
     (["init", "good.csv", "--output", "no/such.toml"], "the folder FOLDER/no of --output does not exist"),
     (["compare"], "name the config right after `compare`: mpnn compare CONFIG [options]"),
+    (
+        ["compare", "good.csv"],
+        "good.csv is a table; write a config for it with: mpnn init good.csv",
+    ),
     (["compare", "lost.toml.toml"], "cannot read the config lost.toml.toml: No such file or directory"),
     (["compare", "broken.toml"], "broken.toml is not valid TOML: Invalid value (at line 1, column 8)"),
     (["compare", "exported.toml"], "exported.toml is not text in UTF-8; name a config in TOML"),

@@ -27,7 +27,7 @@ from mpnn.cli.scores import (
 )
 from mpnn.cli.shards import refuse_streams, train_on_shards
 from mpnn.cli.sources import Examples, Schema, TrainingData, read_training
-from mpnn.data import Table, is_shards
+from mpnn.data import Table, is_shards, is_table_file
 from mpnn.data.cells import counted
 from mpnn.runs.toml import ConfigError
 
@@ -44,7 +44,9 @@ def run(command: Train, arguments: list[str], console: Console) -> int | None:
         list_parameters(console)
         return None
     if not command.data:
-        raise ConfigError("mpnn train needs DATA, a file or the name of a data set; see mpnn train --help")
+        raise ConfigError(
+            f"mpnn train needs DATA, a file or the name of a data set; {_where_data_went(command)}"
+        )
     if not 0 <= command.seed <= _LARGEST_SEED:
         raise ConfigError(f"--seed must be from 0 to {_LARGEST_SEED}, got {command.seed}")
     require_writable(command.output, "--output", [command.data, command.test])
@@ -71,6 +73,15 @@ def run(command: Train, arguments: list[str], console: Console) -> int | None:
     save(model, _schema(data.train), command.output, provenance, beliefs=command.beliefs)
     print_line(console, f"trained in {seconds:.2f} s, saved to {command.output}")
     return None
+
+
+def _where_data_went(command: Train) -> str:
+    """Say which option took the file for one of its values, or where to read on."""
+    for option in ("drop", "categorical", "set"):
+        taken = next(filter(is_table_file, getattr(command, option)), None)
+        if taken is not None:
+            return f"{taken} was taken for a value of --{option}, so write it first: mpnn train {taken} ..."
+    return "see mpnn train --help"
 
 
 class _ShownEpochs(Callback):
