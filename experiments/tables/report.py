@@ -20,7 +20,7 @@ from mpnn.runs.rows import read_rows
 
 # Predictions of a row: suffix of the method's name, prefix of the scores.
 PREDICTIONS = {"": "", ", Bayesian": "bayes_"}
-WIDTH_OF_NAMES = (0.42, 0.14, 0.54, 0.8)
+WIDTH_OF_NAMES = (0.5, 0.14, 0.47, 0.83)
 ROOM_FOR_LEGEND = (0.1, 0.14, 0.5, 0.8)
 MARKERS = "osD^v<>Phd*X8p"
 
