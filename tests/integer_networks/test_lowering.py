@@ -122,19 +122,23 @@ def test_reports_what_is_written(tmp_path):
         export(model, tmp_path / "model.x", "tflite")
 
 
-REFUSED = [
-    (MessagePassingClassifier(), "not fitted"),
-    (MessagePassingClassifier(prediction="bayes").fit(X, Y), "prediction='mode'"),
-    (MessagePassingClassifier(weights="gaussian").fit(X, Y), "real numbers"),
-    (MessagePassingClassifier(hidden=(3,), activation="relu").fit(X, Y), "not signs"),
-    (PairwiseVoteClassifier(MessagePassingClassifier(), vote="soft").fit(X, Y), "vote must be 'hard'"),
-]
+REFUSED = {
+    "prediction='mode'": MessagePassingClassifier(prediction="bayes", noise=1.0),
+    "real numbers": MessagePassingClassifier(weights="gaussian", noise=1.0),
+    "not signs": MessagePassingClassifier(hidden=(3,), activation="relu", noise=1.0),
+    "vote must be 'hard'": PairwiseVoteClassifier(MessagePassingClassifier(noise=1.0), vote="soft"),
+}
 
 
-@pytest.mark.parametrize(("model", "message"), REFUSED)
-def test_refuses_what_is_not_few_bit(model, message):
+@pytest.mark.parametrize("message", REFUSED)
+def test_refuses_what_is_not_few_bit(message):
     with pytest.raises(ValueError, match=message):
-        lower(model)
+        lower(REFUSED[message].fit(X, Y))
+
+
+def test_refuses_what_is_not_fitted():
+    with pytest.raises(ValueError, match="not fitted"):
+        lower(MessagePassingClassifier())
 
 
 def test_refuses_inputs_that_are_no_pixels():
