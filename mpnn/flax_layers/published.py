@@ -1,4 +1,4 @@
-"""A few-bit layer inside a flax model: its published weights, or its moments as an activation."""
+"""A trained few-bit layer inside a flax model: its discrete weights, or its moments as an activation."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from mpnn.message_passing.layers.base import Shape
 from mpnn.message_passing.layers.chain import places_of
 from mpnn.validation import above_zero
 
-__all__ = ["NetworkSpec", "SpecError", "spec_from_json", "spec_to_json"]
+__all__ = ["NetworkSpec", "SpecError", "completed", "spec_from_json", "spec_to_json", "weighted_layers"]
 
 
 class SpecError(ValueError):
@@ -72,7 +72,7 @@ class NetworkSpec:
             raise ValueError(f"sweeps_per_batch must be at least 1, got {self.sweeps_per_batch}")
         if not self.layers or not isinstance(self.layers[-1], Dense):
             raise ValueError("layers must end with Dense, the output")
-        object.__setattr__(self, "layers", tuple(map(_completed, self.layers)))
+        object.__setattr__(self, "layers", tuple(map(completed, self.layers)))
         if self.output_channel.joint and self.layers[-1].units == 1:
             raise ValueError(f"output {self.output!r} needs at least two output units, got 1")
         if self.output_gain is not None:
@@ -171,7 +171,7 @@ class NetworkSpec:
     @cached_property
     def weighted(self) -> tuple[Linear, ...]:
         """Layers with weights, those of residual branches included, from the inputs to the output."""
-        return tuple(_weighted(self.layers))
+        return weighted_layers(self.layers)
 
     @property
     def num_layers(self) -> int:
@@ -224,7 +224,14 @@ class NetworkSpec:
         return tuple(Hyper(*(leaf[index] for leaf in hyper)) for index in range(self.num_layers))
 
 
-def _completed(layer: Any) -> Any:
+def completed(layer: Any) -> Any:
+    """The layer with a choice for each of its options.
+
+    Parameters
+    ----------
+    layer : Layer
+        Any layer.
+    """
     return layer.complete() if isinstance(layer, Linear | Residual) else layer
 
 
@@ -234,14 +241,21 @@ def _with(layer: Any, options: Mapping[str, Any]) -> Any:
     return dataclasses.replace(layer, **options) if isinstance(layer, Linear) else layer
 
 
-def _weighted(layers: Sequence[Any]) -> list[Linear]:
+def weighted_layers(layers: Sequence[Any]) -> tuple[Linear, ...]:
+    """Layers with weights, those of residual branches included, in order.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Any layers.
+    """
     found: list[Linear] = []
     for layer in layers:
         if isinstance(layer, Residual):
-            found += _weighted(layer.layers)
+            found += weighted_layers(layer.layers)
         elif isinstance(layer, Linear):
             found.append(layer)
-    return found
+    return tuple(found)
 
 
 def _input_shapes(layers: Sequence[Any], shape: Shape) -> list[Shape]:
