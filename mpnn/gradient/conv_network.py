@@ -1,8 +1,10 @@
 """Binary convolutional networks from scratch: residual, dense and plain blocks of sign weights and sign
 units.
 
-(Bethge et al. 2019, "Back to Simplicity": real first and last layers and real 1x1 convolutions where the
-resolution changes, gradient cancellation at ``|x| > clip``, no scaling factors, many shortcuts.)
+Residual and dense blocks are BinaryResNetE and BinaryDenseNet (Bethge et al. 2019, "Back to Simplicity",
+arXiv:1906.08637, with the details of its authors' networks in larq-zoo): real first and last layers and real
+1x1 convolutions where the resolution changes, gradient cancellation at ``|x| > clip`` for units and kernels,
+no scaling factors, many shortcuts.
 """
 
 from collections.abc import Sequence
@@ -30,6 +32,8 @@ __all__ = ["BinaryConvClassifier", "BinaryConvNet", "ConvSpec"]
 BLOCKS = ("residual", "dense", "plain")
 # Pixels that a training image is shifted by at most.
 LARGEST_SHIFT = 4
+# Channels after the transition of a dense network are a multiple of this, where there are as many.
+CHANNELS_STEP = 32
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,10 @@ class ConvSpec:
     stem : pair of int, default=(32, 2)
         Channels and stride of the real first convolution.
     clip : float > 0, default=1.25
-        Half-width of the sign's surrogate.
+        Half-width of the sign's surrogate, and of the box of the latent kernels.
+    reductions : tuple of float >= 1, default=()
+        Of dense blocks: by how much each transition between stages divides the channels; one for each but
+        the last stage.
     norm_momentum : float in [0, 1), default=0.9
         Weight of the old running statistics.
     """
@@ -61,6 +68,7 @@ class ConvSpec:
     stages: tuple[tuple[int, int], ...] = ((32, 2), (64, 2))
     stem: tuple[int, int] = (32, 2)
     clip: float = 1.25
+    reductions: tuple[float, ...] = ()
     norm_momentum: float = 0.9
 
     def __post_init__(self) -> None:
@@ -68,20 +76,104 @@ class ConvSpec:
             raise ValueError(f"block must be one of {BLOCKS}, got {self.block!r}")
         if not self.stages or any(channels < 1 or blocks < 1 for channels, blocks in self.stages):
             raise ValueError(f"stages must hold (channels, blocks), each at least 1, got {self.stages}")
+        if self.block == "residual" and self.stem[0] != self.stages[0][0]:
+            raise ValueError(
+                f"stem must have the first stage's channels, {self.stages[0][0]}, got {self.stem[0]}"
+            )
+        if self.block != "dense":
+            return
+        if len(self.reductions) != len(self.stages) - 1 or min(self.reductions, default=1.0) < 1.0:
+            raise ValueError(
+                f"reductions must be {len(self.stages) - 1} numbers of at least 1, one for each transition "
+                f"between stages, got {self.reductions}"
+            )
 
 
 class BinaryConv(nnx.Module):
-    """Batch norm, signs, binary 3x3 convolution."""
+    """Binary 3x3 convolution of the signs of its inputs."""
 
-    def __init__(self, fan_in: int, fan_out: int, spec: ConvSpec, family: Family, *, rngs: nnx.Rngs) -> None:
-        self.norm = nnx.BatchNorm(fan_in, momentum=spec.norm_momentum, rngs=rngs)
+    def __init__(
+        self, fan_in: int, fan_out: int, spec: ConvSpec, family: Family, stride: int = 1, *, rngs: nnx.Rngs
+    ) -> None:
         self.kernel = Discrete(family.init(rngs.params(), (3, 3, fan_in, fan_out)))
-        self.clip = spec.clip
+        self.clip, self.stride = spec.clip, stride
+
+    def __call__(self, x: Array) -> Array:
+        """Images ``[B, height, width, channels]``."""
+        return convolve(surrogates.sign(x, "clip", self.clip), self.kernel[...], self.stride)
+
+
+class Norm(nnx.Module):
+    """Batch norm whose statistics leave out absent images."""
+
+    def __init__(self, channels: int, spec: ConvSpec, *, rngs: nnx.Rngs) -> None:
+        self.norm = nnx.BatchNorm(channels, momentum=spec.norm_momentum, rngs=rngs)
 
     def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
         """Images ``[B, height, width, channels]``."""
-        units = surrogates.sign(self.norm(x, use_running_average=not train, mask=mask), "clip", self.clip)
-        return convolve(units, self.kernel[...])
+        return self.norm(x, use_running_average=not train, mask=mask)
+
+
+class ResidualBlock(nnx.Module):
+    """Signs, binary convolution, batch norm, and the inputs added.
+
+    A new width halves the resolution: by the stride of the binary convolution, and for what is added by a
+    mean over 2x2 pixels, a real 1x1 convolution and batch norm.
+    """
+
+    def __init__(self, fan_in: int, width: int, halve: bool, spec: ConvSpec, family: Family, *, rngs: Any):
+        self.conv = BinaryConv(fan_in, width, spec, family, 2 if halve else 1, rngs=rngs)
+        self.norm = Norm(width, spec, rngs=rngs)
+        self.halve = halve
+        self.project = nnx.Linear(fan_in, width, use_bias=False, rngs=rngs) if halve else None
+        self.project_norm = Norm(width, spec, rngs=rngs) if halve else None
+
+    def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
+        """Images ``[B, height, width, channels]``."""
+        new = self.norm(self.conv(x), train, mask)
+        if self.project is None or self.project_norm is None:
+            return x + new
+        pooled = nnx.avg_pool(x, (2, 2), strides=(2, 2), padding="SAME", count_include_pad=False)
+        return self.project_norm(self.project(pooled), train, mask) + new
+
+
+class DenseBlock(nnx.Module):
+    """Batch norm, signs, a binary convolution whose channels are appended to the inputs."""
+
+    def __init__(self, fan_in: int, growth: int, spec: ConvSpec, family: Family, *, rngs: nnx.Rngs) -> None:
+        self.norm = Norm(fan_in, spec, rngs=rngs)
+        self.conv = BinaryConv(fan_in, growth, spec, family, rngs=rngs)
+
+    def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
+        """Images ``[B, height, width, channels]``."""
+        return jnp.concatenate([x, self.conv(self.norm(x, train, mask))], axis=-1)
+
+
+class DenseTransition(nnx.Module):
+    """Batch norm, maximum over 2x2 pixels, ReLU, and a real 1x1 convolution to fewer channels."""
+
+    def __init__(self, fan_in: int, fan_out: int, spec: ConvSpec, *, rngs: nnx.Rngs) -> None:
+        self.norm = Norm(fan_in, spec, rngs=rngs)
+        self.project = nnx.Linear(fan_in, fan_out, use_bias=False, rngs=rngs)
+
+    def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
+        """Images ``[B, height, width, channels]``."""
+        x = nnx.max_pool(self.norm(x, train, mask), (2, 2), strides=(2, 2))
+        return self.project(nnx.relu(x))
+
+
+class PlainBlock(nnx.Module):
+    """Batch norm, signs, binary convolution; before a new stage, a maximum over 2x2 pixels."""
+
+    def __init__(self, fan_in: int, width: int, halve: bool, spec: ConvSpec, family: Family, *, rngs: Any):
+        self.norm = Norm(fan_in, spec, rngs=rngs)
+        self.conv = BinaryConv(fan_in, width, spec, family, rngs=rngs)
+        self.halve = halve
+
+    def __call__(self, x: Array, train: bool, mask: Array | None) -> Array:
+        """Images ``[B, height, width, channels]``."""
+        x = nnx.max_pool(x, (2, 2), strides=(2, 2)) if self.halve else x
+        return self.conv(self.norm(x, train, mask))
 
 
 class BinaryConvNet(nnx.Module):
@@ -92,19 +184,23 @@ class BinaryConvNet(nnx.Module):
         channels, _ = spec.stem
         shape = (3, 3, spec.image_shape[2], channels)
         self.stem = nnx.Param(nnx.initializers.lecun_normal()(rngs.params(), shape))
-        blocks, transitions = [], []
+        blocks: list[nnx.Module] = []
         for stage, (width, count) in enumerate(spec.stages):
-            if stage > 0 and spec.block != "plain":
-                out = channels // 2 if spec.block == "dense" else width
-                transitions.append(nnx.Linear(channels, out, use_bias=False, rngs=rngs))  # a 1x1 convolution
-                channels = out
-            for _ in range(count):
-                if spec.block == "residual" and channels != width:
-                    raise ValueError(f"stem must have the first stage's channels, {width}, got {channels}")
-                blocks.append(BinaryConv(channels, width, spec, family, rngs=rngs))
-                channels = channels + width if spec.block == "dense" else width
-        self.blocks, self.transitions = nnx.List(blocks), nnx.List(transitions)
-        self.last_norm = nnx.BatchNorm(channels, momentum=spec.norm_momentum, rngs=rngs)
+            if stage > 0 and spec.block == "dense":
+                reduced = _reduced(channels, spec.reductions[stage - 1])
+                blocks.append(DenseTransition(channels, reduced, spec, rngs=rngs))
+                channels = reduced
+            for index in range(count):
+                halve = stage > 0 and index == 0
+                if spec.block == "dense":
+                    blocks.append(DenseBlock(channels, width, spec, family, rngs=rngs))
+                    channels += width
+                    continue
+                kind = ResidualBlock if spec.block == "residual" else PlainBlock
+                blocks.append(kind(channels, width, halve, spec, family, rngs=rngs))
+                channels = width
+        self.blocks = nnx.List(blocks)
+        self.last_norm = None if spec.block == "residual" else Norm(channels, spec, rngs=rngs)
         self.output = nnx.Linear(self._num_features(channels), spec.num_outputs, rngs=rngs)
 
     def __call__(
@@ -114,29 +210,14 @@ class BinaryConvNet(nnx.Module):
         spec = self.spec
         mask = None if mask is None else mask[:, :, None, None]
         x = convolve(x.reshape(-1, *spec.image_shape), self.stem[...], spec.stem[1])
-        index = 0
-        for stage, (_, count) in enumerate(spec.stages):
-            if stage > 0:
-                x = self._halve(x, stage - 1)
-            for block in self.blocks[index : index + count]:
-                x = self._join(x, block(x, train, mask))
-            index += count
-        x = self.last_norm(x, use_running_average=not train, mask=mask)
+        for block in self.blocks:
+            x = block(x, train, mask)
+        if self.last_norm is not None:
+            x = self.last_norm(x, train, mask)
         if spec.block != "plain":
             return self.output(jnp.mean(nnx.relu(x), axis=(1, 2)))
         pooled = nnx.max_pool(x, (2, 2), strides=(2, 2))
         return self.output(surrogates.sign(pooled, "clip", spec.clip).reshape(len(x), -1))
-
-    def _halve(self, x: Array, transition: int) -> Array:
-        if self.spec.block == "plain":
-            return nnx.max_pool(x, (2, 2), strides=(2, 2))
-        x = nnx.relu(x) if self.spec.block == "dense" else x
-        return self.transitions[transition](nnx.avg_pool(x, (2, 2), strides=(2, 2)))
-
-    def _join(self, x: Array, new: Array) -> Array:
-        if self.spec.block == "residual":
-            return x + new
-        return jnp.concatenate([x, new], axis=-1) if self.spec.block == "dense" else new
 
     def _num_features(self, channels: int) -> int:
         if self.spec.block != "plain":
@@ -144,6 +225,12 @@ class BinaryConvNet(nnx.Module):
         halvings = 2 ** len(self.spec.stages)
         height, width = (-(-side // self.spec.stem[1]) // halvings for side in self.spec.image_shape[:2])
         return height * width * channels
+
+
+def _reduced(channels: int, reduction: float) -> int:
+    """Channels after a transition: a multiple of 32 where there are as many."""
+    wanted = int(channels // reduction)
+    return CHANNELS_STEP * round(wanted / CHANNELS_STEP) or max(wanted, 1)
 
 
 @dataclass(frozen=True)
@@ -165,13 +252,14 @@ class ConvolutionalStraightThrough(Method):
     build_point = build
 
     def read(self, latents: Leaves, key: Array, step: Array, plan: Plan | None) -> Leaves:
-        """Signs of the latent weights."""
-        return tuple(surrogates.sign(latent, "identity") for latent in latents)
+        """Signs of the latent weights, without a gradient beyond the clip."""
+        return tuple(surrogates.sign(latent, "clip", self.network.clip) for latent in latents)
 
     def optimizer(self, plan: Plan) -> optax.GradientTransformation:
-        """Adam, cosine; latent weights in the box."""
+        """Adam, cosine; latent weights within the clip."""
         adam = optax.adam(cosine(self.learning_rate, plan))
-        return partitioned(optax.chain(adam, keep_in_box()), adam)
+        clip = self.network.clip
+        return partitioned(optax.chain(adam, keep_in_box(-clip, clip)), adam)
 
 
 class BinaryConvClassifier(GradientClassifier):
@@ -190,14 +278,17 @@ class BinaryConvClassifier(GradientClassifier):
         ``"residual"`` (a shortcut around every convolution), ``"dense"`` or ``"plain"``.
     stages : sequence of pairs of int, default=((32, 2), (64, 2))
         Channels and blocks of each stage; the resolution halves between them; for dense blocks channels is
-        the growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; VGG-small: plain, ``((128, 1),
-        (256, 2), (512, 2))``.
+        the growth. ResNetE-18: ``((64, 4), (128, 4), (256, 4), (512, 4))``; BinaryDenseNet-28: dense,
+        ``((64, 6), (64, 6), (64, 6), (64, 5))``; VGG-small: plain, ``((128, 1), (256, 2), (512, 2))``.
     stem : pair of int, default=(32, 2)
         Channels and stride of the real first convolution.
     prediction : str, default="mode"
         ``"mode"``, ``"bayes"`` or ``"sample"``; a point estimate answers the same to all three.
     clip : float > 0, default=1.25
-        Half-width of the sign's surrogate.
+        Half-width of the sign's surrogate, and of the box of the latent kernels; BinaryDenseNet: 1.3.
+    reductions : float or sequence of float >= 1, default=2.0
+        Of dense blocks: by how much each transition between stages divides the channels, to a multiple of 32
+        where there are as many. BinaryDenseNet-28: ``(2.7, 2.7, 2.2)``.
     learning_rate : float > 0, default=0.004
         Initial rate of Adam, a cosine to 0.
     augment : bool, default=False
@@ -227,6 +318,7 @@ class BinaryConvClassifier(GradientClassifier):
         *,
         stem: Sequence[int] = (32, 2),
         clip: float = 1.25,
+        reductions: float | Sequence[float] = 2.0,
         learning_rate: float = 0.004,
         augment: bool = False,
         num_epochs: int | None = None,
@@ -243,6 +335,7 @@ class BinaryConvClassifier(GradientClassifier):
         self.prediction = prediction
         self.stem = stem
         self.clip = clip
+        self.reductions = reductions
         self.learning_rate = learning_rate
         self.augment = augment
         self.num_epochs = num_epochs
@@ -268,6 +361,7 @@ class BinaryConvClassifier(GradientClassifier):
             tuple((int(width), int(count)) for width, count in self.stages),
             (int(self.stem[0]), int(self.stem[1])),
             above_zero("clip", self.clip),
+            self._reductions(),
         )
         augmentation = None
         if self.augment:
@@ -278,3 +372,11 @@ class BinaryConvClassifier(GradientClassifier):
             learning_rate=above_zero("learning_rate", self.learning_rate),
             augmentation=augmentation,
         )
+
+    def _reductions(self) -> tuple[float, ...]:
+        """One number for each transition."""
+        if self.block != "dense":
+            return ()
+        if isinstance(self.reductions, int | float):
+            return (float(self.reductions),) * (len(self.stages) - 1)
+        return tuple(map(float, self.reductions))

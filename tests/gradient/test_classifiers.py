@@ -199,6 +199,8 @@ def test_fitting_again_compiles_nothing(digits):
         (ProxQuantClassifier(strength=-1.0), "strength must be at least 0 and finite, got -1.0"),
         (BinaryConvClassifier((8, 8, 1), "wide"), "block must be one of"),
         (BinaryConvClassifier(), "image_shape must hold 64 numbers"),
+        (BinaryConvClassifier((8, 8, 1), stem=(8, 1)), "stem must have the first stage's channels, 32"),
+        (BinaryConvClassifier((8, 8, 1), "dense", reductions=(2.0, 2.0)), "reductions must be 1 numbers"),
         (CoNNTrAClassifier(start=2.0), r"start must be in \[0, 1\], got 2.0"),
     ],
 )

@@ -6,9 +6,12 @@ Compiled with optimizations: convolutions without them are naive loops.
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 from sklearn.datasets import load_digits
 
 from mpnn.gradient import BinaryConvClassifier
+from mpnn.gradient.conv_network import BinaryConvNet, ConvSpec, DenseTransition
+from mpnn.gradient.families import LatentBinary
 from mpnn.gradient.method import Plan
 from mpnn.linear_maps.conv import _convolve, convolve
 
@@ -62,3 +65,39 @@ def test_augmented_images_are_mirrored_and_shifted():
     assert set(rows) == {0, 1, 2, 3, 4, 5}
     assert set(columns) == {0, 1, 2, 3, 4, 5}
     assert set(found.sum(axis=(1, 2, 3))) <= {0.0, 1.0}
+
+
+def network_without_arrays(**options):
+    """Shapes alone: nothing is compiled."""
+    spec = ConvSpec((32, 32, 3), 1000, **options)
+    return nnx.eval_shape(lambda: BinaryConvNet(spec, LatentBinary(), rngs=nnx.Rngs(0)))
+
+
+def count(network, kind):
+    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(network, kind)))
+
+
+def test_residual_network_has_the_parameters_of_its_authors():
+    """larq-zoo counts 11,699,368 of BinaryResNetE-18, with a 7x7 stem for large images and its norms."""
+    stages = ((64, 4), (128, 4), (256, 4), (512, 4))
+    network = network_without_arrays(block="residual", stages=stages, stem=(64, 1))
+    stem_of_large_images = 64 * 3 * (7 * 7 - 3 * 3) + 2 * 4 * 64
+    assert count(network, (nnx.Param, nnx.BatchStat)) + stem_of_large_images == 11_699_368
+
+
+def test_dense_network_has_the_channels_of_its_authors():
+    stages = ((64, 6), (64, 6), (64, 6), (64, 5))
+    network = network_without_arrays(
+        block="dense", stages=stages, stem=(64, 1), clip=1.3, reductions=(2.7, 2.7, 2.2)
+    )
+    transitions = [block for block in network.blocks if isinstance(block, DenseTransition)]
+    assert [block.project.kernel.shape for block in transitions] == [(448, 160), (544, 192), (576, 256)]
+    assert network.output.kernel.shape == (576, 1000)
+
+
+def test_a_stage_halves_whatever_the_side():
+    """Odd sides too: what is added has the shape of the convolution."""
+    for block, reductions in (("residual", ()), ("dense", (2.0,)), ("plain", ())):
+        spec = ConvSpec((15, 14, 1), 3, block, ((4, 1), (4, 1)), (4, 1), reductions=reductions)
+        network = BinaryConvNet(spec, LatentBinary(), rngs=nnx.Rngs(0))
+        assert jax.eval_shape(network, jax.ShapeDtypeStruct((2, 210), np.float32)).shape == (2, 3)
