@@ -103,7 +103,12 @@ def init(
     >>> [layer.mean.shape for layer in mp.init(0, spec).weighted]
     [(4, 3), (3, 1)]
     """
-    return network.init(as_key(key), spec, numbers_of(spec, hyper), initial_field)
+    return _init(as_key(key), spec, numbers_of(spec, hyper), jnp.asarray(initial_field, float))
+
+
+@partial(bounded_jit, static_argnames="spec")
+def _init(key: Array, spec: NetworkSpec, hyper: Hyper, initial_field: Array) -> State:
+    return network.init(key, spec, hyper, initial_field)
 
 
 def step(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper | None = None) -> tuple[State, Info]:
@@ -134,11 +139,15 @@ def step(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper | None = No
     """
     check_batch(spec, batch)
     check_state(spec, state)
-    numbers = numbers_of(spec, hyper)
-    if numbers.rho.ndim == 1:
+    return _step(spec, state, batch, numbers_of(spec, hyper))
+
+
+@partial(bounded_jit, static_argnames="spec")
+def _step(spec: NetworkSpec, state: State, batch: Batch, hyper: Hyper) -> tuple[State, Info]:
+    if hyper.rho.ndim == 1:
         sweeps = spec.sweeps_per_batch
-        numbers = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (sweeps, *leaf.shape)), numbers)
-    return run_batch(spec, state, batch, numbers)
+        hyper = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (sweeps, *leaf.shape)), hyper)
+    return run_batch(spec, state, batch, hyper)
 
 
 def train(
@@ -364,6 +373,11 @@ def predict(
     ------
     ValueError
         For another method, or inputs that do not fit.
+
+    Notes
+    -----
+    Compiled once for a number of rows, as :func:`init` and :func:`step` are; inside ``jit`` they become part
+    of its program.
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}")
@@ -371,14 +385,27 @@ def predict(
         wanted = ", ".join(map(str, spec.input_shape))
         raise ValueError(f"inputs must be [B, {wanted}], as the network has it, got {list(inputs.shape)}")
     check_state(spec, state)
+    draws = whole("num_samples", num_samples) if method == "sample" else None
+    return _predict(as_key(key), spec, state, inputs, numbers_of(spec, hyper), weights, method, draws)
+
+
+@partial(bounded_jit, static_argnames=("spec", "method", "num_samples"))
+def _predict(
+    key: Array,
+    spec: NetworkSpec,
+    state: State,
+    inputs: Array,
+    hyper: Hyper,
+    weights: list[Array] | None,
+    method: str,
+    num_samples: int | None,
+) -> Prediction:
     inputs = inputs.astype(state.weighted[0].mean.dtype)
-    numbers = numbers_of(spec, hyper)
     if method == "mode":
-        chosen = prediction.decode(spec, state, numbers) if weights is None else weights
+        chosen = prediction.decode(spec, state, hyper) if weights is None else weights
         scores, probabilities = prediction.mode_scores(spec, chosen, inputs)
-    elif method == "bayes":
-        scores, probabilities = prediction.bayes_scores(spec, state, inputs, numbers.noise)
+    elif num_samples is None:
+        scores, probabilities = prediction.bayes_scores(spec, state, inputs, hyper.noise)
     else:
-        draws = whole("num_samples", num_samples)
-        scores, probabilities = prediction.sampled_scores(as_key(key), spec, state, numbers, inputs, draws)
+        scores, probabilities = prediction.sampled_scores(key, spec, state, hyper, inputs, num_samples)
     return Prediction(prediction.winner(scores), probabilities, scores)
