@@ -44,7 +44,11 @@ def test_an_ensemble_comes_back(ensemble, saved, three_blobs):
 @pytest.mark.parametrize(
     ("configuration", "kinds"),
     [
-        ({"hidden": (5,), "weights": "binary", "rule": "amp", "bias": True}, ("mode",)),
+        pytest.param(
+            {"hidden": (5,), "weights": "binary", "rule": "amp", "bias": True},
+            ("mode",),
+            marks=pytest.mark.slow,
+        ),
         ({"weights": "gaussian"}, ("mode", "bayes")),
         ({"density": 0.5, "damping": lambda sweep: 0.5 + 0.0 * sweep}, ("mode", "bayes", "sample")),
     ],

@@ -23,7 +23,10 @@ def uneven(three_blobs):
     "configuration",
     [
         {"noise": 0.0},
-        {"noise": 0.0, "hidden": (5,), "rule": "amp", "weights": "binary", "rounding": "mode"},
+        pytest.param(
+            {"noise": 0.0, "hidden": (5,), "rule": "amp", "weights": "binary", "rounding": "mode"},
+            marks=pytest.mark.slow,
+        ),
         # the fast suite has it from below the estimators, in test_small_networks.py
         pytest.param({"hidden": (3,), "small_fan_in": "exact"}, marks=pytest.mark.slow),
     ],

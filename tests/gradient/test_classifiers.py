@@ -80,7 +80,7 @@ def test_learns_discrete_weights(name, fitted, digits):
 
 
 # Variants of methods that are among the fast cases.
-VARIANTS = ("ste_batch_norm", "sign_ema", "bimu", "gumbel")
+VARIANTS = ("ste_batch_norm", "ste_ternary", "sign_ema", "bimu", "gumbel", "lr_net", "moment_propagation")
 
 
 @pytest.mark.parametrize(

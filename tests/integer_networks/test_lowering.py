@@ -122,11 +122,12 @@ def test_reports_what_is_written(tmp_path):
         export(model, tmp_path / "model.x", "tflite")
 
 
+CHEAP = {"encoding": None, "noise": 1.0, "num_sweeps": 1, "rounding": "mode"}
 REFUSED = {
-    "prediction='mode'": MessagePassingClassifier(prediction="bayes", noise=1.0),
-    "real numbers": MessagePassingClassifier(weights="gaussian", noise=1.0),
-    "not signs": MessagePassingClassifier(hidden=(3,), activation="relu", noise=1.0),
-    "vote must be 'hard'": PairwiseVoteClassifier(MessagePassingClassifier(noise=1.0), vote="soft"),
+    "prediction='mode'": MessagePassingClassifier(prediction="bayes", **CHEAP),
+    "real numbers": MessagePassingClassifier(weights="gaussian", **CHEAP),
+    "not signs": MessagePassingClassifier(hidden=(3,), activation="relu", **CHEAP),
+    "vote must be 'hard'": PairwiseVoteClassifier(MessagePassingClassifier(**CHEAP), vote="soft"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -126,5 +127,5 @@ def test_few_units_decide_ties_of_bits_in_their_first_layer():
     inputs = np.array(list(itertools.product([-1.0, 0.0, 1.0], repeat=3)))
     hidden = np.where(inputs @ weights[0] >= 0, 1.0, -1.0)
     expected = (hidden @ weights[1] >= 0)[:, 0]
-    found = exact_probabilities(certain, jnp.asarray(inputs), jnp.zeros(2))[:, 1]
+    found = jax.jit(exact_probabilities)(certain, jnp.asarray(inputs), jnp.zeros(2))[:, 1]
     np.testing.assert_allclose(found, expected, atol=1e-3)

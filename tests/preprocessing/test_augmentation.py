@@ -93,6 +93,7 @@ def test_a_network_learns_what_it_is_shown():
     assert shown < wrong_when_shifted(None) - 0.1
 
 
+@pytest.mark.slow
 def test_many_networks_are_augmented_as_one_is():
     """The same batches and the same shifts, each network by its own key."""
     inputs, classes = digits_as_network_inputs()

@@ -53,7 +53,7 @@ def test_the_answer_follows_maps_and_types(name, digits):
         np.testing.assert_array_equal(MAKE[name].fit(own[:60], labels[:60]).predict(own), expected)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(SCALES, OFFSETS, strategies.booleans())
 def test_intensities_have_one_unit(scale, offset, with_offset):
     mapped = (PIXELS + offset * with_offset) * scale

@@ -172,7 +172,7 @@ def test_an_interruption_keeps_the_network_and_skips_the_rest(monkeypatch):
 
 
 @pytest.mark.usefixtures("any_engine")
-@pytest.mark.parametrize("warm_start", [None, "lp_rounding"])
+@pytest.mark.parametrize("warm_start", [None, pytest.param("lp_rounding", marks=pytest.mark.slow)])
 def test_one_thread_finds_the_same_twice(warm_start):
     inputs, labels = two_digits(3)
     models = [

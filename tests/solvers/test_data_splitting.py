@@ -100,6 +100,7 @@ def highs():
         pytest.skip("the engine highs (highspy) is not installed")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("highs")
 def test_three_classes_are_learned():
     inputs, labels = load_iris(return_X_y=True)
@@ -139,6 +140,7 @@ def test_robust_decisions_hold_in_the_whole_ball(hidden):
         np.testing.assert_array_equal(model.predict(inputs + np.array(corner) * spread), labels)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("highs")
 def test_batches_keep_a_network_whatever_they_see():
     inputs, labels = load_iris(return_X_y=True)

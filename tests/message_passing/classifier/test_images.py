@@ -68,6 +68,7 @@ def test_a_vote_of_convolutions(digit_images, tmp_path):
     np.testing.assert_array_equal(load_model(tmp_path / "vote.safetensors").predict(flat), vote.predict(flat))
 
 
+@pytest.mark.slow
 def test_few_images_are_met_often_and_shifted(digit_images):
     """With nothing else set: binary weights, mini-batches, a falling step, all hidden layers rounded."""
     images, labels = digit_images

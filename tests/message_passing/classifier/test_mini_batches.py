@@ -16,7 +16,7 @@ def digits():
     ("hidden", "weights", "num_epochs"),
     [
         ((), "ternary", 2),
-        ((64,), "binary", 20),
+        pytest.param((64,), "binary", 20, marks=pytest.mark.slow),
         pytest.param((), "binary", 20, marks=pytest.mark.slow),
         pytest.param((), 3, 20, marks=pytest.mark.slow),
         pytest.param((64,), "ternary", 2, marks=pytest.mark.slow),

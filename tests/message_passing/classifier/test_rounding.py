@@ -49,7 +49,9 @@ def test_which_levels_can_be_rounded():
     assert not can_round(())
 
 
-@pytest.mark.parametrize("hidden", [(), (6,)], ids=["single layer", "hidden"])
+@pytest.mark.parametrize(
+    "hidden", [(), pytest.param((6,), marks=pytest.mark.slow)], ids=["single layer", "hidden"]
+)
 def test_many_networks_round_like_one(hidden, three_blobs):
     """In an ensemble, each first layer is rounded on all inputs, as it would be alone."""
     X, y = three_blobs

@@ -59,6 +59,7 @@ def test_wrong_labels_do_not_end_training(share):
     assert MessagePassingClassifier(random_state=0).fit(X, labels).score(X, y) >= rival - 0.01
 
 
+@pytest.mark.slow
 def test_many_levels_round_what_damping_averaged():
     """In mini-batches the output's field is that of the last batches; its damped mean is not."""
     generator = np.random.default_rng(0)
@@ -120,6 +121,7 @@ def test_sparse_weights_of_words_are_numbers():
     np.testing.assert_array_equal(single.predict(X), single.predict(words))
 
 
+@pytest.mark.slow
 def test_intensities_and_chosen_scalings_stay_numbers():
     images = np.random.default_rng(0).integers(0, 17, (40, 64)) * (np.arange(64) % 3 > 0)
     y = (images[:, 1] > 8).astype(int)

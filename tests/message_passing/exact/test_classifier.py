@@ -137,6 +137,7 @@ def test_the_same_seed_gives_the_same_weights(problems):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_one_program_serves_all_numbers_and_restarts(problems):
     """Contradicting labels cannot be fitted: every restart is used, and none compiles anew."""
     keys = jax.random.split(jax.random.key(2), 3)

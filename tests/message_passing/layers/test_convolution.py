@@ -111,6 +111,7 @@ def test_predictions_are_those_of_tied_copies(weights, x64):
     )
 
 
+@pytest.mark.slow
 def test_several_sweeps_go_through_a_convolution():
     spec = network("amp", sweeps=3)
     state, _ = compiled_batch(spec, start(spec), images(), numbers_for(spec, damping=0.5))

@@ -45,13 +45,19 @@ def test_messages_are_those_of_a_weight_of_one(x64):
     )
     twice = Inputs(jnp.tile(below.mean, 2), jnp.tile(below.variance, 2), jnp.ones((NUM_SAMPLES, 12)))
     rule = find_rule("bp_inspired", one_sweep=True)
-    mean, variance = rule.forward(doubled, twice, None)
-    odd = doubled.variance + doubled.mean**2
-    half_step = 0.5 * (1.0 + jnp.prod(1.0 - 2.0 * odd, axis=0))  # the link is one more sign in the sum
-    preactivation = Preactivation(mean + half_step, variance)
     required = RequiredMessages(precision=False, down=True, down_precision=False)
-    derive = rule.messages.from_above(layer.channel, above)
-    expected, _ = rule.backward(doubled, twice, preactivation, derive, None, required)
+
+    @jax.jit
+    def by_the_rule():
+        mean, variance = rule.forward(doubled, twice, None)
+        odd = doubled.variance + doubled.mean**2
+        half_step = 0.5 * (1.0 + jnp.prod(1.0 - 2.0 * odd, axis=0))  # the link is one more sign in the sum
+        preactivation = Preactivation(mean + half_step, variance)
+        derive = rule.messages.from_above(layer.channel, above)
+        messages, _ = rule.backward(doubled, twice, preactivation, derive, None, required)
+        return preactivation, messages
+
+    preactivation, expected = by_the_rule()
     np.testing.assert_allclose(found.mean, preactivation.mean, rtol=1e-12)
     np.testing.assert_allclose(found.variance, preactivation.variance, rtol=1e-12)
     message = moved[0].posterior.field - state[0].posterior.field
@@ -77,7 +83,7 @@ def test_the_discrete_network_adds_its_inputs():
     np.testing.assert_allclose(discrete_outputs(spec, weights, inputs), outputs)
 
 
-@pytest.mark.parametrize("sweeps", [1, 2])
+@pytest.mark.parametrize("sweeps", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_deep_residual_network_learns_a_batch(sweeps):
     branch = Residual((Dense(8), Dense(8)))
     spec = NetworkSpec((8,), (Dense(8), branch, branch, Dense(1)), sweeps_per_batch=sweeps)

@@ -145,6 +145,7 @@ def test_several_samples_make_loops(weights, size, bounds):
         assert np.mean(errors[rule]) < bound, rule
 
 
+@pytest.mark.slow
 def test_two_layers():
     """4 inputs, 3 sign units, one output, 4 samples with random labels: 15 binary weights.
 

@@ -145,7 +145,8 @@ def test_rules_agree_as_magnetizations_vanish(x64):
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4, err_msg=rule)
 
 
-@pytest.mark.parametrize("weights", [pytest.param("binary", marks=pytest.mark.slow), "ternary"])
+@pytest.mark.slow
+@pytest.mark.parametrize("weights", ["binary", "ternary"])
 def test_belief_propagation_with_one_sweep_is_bp_inspired(weights, monkeypatch):
     """The full rule, with its cavity tensors, against the cheap one that the network puts in its place."""
     spec = NetworkSpec.dense((8, 6, 5, 1), rule="belief_propagation", weights=weights, bias=True)

@@ -77,7 +77,7 @@ WEIGHTED = {
 @pytest.mark.parametrize(
     "spec",
     [
-        pytest.param(spec, id=name, marks=() if name in ("mean_field", "max_sum") else pytest.mark.slow)
+        pytest.param(spec, id=name, marks=() if name == "mean_field" else pytest.mark.slow)
         for name, spec in WEIGHTED.items()
     ],
 )

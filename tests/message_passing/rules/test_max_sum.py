@@ -158,6 +158,7 @@ def test_max_marginals_of_a_tree(bias, damping, sweeps):
             np.testing.assert_allclose(layer.mean, np.tanh(layer.posterior.field), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_sweep_needs_no_memory_and_says_the_same():
     rng = np.random.default_rng(5)
     inputs, labels = rng.normal(size=(6, 7)), rng.choice([-1.0, 1.0], size=6)
