@@ -1,9 +1,11 @@
 """Memory that a process keeps after fits and predictions of random shapes: is it flat?
 
-    python -m experiments.trust.memory --fits 300 --predictions 3000
+    python -m experiments.trust.memory --fits 300 --predictions 3000 [--clear-every 50]
 
 Every fit draws its own number of rows and columns, and every prediction its own number of rows, so that
-hardly two have one shape. The resident memory is printed every 20 fits and every 500 predictions, and goes to
+hardly two have one shape. JAX keeps traces of its own functions for every shape, until
+``jax.clear_caches()``, which ``--clear-every`` calls along the way, as a server of many shapes may. The
+resident memory is printed every 20 fits and every 500 predictions, and goes to
 ``runs/memory/results.jsonl``, a row for each number of them.
 """
 
@@ -30,12 +32,14 @@ class Options:
     ----------
     fits : number of fits, each of another shape.
     predictions : number of predictions, each of another number of rows.
+    clear_every : calls after which JAX's caches are emptied; 0: never.
     seed : of the shapes.
     output : folder of the rows.
     """
 
     fits: int = 300
     predictions: int = 3000
+    clear_every: int = 0
     seed: int = 0
     output: Path = Path("runs/memory")
 
@@ -78,9 +82,12 @@ def main(options: Options) -> None:
         for name, (loop, count, every) in loops.items():
             begun = perf_counter()
             for number in loop(np.random.default_rng(options.seed), count):
+                if options.clear_every and number % options.clear_every == 0:
+                    jax.clear_caches()
                 if number % every and number != count:
                     continue
                 row = {"loop": name, "number": number, "seed": options.seed}
+                row |= {"clear_every": options.clear_every} if options.clear_every else {}
                 measured = {
                     "resident_mib": round(resident_mib()),
                     "programs": len(jax.devices()[0].client.live_executables()),

@@ -210,7 +210,8 @@ class Learner(ProbabilisticClassifier):
         if self.state_ is None:
             raise ValueError(
                 "this model was saved without beliefs: it predicts with prediction='mode' alone, and its "
-                "training does not go on; save it with beliefs=True"
+                "training does not go on; save it with them: save_model(..., beliefs=True), or mpnn train "
+                "without --no-beliefs"
             )
         return self.state_
 
