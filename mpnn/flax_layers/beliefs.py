@@ -33,6 +33,7 @@ from mpnn.message_passing.layers.chain import (
     places_of,
 )
 from mpnn.message_passing.network import State
+from mpnn.message_passing.prediction import decode_layer
 from mpnn.message_passing.spec import completed, weighted_layers
 from mpnn.message_passing.sweep import data_inputs
 
@@ -119,11 +120,8 @@ class BeliefLayers(nnx.Module):
 
     def weights(self) -> list[Array]:
         """The most probable weights, int8 ``[N, K]`` a layer, the bias as the last row."""
-        found = []
-        for layer, state in zip(self.chain.weighted, State(self._states()).weighted, strict=True):
-            levels = layer.family.decode(damped_moments(state), *state.posterior, self.sparsity[...])
-            found.append(levels if state.mask is None else levels * state.mask.astype(levels.dtype))
-        return found
+        own = zip(self.chain.weighted, State(self._states()).weighted, strict=True)
+        return [decode_layer(layer, state, self.sparsity[...]) for layer, state in own]
 
     def units(self, inputs: Array) -> Array:
         """Units ``[B, *out_shape]`` of the most probable weights.

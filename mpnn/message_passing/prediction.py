@@ -16,10 +16,11 @@ from mpnn import numerics
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.channels.base import VARIANCE_FLOOR
 from mpnn.message_passing.exact.prediction import exact_probabilities
-from mpnn.message_passing.fields import damped_moments
+from mpnn.message_passing.fields import LayerState, damped_moments
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers.base import Layer
 from mpnn.message_passing.layers.chain import apply_chain, moments_chain
+from mpnn.message_passing.layers.linear import Linear
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rules.base import Inputs, Preactivation
 from mpnn.message_passing.spec import NetworkSpec
@@ -30,6 +31,7 @@ __all__ = [
     "bayes_scores",
     "class_probabilities",
     "decode",
+    "decode_layer",
     "discrete_outputs",
     "discrete_preactivation",
     "discrete_units",
@@ -63,11 +65,24 @@ def decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
     hyper : Hyper
         The numbers of the sweep, leaves ``[L]``.
     """
-    weights = []
-    for layer, own, numbers in zip(spec.weighted, state.weighted, spec.numbers(hyper), strict=True):
-        levels = layer.family.decode(damped_moments(own), *own.posterior, numbers.sparsity)
-        weights.append(levels if own.mask is None else levels * own.mask.astype(levels.dtype))
-    return weights
+    own = zip(spec.weighted, state.weighted, spec.numbers(hyper), strict=True)
+    return [decode_layer(layer, state, numbers.sparsity) for layer, state, numbers in own]
+
+
+def decode_layer(layer: Linear, state: LayerState, sparsity: Array) -> Array:
+    """The discrete weights of one layer.
+
+    Parameters
+    ----------
+    layer : Linear
+        The layer.
+    state : LayerState
+        Its beliefs.
+    sparsity : Array []
+        Log odds of a zero weight before data.
+    """
+    levels = layer.family.decode(damped_moments(state), *state.posterior, sparsity)
+    return levels if state.mask is None else levels * state.mask.astype(levels.dtype)
 
 
 def sample_weights(key: Array, spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
