@@ -8,7 +8,8 @@ Grain reads ahead in a thread, and its iterator begins at any block.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,10 +79,7 @@ class BlockOrder:
             The lane.
         """
         epoch, place = divmod(block, self.blocks_of_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.counts))
-        own = order[lane :: self.lanes]
-        # as even as possible: a lane's last block would else be short
-        return sorted(np.array_split(own, self.blocks_of_epoch)[place].tolist())
+        return _dealt(self, epoch).parts[lane][place].tolist()
 
     def rows(self, block: int) -> int:
         """Rows of a block in the lane that has fewest.
@@ -91,7 +89,8 @@ class BlockOrder:
         block : int >= 0
             Counted over all epochs.
         """
-        return min(self._rows_of(block, lane) for lane in range(self.lanes))
+        epoch, place = divmod(block, self.blocks_of_epoch)
+        return int(_dealt(self, epoch).rows[:, place].min())
 
     def rows_before(self, block: int) -> int:
         """Rows of all lanes in the earlier blocks of the block's epoch.
@@ -101,11 +100,8 @@ class BlockOrder:
         block : int >= 0
             Counted over all epochs.
         """
-        first = block - block % self.blocks_of_epoch
-        return sum(self._rows_of(own, lane) for own in range(first, block) for lane in range(self.lanes))
-
-    def _rows_of(self, block: int, lane: int) -> int:
-        return sum(self.counts[part] for part in self.parts(block, lane))
+        epoch, place = divmod(block, self.blocks_of_epoch)
+        return int(_dealt(self, epoch).rows[:, :place].sum())
 
     def blocks(self, lanes: Sequence[int], read: ReadPart, first: int, num_epochs: int) -> Iterator[Lanes]:
         """Read blocks one after the other, some ahead in a thread.
@@ -136,6 +132,24 @@ class BlockOrder:
         reader = iter(source.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=AHEAD)))
         reader.set_state({"next_index": first})
         yield from reader
+
+
+class _Dealt(NamedTuple):
+    """Parts of an epoch by lane and block, those of each sorted; and their rows ``[lanes, blocks]``."""
+
+    parts: list[list[NDArray]]
+    rows: NDArray
+
+
+@lru_cache(maxsize=4)  # the epochs of the block that is trained on and of those read ahead
+def _dealt(order: BlockOrder, epoch: int) -> _Dealt:
+    """Deal the parts out to lanes, and cut each lane's into blocks."""
+    counts, shuffled = np.array(order.counts), np.random.default_rng([order.seed, epoch])
+    deck = shuffled.permutation(len(counts))
+    # as even as possible: a lane's last block would else be short
+    lanes = [np.array_split(deck[lane :: order.lanes], order.blocks_of_epoch) for lane in range(order.lanes)]
+    parts = [[np.sort(block) for block in blocks] for blocks in lanes]
+    return _Dealt(parts, np.array([[counts[block].sum() for block in blocks] for blocks in parts]))
 
 
 @dataclass(frozen=True)
