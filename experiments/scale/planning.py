@@ -2,11 +2,13 @@
 
     python -m experiments.scale.planning configs/planning/planning.toml
 
-The rates are measured first, in the same run; processes share the cores that there are.
+Processes share the cores that there are. Each measures its rates while the others measure theirs, before and
+after its steps.
 """
 
-import dataclasses
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -26,6 +28,8 @@ from mpnn.cli.processes import COORDINATOR, PROCESS, PROCESSES, free_address, jo
 from mpnn.runs.toml import read_config
 
 REPEATS = 5
+# Products of weights and inputs that a block has at least, some tenths of a second.
+PRODUCTS = 1 << 31
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,20 @@ class Options:
 
 
 def worker(job: Mapping[str, Any]) -> dict[str, Any]:
-    """One process: the link, or the seconds of a step."""
+    """One process: seconds of a step, and the rates before and after, while the others measure theirs."""
     join(False)
-    from mpnn.planning import measure_link
+    before, seconds, after = rates(job), seconds_of_step(job), rates(job)
+    return {"seconds": seconds, "rates": [before, after]}
 
-    return {"link": measure_link()} if job["hidden"] is None else {"seconds": seconds_of_step(job)}
+
+def rates(job: Mapping[str, Any]) -> dict[str, Any]:
+    """Of this process, as one of those that share the machine."""
+    from mpnn.planning import measure_link, measure_machine
+
+    link = {}
+    if job["processes"] > 1:  # where all processes meet, and go on together
+        link = dict(zip(("link_bandwidth", "link_seconds"), measure_link(), strict=True))
+    return asdict(measure_machine()) | link
 
 
 def seconds_of_step(job: Mapping[str, Any]) -> float:
@@ -71,7 +84,9 @@ def seconds_of_step(job: Mapping[str, Any]) -> float:
     widths = (job["columns"] * job["bits"], *job["hidden"], 1)
     spec = NetworkSpec.dense(widths, weights="ternary", rule="bp_inspired_second_order", anchored=True)
     schedules = Schedules(damping=0.9, rho=0.99)
-    share, steps = job["batch_size"] // job["processes"], job["steps"]
+    share = job["batch_size"] // job["processes"]
+    products = job["batch_size"] * sum(math.prod(pair) for pair in itertools.pairwise(widths))
+    steps = max(4, PRODUCTS // products)
     rng = np.random.default_rng(jax.process_index())
     inputs = rng.choice(np.array([-1, 1], np.int8), (steps * share, widths[0]))
     lane = inputs, rng.choice(np.array([-1.0, 1.0], np.float32), len(inputs))
@@ -116,30 +131,28 @@ def run_processes(options: Options, job: Mapping[str, Any]) -> dict[str, Any]:
         return json.loads(output.read_text())
 
 
-def compare(options: Options, machine: Any, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds of a step as planned and as measured."""
-    from mpnn.planning import plan_training
+def compare(options: Options, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds of a step as planned, by the mean of both measurements of the rates, and as measured."""
+    from mpnn.planning import Machine, plan_training
 
-    count = job["processes"]
-    shared = dataclasses.replace(
-        machine,
-        **{name: getattr(machine, name) / count for name in ("flops", "bandwidth", "functions")},
-    )
-    fields = ("columns", "hidden", "bits", "batch_size")
-    plan = plan_training(shared, rows=1, devices=count, **{name: job[name] for name in fields})
-    steps = max(4, int(0.3 / plan.step_seconds))
-    measured = run_processes(options, {**job, "steps": steps})["seconds"]
-    planned = plan.step_seconds + plan.link_seconds
+    found = run_processes(options, job)
+    given = {name: job[name] for name in ("columns", "hidden", "bits", "batch_size")}
+    plans = [
+        plan_training(Machine(**own), rows=1, devices=job["processes"], **given) for own in found["rates"]
+    ]
+    linked = fmean(plan.link_seconds for plan in plans)
+    planned = linked + fmean(plan.step_seconds for plan in plans)
     return {
         "planned_ms": round(1e3 * planned, 3),
-        "measured_ms": round(1e3 * measured, 3),
-        "link_ms": round(1e3 * plan.link_seconds, 3),
-        "off_percent": round(100.0 * (planned / measured - 1.0), 1),
+        "measured_ms": round(1e3 * found["seconds"], 3),
+        "link_ms": round(1e3 * linked, 3),
+        "off_percent": round(100.0 * (planned / found["seconds"] - 1.0), 1),
+        "rates": found["rates"],
     }
 
 
 def work(options: Options) -> None:
-    """Measure the rates, then compare."""
+    """Plan and measure every job."""
     config = read_config(options.config, Config)
     output = options.output or Path("runs") / options.config.stem
     if options.worker is not None:
@@ -147,11 +160,6 @@ def work(options: Options) -> None:
         if os.environ[PROCESS] == "0":
             output.write_text(json.dumps(found))
         return
-    from mpnn.planning import measure_machine
-
-    bandwidth, seconds = run_processes(options, {"hidden": None, "processes": 2})["link"]
-    machine = dataclasses.replace(measure_machine(), link_bandwidth=bandwidth, link_seconds=seconds)
-    print(machine)
     shared = {"columns": config.columns, "bits": config.bits}
     jobs = [
         {"hidden": hidden, "batch_size": size, "processes": count, **shared}
@@ -159,13 +167,7 @@ def work(options: Options) -> None:
         for hidden in config.hidden
         for size in config.batch_sizes
     ]
-    rows = run_jobs(
-        jobs,
-        partial(compare, options, machine),
-        output,
-        {**asdict(config), "machine": asdict(machine)},
-        "planning",
-    )
+    rows = run_jobs(jobs, partial(compare, options), output, config, "planning")
     print("| processes | hidden | batch | planned, ms | measured, ms | off |\n|---|---|---|---|---|---|")
     for row in rows:
         hidden = "-".join(map(str, row["hidden"]))

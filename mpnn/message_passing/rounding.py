@@ -11,7 +11,9 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from mpnn.message_passing.fields import LayerState
 from mpnn.message_passing.hyper import Hyper
@@ -20,12 +22,14 @@ from mpnn.message_passing.layers.chain import shares
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["can_round", "round_layer", "round_layers", "round_with_feedback"]
+__all__ = ["can_round", "has_few_links", "round_layer", "round_layers", "round_with_feedback"]
 
 # Of many training inputs, so many are looked at: rows of a layer, and images, which have many rows each.
 SAMPLES_LOOKED_AT, IMAGES_LOOKED_AT = 4096, 512
 NUM_PASSES = 2
 BISECTIONS = 30
+# Share of an output's links below which its most probable levels are not what it has learned.
+FEW_LINKS = 0.25
 # How much a weight's own target counts beside the error it can repair; both in units of its inputs' power.
 OWN_TARGET = 1.0
 # Densities tried, over half the prior probability of a non-zero weight; and when a rounding is good enough.
@@ -84,6 +88,26 @@ def round_layers(
             found[index] = round_layer(spec, state, hyper, inputs, found, index, sample_weight)
         index += layer.num_weighted
     return found
+
+
+def has_few_links(spec: NetworkSpec, weights: Sequence[Array]) -> NDArray:
+    """Whether an output above hidden layers listens to few of their units, if to any; bool ``[...]``.
+
+    So it is with the most probable levels where the output layer, which holds the evidence of one mini-batch,
+    is not sure of most single weights.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    weights : sequence of int8 Array [..., fan in, units]
+        Discrete weights of all layers, of one network or of many.
+    """
+    own = np.asarray(weights[-1])
+    if len(weights) == 1:
+        return np.zeros(own.shape[:-2], bool)
+    links = own[..., :-1, :] if spec.weighted[-1].bias else own
+    return np.any(np.mean(links != 0, axis=-2) < FEW_LINKS, axis=-1)
 
 
 def round_layer(

@@ -1,8 +1,10 @@
 """Rates of the machine at hand, each by a program that does one thing."""
 
+import math
 import platform
 from collections.abc import Callable
 from functools import partial
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -28,14 +30,14 @@ SMALL, LARGE = 1 << 8, 1 << 22
 
 
 def _seconds(run: Callable[[], Any]) -> float:
-    """Of one run: the shortest of several, the first of which compiles."""
+    """Of one run: the median of several, after one that compiles."""
     jax.block_until_ready(run())
     found = []
     for _ in range(REPEATS):
         begun = perf_counter()
         jax.block_until_ready(run())
         found.append(perf_counter() - begun)
-    return min(found)
+    return median(found)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -79,16 +81,16 @@ def measure_machine() -> Machine:
 
 
 def measure_link() -> tuple[float, float]:
-    """Bytes a second and seconds of a sum over the devices of all processes, which all call this."""
-    found = []
+    """Bytes a second and seconds of a hop, of sums over the devices of all processes, which all call this."""
+    count, found = jax.device_count(), []
     with meshes.all_processes():
         for size in (SMALL, LARGE):
-            rows = meshes.place(jnp.ones((jax.device_count(), size // 4)), meshes.DATA)
+            rows = meshes.place(jnp.ones((count, size // 4)), meshes.DATA)
             split = PartitionSpec(meshes.DATA)
             add = jax.shard_map(_summed, in_specs=split, out_specs=split)
             found.append(_seconds(partial(_loop, add, rows)) / LOOP)
-    ring = 2.0 * (jax.device_count() - 1) / jax.device_count()
-    return ring * (LARGE - SMALL) / max(found[1] - found[0], 1e-9), found[0]
+    ring, hops = 2.0 * (count - 1) / count, max(1, math.ceil(math.log2(count)))
+    return ring * (LARGE - SMALL) / max(found[1] - found[0], 1e-9), found[0] / hops
 
 
 def _summed(own: Any) -> Any:

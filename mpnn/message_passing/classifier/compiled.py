@@ -4,13 +4,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import Array
+from numpy.typing import NDArray
 
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rounding import round_layers
+from mpnn.message_passing.rounding import has_few_links, round_layer, round_layers
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs.bounded import bounded_jit
 
@@ -76,13 +78,12 @@ def init_many(keys: Array, settings: Settings) -> State:
     return _init_many(keys, settings.spec, first, settings.initial_field or None)
 
 
-@partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
 def decode(
     spec: NetworkSpec,
     rounding: str,
     state: State,
     hyper: Hyper,
-    inputs: Array,
+    inputs: Array | NDArray,
     sample_weight: Array | None = None,
     num_frozen: int = 0,
 ) -> list[Array]:
@@ -105,13 +106,40 @@ def decode(
     num_frozen : int >= 0, default=0
         Lowest layers that have been rounded in training.
     """
+    weights = _decode(spec, rounding, state, hyper, inputs, sample_weight, num_frozen)
+    if rounding == "mode" or not has_few_links(spec, weights).any():
+        return weights
+    return [*weights[:-1], _decode_output(spec, state, hyper, inputs, weights, sample_weight)]
+
+
+@partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
+def _decode(
+    spec: NetworkSpec,
+    rounding: str,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    sample_weight: Array | None,
+    num_frozen: int,
+) -> list[Array]:
     weights = prediction.decode(spec, state, hyper)
     if rounding != "mode":  # hardening begins where feedback ends
         weights = round_layers(spec, state, hyper, inputs, weights, sample_weight, num_frozen)
     return weights
 
 
-@partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
+@partial(bounded_jit, static_argnames="spec")
+def _decode_output(
+    spec: NetworkSpec,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    weights: list[Array],
+    sample_weight: Array | None,
+) -> Array:
+    return round_layer(spec, state, hyper, inputs, weights, len(weights) - 1, sample_weight)
+
+
 def decode_many(
     spec: NetworkSpec,
     rounding: str,
@@ -140,7 +168,40 @@ def decode_many(
     num_frozen : int >= 0, default=0
         Lowest layers that have been rounded in training.
     """
-    return jax.vmap(lambda own: decode(spec, rounding, own, hyper, inputs, sample_weight, num_frozen))(state)
+    weights = _decode_many(spec, rounding, state, hyper, inputs, sample_weight, num_frozen)
+    few = has_few_links(spec, weights)
+    if rounding == "mode" or not few.any():
+        return weights
+    outputs = _decode_outputs(spec, state, hyper, inputs, weights, sample_weight)
+    return [*weights[:-1], jnp.where(few[:, None, None], outputs, weights[-1])]
+
+
+@partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
+def _decode_many(
+    spec: NetworkSpec,
+    rounding: str,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    sample_weight: Array | None,
+    num_frozen: int,
+) -> list[Array]:
+    return jax.vmap(lambda own: _decode(spec, rounding, own, hyper, inputs, sample_weight, num_frozen))(state)
+
+
+@partial(bounded_jit, static_argnames="spec")
+def _decode_outputs(
+    spec: NetworkSpec,
+    state: State,
+    hyper: Hyper,
+    inputs: Array,
+    weights: list[Array],
+    sample_weight: Array | None,
+) -> Array:
+    def one(own: State, below: list[Array]) -> Array:
+        return _decode_output(spec, own, hyper, inputs, below, sample_weight)
+
+    return jax.vmap(one)(state, weights)
 
 
 def _decide(

@@ -112,6 +112,8 @@ MAX_SUM_INITIAL_FIELD = 1.0
 GAUSSIAN_INITIAL_FIELD = 1.0
 # Of a batch, in the beliefs: the output layer holds what its damping averages.
 FASTEST_AVERAGE = 0.1
+# Fewer leave most weights unsure of their level (docs/experiments/scale.md).
+FEW_EPOCHS = 5
 # Numbers that users give as shares of the inputs' norm.
 SHARES_OF_INPUT_NORM = ("noise", "margin")
 ROUNDINGS = ("mode", "feedback", "harden")
@@ -287,7 +289,8 @@ def _defaults(given: Parameters, regime: _Regime, num_layers: int, binary: bool)
         initial_field = MAX_SUM_INITIAL_FIELD
     if given.weights == "gaussian":
         initial_field = GAUSSIAN_INITIAL_FIELD
-    rounding = _best_rounding(given, regime.full_batch, num_layers)
+    num_epochs = whole("num_epochs", _either(given.num_epochs, defaults.num_epochs))
+    rounding = _best_rounding(given, regime.full_batch, num_layers, num_epochs)
     return dataclasses.replace(defaults, initial_field=initial_field, numbers=numbers, rounding=rounding)
 
 
@@ -300,15 +303,19 @@ def _bias(given: Parameters) -> bool:
     return bool(given.bias)
 
 
-def _best_rounding(given: Parameters, full_batch: bool, num_layers: int) -> str:
-    """Feedback with few samples, and for signs, which cannot be 0; zero temperature decides by itself."""
+def _best_rounding(given: Parameters, full_batch: bool, num_layers: int, num_epochs: int) -> str:
+    """Feedback with few samples or epochs, and for signs, which cannot be 0.
+
+    Zero temperature decides by itself.
+    """
     levels = weight_family(given.weights).levels or ()
     if given.rule == "max_sum" or not can_round(levels):
         return "mode"
     once = full_batch and not given.in_portions  # hardening takes longer than learning from one portion
     if given.coded and once and num_layers <= 2 and given.activation == "sign":
         return "harden"
-    return "feedback" if full_batch or given.in_portions or 0 not in levels else "mode"
+    unsure = full_batch or given.in_portions or num_epochs < FEW_EPOCHS
+    return "feedback" if unsure or 0 not in levels else "mode"
 
 
 def _layers(given: Parameters, widths: tuple[Any, ...]) -> tuple[Layer, ...]:
@@ -401,11 +408,13 @@ def _best_step(num_epochs: int, num_steps: int, num_layers: int) -> _Step:
     """A falling step in units of the training's length: how often it forgets all, how often it averages.
 
     Chosen on held-out training images of MNIST and Fashion-MNIST, 500 to 50,000 samples, 10 to 20 epochs
-    (docs/choosing.md, docs/experiments/full_data.md).
+    (docs/choosing.md, docs/experiments/full_data.md). A mini-batch weighs ``memories * counts / epochs``:
+    of few epochs the counts are fewer, or the first mini-batches would decide all weights of the hidden units
+    (docs/experiments/scale.md).
     """
     if num_layers > 1:
-        memories, averages, counts = 10.0, 50.0, 100.0
-    else:  # fewer counts for few epochs, which would take too large a step
+        memories, averages, counts = 10.0, 50.0, min(100.0, 5.0 * num_epochs)
+    else:
         memories, averages, counts = 10.0, 10.0, min(5.0, num_epochs / 4)
     return _Step(
         rate=min(1.0, memories / num_steps),

@@ -84,8 +84,8 @@ class MessagePassingClassifier(StreamLearner):
     rounding : ``"mode"``, ``"feedback"`` or ``"harden"``, default=None
         To discrete weights: the most probable levels; or the first layer one weight at a time, each repairing
         on the training inputs what earlier ones lost, then the mode (of networks of convolutions, every
-        hidden layer so); or from there a descent over levels
-        towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
+        hidden layer so; and an output whose mode is 0 for three weights of four); or from there a descent
+        over levels towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
     freezing : sequence of float in [0, 1), default=None
         For mini-batches: shares of the epochs after which hidden layers, the lowest first, are rounded with
         feedback and stay as they are, such as (0.5, 0.8); the layers above learn on, and repair what rounding

@@ -43,6 +43,18 @@ def test_a_sign_without_input_cancels_among_its_neighbours():
     np.testing.assert_array_equal(weights[silent].sum(axis=0), 0)
 
 
+def test_one_pass_trains_hidden_units():
+    """Beliefs of few mini-batches are weak, most of all the output's: each rounded alone, all would be 0."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(16_000, 12))
+    labels = (inputs[:, :3].sum(axis=1) > 0.6) ^ (rng.random(16_000) < 0.3)
+    model = MessagePassingClassifier(hidden=(8,), num_epochs=1, random_state=0)
+    model.fit(inputs[:12_000], labels[:12_000])
+    smaller = labels[12_000:].mean()
+    assert 1.0 - model.score(inputs[12_000:], labels[12_000:]) < smaller - 0.06
+    assert np.count_nonzero(model.weights_[-1]) >= 2
+
+
 def test_which_levels_can_be_rounded():
     assert all(can_round(levels) for levels in LEVELS.values())
     assert not can_round((-3, -1, 1, 3))
