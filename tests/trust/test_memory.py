@@ -10,7 +10,7 @@ from experiments.trust.memory import fits, predictions
 from mpnn.message_passing import portions
 from mpnn.message_passing.classifier import compiled
 
-FUNCTIONS = {"portion": portions.portion, "_init": compiled._init, "decode": compiled.decode}
+FUNCTIONS = {"portion": portions.portion, "_init": compiled._init, "_decode": compiled._decode}
 
 
 def programs(name):

@@ -144,9 +144,9 @@ def test_another_number_of_rows_compiles_nothing(three_blobs):
     X, y = three_blobs
     for classifier in (QUICK, VOTE):
         clone(classifier).fit(X[:24], y[:24])
-        programs = portions.portion._cache_size(), compiled.decode._cache_size()
+        programs = portions.portion._cache_size(), compiled._decode._cache_size()
         clone(classifier).fit(X[:30], y[:30], sample_weight=np.arange(30) + 1)
-        assert (portions.portion._cache_size(), compiled.decode._cache_size()) == programs
+        assert (portions.portion._cache_size(), compiled._decode._cache_size()) == programs
 
 
 def test_mini_batches_do_not_read_the_padding(two_blobs):

@@ -139,7 +139,7 @@ def test_ten_values_of_every_number_compile_once(two_blobs):
     X, y = two_blobs
 
     def programs():
-        jitted = (compiled._init, portions.portion, compiled.decode, compiled.decide)
+        jitted = (compiled._init, portions.portion, compiled._decode, compiled.decide)
         return [function._cache_size() for function in jitted]
 
     sizes = []
