@@ -18,6 +18,7 @@ from mpnn.message_passing.layers import Layer
 from mpnn.message_passing.rounding import can_round
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
+from mpnn.programs.memory import refuse_beyond_memory
 from mpnn.validation import at_least_zero, below_one, whole
 
 __all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_hidden", "choose_input_scaling", "resolve"]
@@ -25,6 +26,8 @@ __all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_hidden", "choose_input_scalin
 # Above this many samples a sweep over all of them is no longer the fastest way to learn.
 FULL_BATCH_LIMIT = 2000
 MINI_BATCH_SIZE = 128
+# A belief's field and mean, and the messages that change them.
+BYTES_OF_A_WEIGHT = 24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +101,7 @@ EXACT = Defaults(
     numbers=Schedules(damping=0.5, reinforcement=1.0),
 )
 # Tables in code: hidden units, and the noise assumed for few samples of two classes, and for others. Chosen
-# on
-# held-out halves of the development tables' training parts (docs/experiments/tables.md).
+# on held-out halves of the development tables' training parts (docs/experiments/tables.md).
 CODED_HIDDEN = (32,)
 CODED_NOISE_OF_FEW_BINARY, CODED_NOISE = 1.0, 0.5
 # Intensities of more than two classes in one network: a single layer is 15 points behind on held-out digits.
@@ -201,6 +203,7 @@ def resolve(given: Parameters, widths: tuple[Any, ...], num_samples: int, input_
     defaults = _defaults(given, regime, sum(layer.num_weighted for layer in layers), widths[-1] == 1)
     num_sweeps = whole("num_sweeps", _either(given.num_sweeps, defaults.num_sweeps))
     spec = _spec(given, widths, layers, num_sweeps, regime)
+    _refuse_too_many_weights(spec)
     annealed = exact.chosen(given, spec, regime.full_batch)
     if annealed:
         defaults = EXACT
@@ -219,6 +222,16 @@ def resolve(given: Parameters, widths: tuple[Any, ...], num_samples: int, input_
         rounding=_rounding(_either(given.rounding, defaults.rounding), spec),
         freezing=check_freezing(spec, _frozen_epochs(given, regime, num_epochs)),
         annealing=Annealing(damping=damping, initial_field=initial_field) if annealed else None,
+    )
+
+
+def _refuse_too_many_weights(spec: NetworkSpec) -> None:
+    layers = zip(spec.weighted, spec.fan_ins, strict=True)
+    num_weights = sum(layer.linear_map.units * fan_in for layer, fan_in in layers)
+    refuse_beyond_memory(
+        float(num_weights) * BYTES_OF_A_WEIGHT,
+        f"A network of {num_weights:,} weights",
+        "take fewer hidden units, columns or thresholds of columns",
     )
 
 

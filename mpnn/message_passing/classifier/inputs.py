@@ -15,6 +15,7 @@ from mpnn.encoders.tables import categorical_columns
 from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
 from mpnn.preprocessing.units import InputUnit, unit_of
 from mpnn.programs.devices import at_once
+from mpnn.programs.memory import refuse_beyond_memory
 
 __all__ = [
     "ENCODINGS",
@@ -31,6 +32,9 @@ ENCODINGS = ("auto", "table", None)
 # Bits of a code over all columns: wide tables get fewer thresholds a column.
 MOST_BITS = 4096
 MOST_LEVELS, FEWEST_LEVELS = 16, 2
+# Of the code and of the float32 numbers that are made from it.
+BYTES_OF_A_BIT = 1 + 4
+IN_PORTIONS = "train in portions (partial_fit, or mpnn train on a folder of files), or on fewer columns"
 
 
 def choose_encoder(encoding: str | None, input_scaling: str | None, X: Any) -> TableEncoder | None:
@@ -66,7 +70,14 @@ def _stays_numbers(X: Any) -> bool:
 
 def plain(X: Any) -> Any:
     """Intensities as scikit-learn's checks take them: sparse ones, such as weights of words, as an array."""
-    return X.toarray() if sparse.issparse(X) else with_known_floats(X)
+    if not sparse.issparse(X):
+        return with_known_floats(X)
+    refuse_beyond_memory(
+        float(X.shape[0]) * X.shape[1] * X.dtype.itemsize,
+        f"X, {X.shape[0]:,} rows of {X.shape[1]:,} numbers,",
+        IN_PORTIONS,
+    )
+    return X.toarray()
 
 
 def unit_for(input_scaling: str | None, numbers: NDArray) -> InputUnit | None:
@@ -84,6 +95,12 @@ def numbers_of(estimator: Any, X: Any) -> NDArray:
 
 def coded(encoder: TableEncoder, X: Any) -> NDArray:
     """A table in code, float32 ``[n, N]``; of a table that never varied, one input of 0."""
+    num_rows, num_bits = _num_rows(X), sum(code.num_bits for code in encoder.columns_)
+    refuse_beyond_memory(
+        float(num_rows) * num_bits * BYTES_OF_A_BIT,
+        f"X in code, {num_rows:,} rows of {num_bits:,} bits,",
+        IN_PORTIONS,
+    )
     bits = encoder.transform(X).astype(np.float32)
     return bits if bits.shape[1] else np.zeros((len(bits), 1), np.float32)
 
@@ -91,7 +108,7 @@ def coded(encoder: TableEncoder, X: Any) -> NDArray:
 def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
     """As :func:`coded`, some rows at a time."""
     X = X if hasattr(X, "shape") or hasattr(X, "__len__") else np.asarray(X)
-    num_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    num_rows = _num_rows(X)
     size = at_once(ROWS_AT_ONCE, ACCELERATOR_ROWS)
     if num_rows <= size:
         yield coded(encoder, X)
@@ -99,6 +116,10 @@ def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
     for start in range(0, num_rows, size):
         rows = np.arange(start, min(start + size, num_rows))
         yield coded(encoder, _safe_indexing(X, rows))
+
+
+def _num_rows(X: Any) -> int:
+    return X.shape[0] if hasattr(X, "shape") else len(X)  # sparse matrices have no length
 
 
 def columns_of_bits(encoder: TableEncoder) -> NDArray:
