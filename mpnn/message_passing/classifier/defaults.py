@@ -426,7 +426,7 @@ def _best_step(num_epochs: int, num_steps: int, num_layers: int) -> _Step:
     (docs/experiments/scale.md).
     """
     if num_layers > 1:
-        memories, averages, counts = 10.0, 50.0, min(100.0, 5.0 * num_epochs)
+        memories, averages, counts = 10.0, 50.0, min(100.0, num_epochs * max(5.0, num_epochs))
     else:
         memories, averages, counts = 10.0, 10.0, min(5.0, num_epochs / 4)
     return _Step(
