@@ -89,7 +89,7 @@ class MessagePassingClassifier(StreamLearner):
     freezing : sequence of float in [0, 1), default=None
         For mini-batches: shares of the epochs after which hidden layers, the lowest first, are rounded with
         feedback and stay as they are, such as (0.5, 0.8); the layers above learn on, and repair what rounding
-        lost. None: all layers learn to the end.
+        lost. It serves the discrete networks of convolutions. None: all layers learn to the end.
     output_gain : float above 0, None or ``"auto"``, default="auto"
         Of more than two classes, the largest gain of a step of the output (:mod:`mpnn.message_passing.gain`):
         where the batch's evidence would move it further, it counts less. None: as much as ``counts`` says.
