@@ -22,7 +22,14 @@ from mpnn.message_passing.layers.chain import shares
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["can_round", "has_few_links", "round_layer", "round_layers", "round_with_feedback"]
+__all__ = [
+    "SAMPLES_LOOKED_AT",
+    "can_round",
+    "has_few_links",
+    "round_layer",
+    "round_layers",
+    "round_with_feedback",
+]
 
 # Of many training inputs, so many are looked at: rows of a layer, and images, which have many rows each.
 SAMPLES_LOOKED_AT, IMAGES_LOOKED_AT = 4096, 512

@@ -45,7 +45,7 @@ def _seconds(body: Callable[[Any], Any], carried: Any, loop: int = LOOP) -> floa
 
 @partial(jax.jit, static_argnums=0)
 def _loop(body: Callable[[Any], Any], carried: Any, loop: Any) -> Any:
-    """``loop`` is traced: of a known number of bodies, several become one."""
+    """Bodies one after the other; their number is traced, so that the compiler cannot unroll them."""
     return lax.fori_loop(0, loop, lambda _, now: body(now), carried)
 
 

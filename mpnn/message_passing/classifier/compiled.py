@@ -12,7 +12,7 @@ from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rounding import has_few_links, round_layer, round_layers
+from mpnn.message_passing.rounding import SAMPLES_LOOKED_AT, has_few_links, round_layer, round_layers
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs.bounded import bounded_jit
 
@@ -137,7 +137,19 @@ def _decode_output(
     weights: list[Array],
     sample_weight: Array | None,
 ) -> Array:
-    return round_layer(spec, state, hyper, inputs, weights, len(weights) - 1, sample_weight)
+    """The output rounded with feedback, where answers are then the beliefs' more often than without."""
+    rounded = round_layer(spec, state, hyper, inputs, weights, len(weights) - 1, sample_weight)
+    some = slice(None, None, -(-len(inputs) // SAMPLES_LOOKED_AT))
+    counts = jnp.ones(len(inputs)) if sample_weight is None else sample_weight
+
+    def answers(how: str, own: list[Array]) -> Array:
+        return jnp.argmax(_decide(spec, how, 1, Model(own, state, hyper, 0), inputs[some])[1], axis=1)
+
+    def agreement(output: Array) -> Array:
+        return jnp.sum(counts[some] * (answers("mode", [*weights[:-1], output]) == believed))
+
+    believed = answers("bayes", weights)
+    return jnp.where(agreement(rounded) > agreement(weights[-1]), rounded, weights[-1])
 
 
 def decode_many(

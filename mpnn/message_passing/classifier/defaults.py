@@ -381,7 +381,7 @@ def _schedules(
         return dataclasses.replace(defaults.numbers, **given.given_numbers)
     num_batches = regime.num_samples / regime.batch_size
     num_steps = num_epochs * (regime.num_samples // regime.batch_size) * spec.sweeps_per_batch
-    step = _best_step(num_epochs, num_steps, spec.num_layers)
+    step = _best_step(num_epochs, num_steps, spec.num_layers, given.coded)
     if given.image_shape is not None:
         step = _step_of_images(
             regime.num_samples * num_epochs, regime.num_samples, num_steps, spec.num_layers
@@ -417,16 +417,17 @@ def _step_of_images(images_met: int, num_samples: int, num_steps: int, num_layer
     return _Step(min(1.0, 10.0 / num_steps), damping, counts, output)
 
 
-def _best_step(num_epochs: int, num_steps: int, num_layers: int) -> _Step:
+def _best_step(num_epochs: int, num_steps: int, num_layers: int, coded: bool) -> _Step:
     """A falling step in units of the training's length: how often it forgets all, how often it averages.
 
     Chosen on held-out training images of MNIST and Fashion-MNIST, 500 to 50,000 samples, 10 to 20 epochs
     (docs/choosing.md, docs/experiments/full_data.md). A mini-batch weighs ``memories * counts / epochs``:
-    of few epochs the counts are fewer, or the first mini-batches would decide all weights of the hidden units
-    (docs/experiments/scale.md).
+    of few epochs the counts are fewer, or the first mini-batches would decide all weights of hidden units; of
+    tables still fewer, whose labels are uncertain (docs/experiments/scale.md).
     """
     if num_layers > 1:
-        memories, averages, counts = 10.0, 50.0, min(100.0, num_epochs * max(5.0, num_epochs))
+        counts_of_epoch = 2.0 if coded and num_epochs < FEW_EPOCHS else max(5.0, num_epochs)
+        memories, averages, counts = 10.0, 50.0, min(100.0, counts_of_epoch * num_epochs)
     else:
         memories, averages, counts = 10.0, 10.0, min(5.0, num_epochs / 4)
     return _Step(
