@@ -6,8 +6,9 @@
 One ternary neuron for two classes on few samples, its inputs whole numbers. `margin`: the least sum, times
 the sign, over the samples, against the largest that any ternary weights have. `links`: the non-zero weights
 against the fewest with at least that margin, or 1. `sum of margins`: of all neurons of [., 4, 4, 1], BeMi's
-second objective. The solver starts from message passing's weights and stops after `seconds`; what it proves
-by then is the bound.
+second objective. `network links`: of that network, the fewest that keep all labels, BeMi's third objective
+without the second, by neighbourhood search; the bound is counted. The solver starts from message passing's
+weights and stops after `seconds`; what it proves by then is the bound.
 """
 
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -26,11 +28,12 @@ from mpnn.data import load_dataset, sample_few_shot
 from mpnn.runs.rows import read_rows
 from mpnn.runs.toml import ConfigError
 from mpnn.solvers.bemi_models import Problem, margin_program
+from mpnn.solvers.bemi_pruning import sparse_neurons
 from mpnn.solvers.engines import Expression, Limits, Model, Solution, solve
 from mpnn.solvers.formulation import Weights, add_nonzeros
 from mpnn.solvers.integer_inputs import integer_inputs
 
-QUESTIONS = ("margin", "links", "sum of margins")
+QUESTIONS = ("margin", "links", "sum of margins", "network links")
 # The toy: random inputs of this size, labelled by a ternary teacher.
 TOY_FEATURES = 21
 # BeMi's network.
@@ -124,13 +127,54 @@ def _sum_of_margins(
     return own, solve(program.model, limits, engine=engine, start=start)
 
 
+def _network_links(
+    inputs: NDArray, signs: NDArray, layers: list[NDArray], limits: Limits, engine: str
+) -> tuple[float | None, Solution]:
+    """Search MW of SM+MW, where every label of message passing's network is right; its links are its own."""
+    widths = (inputs.shape[1], *HIDDEN, 1)
+    problem = Problem(inputs, signs, widths, 1, 1.0, "implications", True, inputs.shape[1])
+    program = margin_program(problem, [np.zeros(width) for width in widths[1:]])
+    trained = program.complete(Weights(tuple(layers)))
+    own = program.model.value(trained) if program.model.accepts(trained) else None
+    began = perf_counter()
+    found = [program.complete(network) for network in sparse_neurons(problem, limits, engine)]
+    best = min(program.model.value(values) for values in found)
+    bound = float(_fewest_conceivable(inputs, signs))
+    status = "optimal" if best == bound else "feasible"
+    return own, Solution(status, found[0], best, bound, perf_counter() - began)
+
+
+def _fewest_conceivable(inputs: NDArray, signs: NDArray) -> int:
+    """Return a bound of the links that a network with these labels needs.
+
+    Every layer needs one, or the output is constant. With one more than that the output still is the sign of
+    one neuron with at most two links, times 1 or -1: all of these are tried.
+    """
+    layers, features = len(HIDDEN) + 1, np.arange(inputs.shape[1])
+    for first in features:
+        if _some_neuron_decides(inputs[:, [first]], signs):
+            return layers
+    for first in features[:-1]:
+        others = inputs[:, first + 1 :]
+        if any(_some_neuron_decides(inputs[:, [first]] + sign * others, signs) for sign in (1, -1)):
+            return layers + 1
+    return layers + 2
+
+
+def _some_neuron_decides(sums: NDArray, signs: NDArray) -> bool:
+    """Whether one of the sums [n, neurons], or its negative, has the sign of all labels, or the other one."""
+    sides = np.where(np.stack([sums, -sums]) >= 0, 1, -1)
+    return bool((np.abs(np.einsum("n,snk->sk", signs, sides)) == len(signs)).any())
+
+
 def _work(job: Mapping[str, Any]) -> dict[str, Any]:
     whole, signs = _samples(job)
-    inputs, in_layers = whole[:, whole.any(axis=0)], job["question"] == "sum of margins"
+    ask_network = {"sum of margins": _sum_of_margins, "network links": _network_links}.get(job["question"])
+    inputs = whole[:, whole.any(axis=0)]
     limits, engine = Limits(job["limit"]), job["engine"]
-    layers = _trained(whole, signs, HIDDEN if in_layers else (), job["draw"])
-    if in_layers:
-        own, solution = _sum_of_margins(inputs, signs, layers, limits, engine)
+    layers = _trained(whole, signs, HIDDEN if ask_network else (), job["draw"])
+    if ask_network:
+        own, solution = ask_network(inputs, signs, layers, limits, engine)
     else:
         start = layers[0][:, 0]
         ask = _widest_margin if job["question"] == "margin" else _fewest_links
@@ -157,7 +201,7 @@ def run(config: Config, output: Path, command: str) -> None:
             "draw": draw,
             "question": question,
             "limit": config.seconds,
-            "engine": "cpsat" if question == "sum of margins" else config.engine,
+            "engine": "cpsat" if question in ("sum of margins", "network links") else config.engine,
         }
         for task in config.tasks
         for draw in range(config.draws)

@@ -1,7 +1,7 @@
 """BeMi's lexicographic training of one small network for two classes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -24,6 +24,7 @@ from mpnn.solvers.bemi_models import (
     margin_program,
     satisfiability_program,
 )
+from mpnn.solvers.bemi_pruning import FIRST_SHARE, beliefs_in_zero, pruned, sparse_neurons
 from mpnn.solvers.bemi_starts import best_start, margins_to_keep, one_neuron_decides
 from mpnn.solvers.engines import Limits, Listener, Solution, check_engine, solve
 from mpnn.solvers.formulation import Weights
@@ -38,6 +39,8 @@ __all__ = ["BeMiClassifier", "Stage"]
 
 # How the published script shares 25 seconds out.
 SHARES = {"SM": 0.4, "MM": 0.4, "MW": 0.2}
+# Of MW's seconds, what the search for one sparse neuron gets.
+SPARSE_SHARE = 0.75
 SEARCHES = ("whole", "neighbourhoods")
 
 
@@ -112,7 +115,8 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
     search : str, default="whole"
         ``"whole"``: each stage is one program. ``"neighbourhoods"``: from a start, ever other parts of the
         network are solved again, those first that the beliefs of ``warm_start`` leave open, if it has any
-        (:func:`mpnn.solvers.neighbourhoods.search_neighbourhoods`); good after a second, without bounds.
+        (:func:`mpnn.solvers.neighbourhoods.search_neighbourhoods`); MW begins with what greedy pruning leaves
+        or one sparse neuron. Good after a second, without bounds.
     constant_neurons : bool, default=True
         Whether hidden neurons may have one sign for all samples. They may in the publication, and wide
         margins are then had most cheaply by such neurons.
@@ -230,15 +234,19 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         kept, left, widened = problem, 0.0, False
         for name in self.stages:
             began, allowed = perf_counter(), seconds[name] + left
+            candidates = self._candidates(kept, weights, start)
             if name == "SM":
                 program = satisfiability_program(problem)
             elif name == "MM":
                 program = margin_program(kept)
             else:
-                program = margin_program(kept, margins_to_keep(kept, weights, widened))
-            values = best_start(program, self._candidates(kept, weights, start))
+                margins = margins_to_keep(kept, weights, widened)
+                program = margin_program(kept, margins)
+                limits = Limits(seconds_until(began + allowed), self.threads, seed)
+                candidates += self._few_weights(program, kept, margins, candidates, limits)
+            values = best_start(program, candidates)
             limits = Limits(seconds_until(began + allowed), self.threads, seed, self.work_limit)
-            solution = self._solve(program, values, limits, announce(name))
+            solution = self._solve(name, program, values, limits, announce(name))
             if solution.values is not None:
                 weights = program.network.read(solution.values)
             elif weights is None:
@@ -269,8 +277,29 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         widths, levels = problem.widths, problem.levels
         return [*neurons, *(net for given in neurons for net in one_neuron_decides(given, widths, levels))]
 
-    def _solve(self, program: Program, start: NDArray | None, limits: Limits, listener: Listener) -> Solution:
-        model = program.model
+    def _few_weights(
+        self,
+        program: Program,
+        problem: Problem,
+        margins: list[NDArray],
+        candidates: list[Weights | None],
+        limits: Limits,
+    ) -> list[Weights]:
+        """Return more networks for MW to start from: candidates pruned and, without margins, sparse ones."""
+        if self.search == "whole":
+            return []
+        given = [weights for weights in candidates if weights is not None]
+        able = [weights for weights in given if program.model.accepts(program.complete(weights))]
+        found = [pruned(problem, weights, margins) for weights in able]
+        if not any(layer.any() for layer in margins):
+            part = replace(limits, seconds=SPARSE_SHARE * limits.seconds)
+            found += sparse_neurons(problem, part, self.engine)
+        return found
+
+    def _solve(
+        self, name: str, program: Program, start: NDArray | None, limits: Limits, listener: Listener
+    ) -> Solution:
+        model, counts = program.model, name == "MW"
         if self.search == "whole" or start is None or not model.accepts(start):
             return solve(model, limits, engine=self.engine, start=start, listener=listener)
         return search_neighbourhoods(
@@ -278,9 +307,10 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
             program.network,
             start,
             limits,
-            beliefs=self._beliefs,
+            beliefs=beliefs_in_zero(program.network.widths, self._beliefs) if counts else self._beliefs,
             engine=self.engine,
             listener=listener,
+            first_share=FIRST_SHARE if counts else 1.0,
         )
 
     def _record(

@@ -3,9 +3,8 @@
 A neighbourhood is some of the weights of a few neurons. All that follows from them (signs, products, margins)
 is free with them, all else is fixed, and an engine solves what is left. Weights are drawn with odds of their
 *doubt*, the expected squared distance of the belief from the present value, `variance + (mean - w)^2`.
-Beliefs of several restarts are one mixture, in whose variance disagreement counts. Sizes adapt: a
-neighbourhood that is solved without gain was too small, one that ran out of time was too large. The search is
-that of Shaw (1998), with beliefs in the place of his relatedness.
+Sizes adapt: a neighbourhood that is solved without gain was too small, one that ran out of time was too
+large. The search is that of Shaw (1998), with beliefs in the place of his relatedness.
 """
 
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from mpnn.solvers.engines import Incumbent, Limits, Listener, Model, Solution, s
 from mpnn.solvers.engines.restriction import Restrictable
 from mpnn.solvers.formulation import Network
 
-__all__ = ["Moments", "mixture", "search_neighbourhoods"]
+__all__ = ["Moments", "search_neighbourhoods"]
 
 # Seconds of the first neighbourhoods, and factors by which time and share of weights grow and shrink.
 FIRST_SECONDS, LONGEST_SHARE = 0.1, 0.25
@@ -40,19 +39,6 @@ class Moments(NamedTuple):
     variance: NDArray
 
 
-def mixture(beliefs: Sequence[Moments]) -> Moments:
-    """Return the moments of an even mixture of beliefs about one layer: restarts that disagree leave doubt.
-
-    Parameters
-    ----------
-    beliefs : sequence of Moments
-        One a restart.
-    """
-    means = np.stack([belief.mean for belief in beliefs])
-    within = np.mean([belief.variance for belief in beliefs], axis=0)
-    return Moments(means.mean(axis=0), within + means.var(axis=0))
-
-
 def search_neighbourhoods(
     model: Model,
     network: Network,
@@ -62,6 +48,7 @@ def search_neighbourhoods(
     beliefs: Sequence[Moments] | None = None,
     engine: str = "cpsat",
     listener: Listener | None = None,
+    first_share: float = 1.0,
 ) -> Solution:
     """Improve a solution until the time is up or the whole program is solved.
 
@@ -81,6 +68,8 @@ def search_neighbourhoods(
         Solves the neighbourhoods.
     listener : callable or None, default=None
         Called with each better solution.
+    first_share : float in (0, 1], default=1.0
+        Share of a neuron's weights that the first neighbourhoods free.
 
     Returns
     -------
@@ -90,7 +79,7 @@ def search_neighbourhoods(
     """
     if not model.accepts(start):
         raise ValueError("start must be a solution of the program; solve it whole to find one")
-    search = _Search(model, network, start, limits, beliefs, engine, listener)
+    search = _Search(model, network, start, limits, beliefs, engine, listener, first_share)
     return search.run()
 
 
@@ -131,12 +120,13 @@ class _Search:
         beliefs: Sequence[Moments] | None,
         engine: str,
         listener: Listener | None,
+        first_share: float,
     ) -> None:
         self.began = perf_counter()
         self.program, self.network, self.values = Restrictable(model), network, start
         self.limits, self.beliefs, self.engine, self.listener = limits, beliefs, engine, listener
         self.rng = np.random.default_rng(limits.seed)
-        self.sizes = [_Size() for _ in network.weights]
+        self.sizes = [_Size(first_share) for _ in network.weights]
         self.seconds = FIRST_SECONDS
         self.incumbents: list[Incumbent] = []
         self.interrupted = False

@@ -5,13 +5,14 @@ import copy
 import numpy as np
 import pytest
 
-from mpnn.solvers.bemi_models import Problem, margin_program, satisfiability_program
+from mpnn.solvers.bemi_models import Problem, least_margins, margin_program, satisfiability_program
+from mpnn.solvers.bemi_pruning import pruned, sparse_neurons
 from mpnn.solvers.bemi_starts import one_neuron_decides
 from mpnn.solvers.engines import Limits, solve
 from mpnn.solvers.engines.restriction import Restrictable
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
-from mpnn.solvers.neighbourhoods import Moments, mixture, search_neighbourhoods
+from mpnn.solvers.neighbourhoods import Moments, search_neighbourhoods
 from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram
 
 
@@ -95,19 +96,33 @@ def test_a_start_must_be_a_solution(problem):
         )
 
 
-def test_restarts_that_disagree_leave_doubt():
+@pytest.mark.parametrize("widened", [True, False])
+def test_pruning_keeps_labels_and_margins_and_no_weight_too_many(widened):
     rng = np.random.default_rng(0)
-    parts = [
-        Moments(np.full((1, 1), 0.9), np.full((1, 1), 0.1)),
-        Moments(np.full((1, 1), -0.9), np.full((1, 1), 0.3)),
-    ]
-    mixed = mixture(parts)
-    normal = [rng.normal(part.mean[0, 0], np.sqrt(part.variance[0, 0]), 200_000) for part in parts]
-    drawn = np.concatenate(normal)
-    assert mixed.mean[0, 0] == pytest.approx(drawn.mean(), abs=0.01)
-    assert mixed.variance[0, 0] == pytest.approx(drawn.var(), abs=0.01)
-    same = mixture(parts[:1] * 2)
-    assert (same.mean[0, 0], same.variance[0, 0]) == (0.9, 0.1)
+    inputs = rng.integers(0, 9, (6, 12))
+    weights = Weights(tuple(rng.integers(-1, 2, shape) for shape in ((12, 3), (3, 2), (2, 1))))
+    signs = np.where(forward(inputs, weights)[-1][:, 0] >= 0, 1, -1)
+    problem = Problem(inputs, signs, (12, 3, 2, 1), 1, 1.0, "implications", True, 12)
+    margins = least_margins(problem, weights)
+    if not widened:
+        margins = [np.zeros_like(layer) for layer in margins]
+    program = margin_program(problem, margins)
+    left = pruned(problem, weights, margins)
+    assert program.model.accepts(program.complete(left))
+    fewest = program.model.value(program.complete(left))
+    assert fewest < sum(np.count_nonzero(layer) for layer in weights.layers)
+    again = pruned(problem, left, margins)
+    assert program.model.value(program.complete(again)) == fewest
+
+
+@pytest.mark.usefixtures("any_engine")
+def test_one_sparse_neuron_is_the_fewest_weights_of_a_toy(problem):
+    margins = [np.zeros(width) for width in problem.widths[1:]]
+    program = margin_program(problem, margins)
+    optimum = solve(program.model, Limits(60))
+    found = [program.complete(net) for net in sparse_neurons(problem, Limits(20), "cpsat")]
+    assert all(program.model.accepts(values) for values in found)
+    assert min(program.model.value(values) for values in found) == optimum.objective
 
 
 def test_one_neuron_decides(problem, start):

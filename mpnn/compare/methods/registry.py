@@ -146,6 +146,12 @@ METHODS: dict[str, Method] = {
         probabilities=True,
         max_iter=2000,
     ),
+    # The vote of message passing with real weights: as many networks, as many links.
+    "logistic_regression_vote": sklearn_method(
+        "mpnn.compare.methods.scikit_learn.PairwiseLogisticRegression",
+        "Logistic regression, one per pair of classes",
+        ("coef_", "intercept_"),
+    ),
     # One-vs-one, as the pairwise vote is; C = 1.
     "linear_svm": sklearn_method(
         "sklearn.svm.SVC",

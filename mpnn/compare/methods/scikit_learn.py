@@ -5,12 +5,41 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsOneClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from mpnn.compare.methods.contract import Build, Evaluation, Method, Task, class_named, timed_prediction
 
-__all__ = ["input_scaler", "sklearn_method"]
+__all__ = ["PairwiseLogisticRegression", "input_scaler", "sklearn_method"]
+
+
+class PairwiseLogisticRegression(OneVsOneClassifier):
+    """One logistic regression per pair of classes, and a vote.
+
+    Parameters
+    ----------
+    C : float > 0, default=1.0
+        Inverse strength of the L2 penalty.
+    max_iter : int >= 1, default=2000
+        Most steps of a pair.
+    """
+
+    def __init__(self, C: float = 1.0, max_iter: int = 2000) -> None:
+        self.C, self.max_iter = C, max_iter
+        super().__init__(LogisticRegression(C=C, max_iter=max_iter))
+
+    @property
+    def coef_(self) -> NDArray:
+        """Weights [P, features], positive for the first class of a pair, as SVC has them."""
+        return -np.concatenate([member.coef_ for member in self.estimators_])
+
+    @property
+    def intercept_(self) -> NDArray:
+        """Offsets [P], positive for the first class of a pair."""
+        return -np.concatenate([member.intercept_ for member in self.estimators_])
 
 
 def sklearn_method(

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.multiclass import OneVsOneClassifier
+from sklearn.svm import SVC
 
 __all__ = ["Decisions", "Network", "decisions_of"]
 
@@ -29,15 +31,25 @@ class Decisions(NamedTuple):
         One a pair of classes; class numbers.
     scores : pair of ndarray or None
         Weights [features, C] and biases [C] of a linear multi-class decision, instead of networks.
+    head_to_head : bool, default=False
+        Whether the network of a pair decides where these two classes alone have most votes.
     """
 
     transform: Callable[[NDArray], NDArray]
     networks: list[Network]
     scores: tuple[NDArray, NDArray] | None
+    head_to_head: bool = False
+
+    @property
+    def classes(self) -> range:
+        """Class numbers."""
+        if self.scores is not None:
+            return range(len(self.scores[1]))
+        return range(1 + max(max(network.positive, network.negative) for network in self.networks))
 
 
 def decisions_of(model: Any, num_classes: int) -> Decisions | None:
-    """Describe a pairwise ensemble of sign networks, or a linear classifier behind a scaler; else None.
+    """Describe a pairwise vote of sign networks, or a linear classifier behind a scaler; else None.
 
     Parameters
     ----------
@@ -62,7 +74,7 @@ def _of_ensemble(model: Any) -> Decisions | None:
         and getattr(member, "input_unit_", None) is None
         for member in members
     )
-    if not plain:
+    if not plain or getattr(model, "vote", "hard") != "hard":
         return None
     networks, transform = [], members[0].input_transform_
     for member, (first, second) in zip(members, model.pairs_, strict=True):
@@ -75,16 +87,20 @@ def _of_ensemble(model: Any) -> Decisions | None:
             biases[0] = biases[0] * getattr(member.input_transform_, "unit", 1)
         networks.append(Network(layers, biases, first, second))
     if hasattr(transform, "unit"):
-        everything = transform._replace(live=np.ones_like(transform.live))
-        return Decisions(lambda inputs: everything(np.asarray(inputs, float)).astype(float), networks, None)
-    return Decisions(lambda inputs: transform(np.asarray(inputs, np.float32)).astype(float), networks, None)
+        transform = transform._replace(live=np.ones_like(transform.live))
+    precision = np.dtype(float if hasattr(transform, "unit") else np.float32)
+
+    def transformed(inputs: NDArray) -> NDArray:
+        return transform(np.asarray(inputs, precision)).astype(float)
+
+    return Decisions(transformed, networks, None, getattr(model, "ties", None) == "head_to_head")
 
 
 def _of_linear(model: Any, num_classes: int) -> Decisions:
     weights, biases = np.asarray(model[-1].coef_), np.asarray(model[-1].intercept_)
     if num_classes == 2:
         return Decisions(model[:-1].transform, [Network([weights.T], [biases], 1, 0)], None)
-    if len(weights) == num_classes:
+    if not isinstance(model[-1], SVC | OneVsOneClassifier):
         return Decisions(model[:-1].transform, [], (weights.T, biases))
     pairs = [(first, second) for first in range(num_classes) for second in range(first + 1, num_classes)]
     networks = [

@@ -4,7 +4,8 @@ A sample is *certified* where no change can turn its label, and *attacked* where
 that the accuracy under the worst change lies between the two shares. They meet for linear decisions, whose
 worst change is a corner of the box, and nearly so for two classes and few hidden units, where every wrong
 pattern of the first layer's signs is a linear program over the box. With a vote over pairs, each network
-gets its own worst change, so a certificate there is a bound.
+gets its own worst change: the label stays where the votes that no change can take are enough. Single layers
+give these votes in closed form, hidden layers by bounds of their units one after the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ __all__ = ["Bounds", "worst_case"]
 MOST_PATTERNS_OF = 6
 # Halvings by which a value of a transformed feature is found among its raw values.
 HALVINGS = 40
-# A program's optimum closer to 0 than this, as a share of the first layer's reach, decides nothing.
+# Closer to 0 than this, as a share of the largest possible sum, nothing is decided: models add in float32.
 UNDECIDED = 1e-6
 # A model is described rightly if the description gives so many of its labels.
 LEAST_AGREEMENT = 0.99
@@ -57,7 +58,8 @@ def worst_case(
     decisions : Decisions
         The model, described.
     predict : callable
-        The model itself: from raw inputs to class numbers; every attack is tried on it.
+        The model itself: from raw inputs to class numbers, another number where a vote gives no label; every
+        attack is tried on it.
     inputs : ndarray [n, features]
         Samples.
     codes : ndarray [n]
@@ -72,7 +74,7 @@ def worst_case(
     """
     labels = predict(inputs)
     below, above = decisions.transform(low), decisions.transform(high)
-    described = _certainly(decisions, decisions.transform(inputs), decisions.transform(inputs), labels)
+    described = _described(decisions, decisions.transform(inputs), labels)
     if np.any(below > above) or described.mean() < LEAST_AGREEMENT:
         return None
     right = labels == codes
@@ -95,51 +97,96 @@ def worst_case(
     return Bounds(float(certain.mean()), float(1.0 - turned.mean()))
 
 
+def _described(decisions: Decisions, inputs: NDArray, labels: NDArray) -> NDArray[np.bool_]:
+    """Return for which samples [n] the description allows the model's labels; that of a tie is open."""
+    described = ~np.isin(labels, decisions.classes)
+    rows = np.flatnonzero(~described)
+    if decisions.scores is not None:
+        described[rows] = _wins_by_scores(decisions.scores, inputs[rows], inputs[rows], labels[rows])
+        return described
+    votes = _votes(decisions, inputs[rows], inputs[rows], labels[rows])
+    described[rows] = (votes.most <= _own(votes.least, labels[rows])).all(axis=1)
+    return described
+
+
 def _certainly(decisions: Decisions, below: NDArray, above: NDArray, codes: NDArray) -> NDArray[np.bool_]:
     """Return which samples [n] have these labels for all inputs between the two."""
     if decisions.scores is not None:
-        weights, biases = decisions.scores
-        certain = np.ones(len(codes), bool)
-        for rival in range(weights.shape[1]):
-            others = codes != rival
-            for own in np.unique(codes[others]):
-                rows = np.flatnonzero(codes == own)
-                column = (weights[:, own] - weights[:, rival])[:, None]
-                least, _ = _range(below[rows], above[rows], column, biases[own] - biases[rival])
-                certain[rows] &= least[:, 0] > 0.0
-        return certain
-    count = 1 + max(max(network.positive, network.negative) for network in decisions.networks)
-    least, most = np.zeros((len(codes), count), int), np.zeros((len(codes), count), int)
-    settled = np.zeros((len(codes), count), bool)  # the pair of own class and this one votes for the own
-    for network in decisions.networks:
-        lower, upper = _output_range(network, below, above)
-        yes, no = lower >= 0.0, upper < 0.0
-        least[:, network.positive] += yes
-        least[:, network.negative] += no
-        most[:, network.positive] += ~no
-        most[:, network.negative] += ~yes
-        settled[:, network.negative] |= (codes == network.positive) & yes
-        settled[:, network.positive] |= (codes == network.negative) & no
-    own = np.take_along_axis(least, codes[:, None], axis=1)
-    ahead = most < own
-    # one class with as many votes is a tie of two, which the pair of both decides
+        return _wins_by_scores(decisions.scores, below, above, codes)
+    votes = _votes(decisions, below, above, codes)
+    own = _own(votes.least, codes)
+    ahead = votes.most < own
     np.put_along_axis(ahead, codes[:, None], True, axis=1)
-    tied = ~ahead & (most == own) & settled
-    return ahead.all(axis=1) | ((ahead | tied).all(axis=1) & (tied.sum(axis=1) == 1))
+    # one class with as many votes is a tie of two
+    tied = ~ahead & (votes.most == own) & votes.settled & decisions.head_to_head
+    return (ahead | tied).all(axis=1) & (tied.sum(axis=1) <= 1)
+
+
+def _wins_by_scores(
+    scores: tuple[NDArray, NDArray], below: NDArray, above: NDArray, codes: NDArray
+) -> NDArray[np.bool_]:
+    """Return where a class has the largest linear score for all inputs between the two, [n]."""
+    weights, biases = scores
+    certain = np.ones(len(codes), bool)
+    for rival in range(weights.shape[1]):
+        others = codes != rival
+        for own in np.unique(codes[others]):
+            rows = np.flatnonzero(codes == own)
+            column = (weights[:, own] - weights[:, rival])[:, None]
+            least, _ = _range(below[rows], above[rows], column, biases[own] - biases[rival])
+            certain[rows] &= least[:, 0] > 0.0
+    return certain
+
+
+class _Votes(NamedTuple):
+    """Least and most votes [n, C] of each class; `settled`: the pair of it and the own votes for the own."""
+
+    least: NDArray
+    most: NDArray
+    settled: NDArray
+
+
+def _votes(decisions: Decisions, below: NDArray, above: NDArray, codes: NDArray) -> _Votes:
+    """Count the votes that classes have for all inputs between the two, and for some; `codes` are own."""
+    shape = len(codes), len(decisions.classes)
+    votes = _Votes(np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape, bool))
+    first = np.hstack([network.layers[0] for network in decisions.networks])
+    biases = np.hstack([network.biases[0] for network in decisions.networks])
+    ranges, begin = _range(below, above, first, biases), 0
+    for network in decisions.networks:
+        own = slice(begin, begin + len(network.biases[0]))
+        begin = own.stop
+        lower, upper = _output_range(network, ranges[0][:, own], ranges[1][:, own])
+        yes, no = lower >= 0.0, upper < 0.0
+        votes.least[:, network.positive] += yes
+        votes.least[:, network.negative] += no
+        votes.most[:, network.positive] += ~no
+        votes.most[:, network.negative] += ~yes
+        votes.settled[:, network.negative] |= (codes == network.positive) & yes
+        votes.settled[:, network.positive] |= (codes == network.negative) & no
+    return votes
+
+
+def _own(votes: NDArray, codes: NDArray) -> NDArray:
+    """Return the votes [n, 1] of the own class."""
+    return np.take_along_axis(votes, codes[:, None], axis=1)
 
 
 def _range(below: NDArray, above: NDArray, weights: NDArray, biases: Any) -> tuple[NDArray, NDArray]:
-    """Return least and largest sums [n, out] over a box."""
+    """Return least and largest sums [n, out] over a box, and beyond what a model's rounding makes of them."""
     up, down = np.maximum(weights, 0.0), np.minimum(weights, 0.0)
-    return below @ up + above @ down + biases, above @ up + below @ down + biases
+    least, most = below @ up + above @ down + biases, above @ up + below @ down + biases
+    if all(np.array_equal(values, np.rint(values)) for values in (below, above, weights, biases)):
+        return least, most
+    rounding = UNDECIDED * (np.maximum(np.abs(below), np.abs(above)) @ np.abs(weights) + np.abs(biases))
+    return least - rounding, most + rounding
 
 
-def _output_range(network: Network, below: NDArray, above: NDArray) -> tuple[NDArray, NDArray]:
-    """Return bounds [n] of a network's output: exact without hidden layers."""
-    for layer, biases in zip(network.layers[:-1], network.biases[:-1], strict=True):
-        least, most = _range(below, above, layer, biases)
-        below, above = np.where(least >= 0.0, 1.0, -1.0), np.where(most >= 0.0, 1.0, -1.0)
-    least, most = _range(below, above, network.layers[-1], network.biases[-1])
+def _output_range(network: Network, least: NDArray, most: NDArray) -> tuple[NDArray, NDArray]:
+    """Return bounds [n] of a network's output from those of its first layer [n, out]; exact if alone."""
+    for layer, biases in zip(network.layers[1:], network.biases[1:], strict=True):
+        low, high = (np.where(sums >= 0.0, 1.0, -1.0) for sums in (least, most))
+        least, most = _range(low, high, layer, biases)
     return least[:, 0], most[:, 0]
 
 
@@ -161,7 +208,7 @@ def _slopes(decisions: Decisions) -> Iterator[NDArray]:
         for rival in weights:
             yield rival - weights
         return
-    count = 1 + max(max(network.positive, network.negative) for network in decisions.networks)
+    count = len(decisions.classes)
     towards = np.zeros((count, count, decisions.networks[0].layers[0].shape[0]))
     for network in decisions.networks:
         slope = network.layers[0]

@@ -7,13 +7,16 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.compare.config import Robustness
 from mpnn.compare.methods.contract import Task
+from mpnn.compare.methods.scikit_learn import PairwiseLogisticRegression
 from mpnn.compare.run.decisions import Decisions, Network, decisions_of
 from mpnn.compare.run.robustness import move
 from mpnn.compare.run.worst_case import worst_case
+from mpnn.ensemble.votes import count_votes, resolve_ties
 
 
 def all_right(predict, box, codes):
@@ -40,6 +43,44 @@ def test_linear_decisions_are_exact(classes):
     bounds = worst_case(decisions_of(model, classes), model.predict, inputs, codes, *box)
     assert bounds.certified == bounds.attacked == all_right(model.predict, box, codes)
     assert bounds.certified < model.score(inputs, codes)
+
+
+@pytest.mark.parametrize("one_vs_one", [PairwiseLogisticRegression(), SVC(kernel="linear")])
+def test_votes_of_real_weights_are_bounded_whatever_breaks_their_ties(one_vs_one):
+    inputs, codes = problem(3, seed=4)
+    model = make_pipeline(FunctionTransformer(lambda x: x / 9.0), one_vs_one).fit(inputs, codes)
+    decisions = decisions_of(model, 3)
+    assert not decisions.head_to_head
+    assert len(decisions.networks) == 3
+    box = inputs - 0.7, inputs + 0.7
+    bounds = worst_case(decisions, model.predict, inputs, codes, *box)
+    assert 0 < bounds.certified <= all_right(model.predict, box, codes) <= bounds.attacked
+    assert bounds.attacked < model.score(inputs, codes)
+
+
+def test_certified_votes_hold_for_every_change_of_whole_pixels():
+    """Ties and samples without a label among them, against all 3^4 changes of four pixels."""
+    rng = np.random.default_rng(0)
+    pairs = list(itertools.combinations(range(4), 2))
+    networks = [Network([rng.integers(-1, 2, (4, 1)).astype(float)], [np.zeros(1)], *pair) for pair in pairs]
+    decisions = Decisions(lambda x: np.asarray(x, float), networks, None, head_to_head=True)
+
+    def predict(rows):
+        first = np.stack([rows @ network.layers[0][:, 0] >= 0 for network in networks], axis=1)
+        labels = resolve_ties(count_votes(first, pairs, 4), first, pairs)
+        return np.where(labels < 0, 4, labels)
+
+    inputs = rng.integers(-6, 7, (300, 4)).astype(float)
+    codes = np.minimum(predict(inputs), 3)
+    assert (predict(inputs) == 4).any()
+    bounds = worst_case(decisions, predict, inputs, codes, inputs - 1, inputs + 1)
+    changes = np.array(list(itertools.product((-1, 0, 1), repeat=4)))
+    right = [np.all(predict(row + changes) == code) for row, code in zip(inputs, codes, strict=True)]
+    assert 0 < bounds.certified <= np.mean(right) <= bounds.attacked < 1
+    for row in range(len(inputs)):  # each certificate, not only their number
+        one = inputs[row : row + 1]
+        if worst_case(decisions, predict, one, codes[row : row + 1], one - 1, one + 1).certified:
+            assert right[row]
 
 
 @pytest.mark.parametrize("scaling", ["max_abs", "root"])
