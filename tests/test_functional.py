@@ -199,7 +199,7 @@ def test_a_few_bit_layer_stands_in_a_flax_model():
     assert model.hidden.weights[...].dtype == jnp.int8
     assert nnx.state(model, nnx.Param).keys() == {"scale", "head"}
     assert set(nnx.state(model, Published).keys()) == {"hidden"}
-    slopes = nnx.grad(lambda own: jnp.mean(own(INPUTS) ** 2))(model)
+    slopes = nnx.jit(nnx.grad(lambda own: jnp.mean(own(INPUTS) ** 2)))(model)
     assert float(jnp.max(jnp.abs(slopes["scale"]["kernel"][...]))) > 0
     discrete = Model("units", nnx.Rngs(0)).hidden(INPUTS)
     expected = np.where(np.asarray(INPUTS) @ np.asarray(weights, np.float32) >= 0, 1.0, -1.0)

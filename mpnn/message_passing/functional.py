@@ -334,7 +334,12 @@ def decode(spec: NetworkSpec, state: State, hyper: Hyper | None = None) -> list[
         A weight layer each, the bias as the last row; Gaussian weights are real.
     """
     check_state(spec, state)
-    return prediction.decode(spec, state, numbers_of(spec, hyper))
+    return _decode(spec, state, numbers_of(spec, hyper))
+
+
+@partial(bounded_jit, static_argnames="spec")
+def _decode(spec: NetworkSpec, state: State, hyper: Hyper) -> list[Array]:
+    return prediction.decode(spec, state, hyper)
 
 
 def predict(

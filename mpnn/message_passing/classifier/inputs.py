@@ -95,6 +95,7 @@ def numbers_of(estimator: Any, X: Any) -> NDArray:
 
 def coded(encoder: TableEncoder, X: Any) -> NDArray:
     """A table in code, float32 ``[n, N]``; of a table that never varied, one input of 0."""
+    X = _with_length(X)
     num_rows, num_bits = _num_rows(X), sum(code.num_bits for code in encoder.columns_)
     refuse_beyond_memory(
         float(num_rows) * num_bits * BYTES_OF_A_BIT,
@@ -107,7 +108,7 @@ def coded(encoder: TableEncoder, X: Any) -> NDArray:
 
 def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
     """As :func:`coded`, some rows at a time."""
-    X = X if hasattr(X, "shape") or hasattr(X, "__len__") else np.asarray(X)
+    X = _with_length(X)
     num_rows = _num_rows(X)
     size = at_once(ROWS_AT_ONCE, ACCELERATOR_ROWS)
     if num_rows <= size:
@@ -116,6 +117,10 @@ def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
     for start in range(0, num_rows, size):
         rows = np.arange(start, min(start + size, num_rows))
         yield coded(encoder, _safe_indexing(X, rows))
+
+
+def _with_length(X: Any) -> Any:
+    return X if hasattr(X, "shape") or hasattr(X, "__len__") else np.asarray(X)
 
 
 def _num_rows(X: Any) -> int:
