@@ -126,18 +126,25 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "growth"
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, panels = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
     for axis in AXES:
         own = [row for row in rows if row["axis"] == axis and "fit_s" in row]
-        for panel, name in zip(panels, ("fit_cpu_s", "mib"), strict=True):
-            if own:
-                sizes, values = [row["size"] for row in own], [row[name] for row in own]
-                label = f"{axis}, {exponent(sizes, values):.2f}" if len(own) > 1 else axis
-                panel.loglog(sizes, values, "o-", label=label, markersize=4)
+        if not own:
+            continue
+        sizes, names = [row["size"] for row in own], ("fit_cpu_s", "mib")
+        values = {name: [row[name] for row in own] for name in names}
+        powers = [f"{exponent(sizes, values[name]):.2f}" for name in names] if len(own) > 1 else []
+        for panel, name in zip(panels, names, strict=True):
+            label = f"{axis}: {' and '.join(powers)}" if powers else axis
+            panel.loglog(sizes, values[name], "o-", label=label, markersize=4)
     for panel, label in zip(panels, ("seconds of a processor in a fit", "MiB above the inputs"), strict=True):
         panel.set(xlabel="number of rows, columns, classes, pairs", ylabel=label)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(fontsize=7, title="axis, exponent", title_fontsize=7, frameon=False)
+    handles, labels = panels[0].get_legend_handles_labels()
+    title = "exponents of seconds and of MiB"
+    figure.legend(
+        handles, labels, loc="outside right upper", title=title, fontsize=8, title_fontsize=8, frameon=False
+    )
     figure.savefig(path, metadata={"Date": None})
 
 
