@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +12,12 @@ from contextlib import contextmanager
 
 from mpnn.runs.toml import ConfigError
 
-__all__ = ["ending_at_once", "free_address", "is_first", "join", "start"]
+__all__ = ["end_with", "ending_at_once", "free_address", "is_first", "join", "start"]
 
-# Set for the processes that `start` starts: the coordinator's HOST:PORT, how many there are, and which one.
+# Set for the processes that `start` starts: the coordinator's HOST:PORT, how many there are, which one, and
+# the process that started them.
 COORDINATOR, PROCESSES, PROCESS = "MPNN_COORDINATOR", "MPNN_PROCESSES", "MPNN_PROCESS"
+STARTED_BY = "MPNN_STARTED_BY"
 # Seconds between two looks at the processes, and until those that lost one are ended.
 STEP, PATIENCE = 0.1, 10.0
 
@@ -33,7 +36,8 @@ def start(arguments: Sequence[str], count: int, environment: Mapping[str, str] |
     environment : mapping of str to str or None, default=None
         Variables that are set for them besides those of this process.
     """
-    shared = os.environ | {COORDINATOR: free_address(), PROCESSES: str(count)} | dict(environment or {})
+    own = {COORDINATOR: free_address(), PROCESSES: str(count), STARTED_BY: str(os.getpid())}
+    shared = os.environ | own | dict(environment or {})
     command = [sys.executable, "-m", "mpnn", *arguments]
     running = [subprocess.Popen(command, env=shared | {PROCESS: str(rank)}) for rank in range(count)]
     try:
@@ -42,6 +46,26 @@ def start(arguments: Sequence[str], count: int, environment: Mapping[str, str] |
         for process in running:
             process.kill()
             process.wait()
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after the one that started it, however that ended.
+
+    Else a scheduler that stops the parent, and starts it again, would have two of each process write to one
+    folder of checkpoints.
+
+    Parameters
+    ----------
+    parent : int
+        Its process number.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(STEP)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -101,6 +125,8 @@ def join(distributed: bool) -> bool:
     if distributed:
         jax.distributed.initialize()
     else:
+        if STARTED_BY in os.environ:
+            end_with(int(os.environ[STARTED_BY]))
         place = int(os.environ[PROCESSES]), int(os.environ[PROCESS])
         jax.distributed.initialize(os.environ[COORDINATOR], *place)
     return True
