@@ -54,7 +54,8 @@ def half_step_of_signs(
 def _evenness(levels: tuple[int, ...], weights: Moments, existing: Array | None) -> Array:
     """``prod_i E[(-1)^w_i]``, where ``E[(-1)^w] = 1 - 2 <w^2>`` of levels -1, 0, 1; else about 0."""
     if max(levels) > 1:
-        return jnp.zeros((1, weights.mean.shape[1]), weights.mean.dtype)
+        positions = 1 if existing is None else len(existing)
+        return jnp.zeros((positions, weights.mean.shape[1]), weights.mean.dtype)
     factors = 1.0 - 2.0 * (weights.variance + jnp.square(weights.mean))
     if existing is None:
         return jnp.prod(factors, axis=0, keepdims=True)

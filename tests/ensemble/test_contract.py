@@ -24,18 +24,23 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-def weights_that_are_not_exact(estimator):
-    """Weights are copies in full batches, up to the rounding of float32."""
+def known_failures(estimator):
+    """Weights are copies in full batches, up to rounding; seven levels need more than five epochs."""
     reasons = {
         "batch_size": (8, "mini-batches are drawn anew"),
         "prediction": ("bayes", "equal to 1e-6, not 1e-7"),
     }
-    return {
+    found = {
         f"check_sample_weight_equivalence_on_{kind}_data": reason
         for name, (value, reason) in reasons.items()
         for kind in ("dense", "sparse")
         if getattr(estimator, name, None) == value
     }
+    if getattr(estimator, "weights", None) == 3:
+        found["check_class_weight_classifiers"] = (
+            "of 50 rows 40 are of a class of 10^7 times the weight, not 44"
+        )
+    return found
 
 
 @pytest.mark.slow
@@ -50,7 +55,7 @@ def weights_that_are_not_exact(estimator):
         PairwiseVoteClassifier(MessagePassingClassifier(hidden=(4,)), ties="head_to_head"),
         PairwiseVoteClassifier(vote="soft", pairs_per_batch=2),
     ],
-    expected_failed_checks=weights_that_are_not_exact,
+    expected_failed_checks=known_failures,
 )
 def test_scikit_learn_checks_of_more_configurations(estimator, check):
     check(estimator)

@@ -60,7 +60,7 @@ def test_a_vote_of_convolutions(digit_images, tmp_path):
     images, labels = digit_images
     flat = images.reshape(len(images), -1)
     member = MessagePassingClassifier((Conv2D(4, 3, stride=2),), image_shape=(8, 8), random_state=0)
-    member.set_params(freezing=(0.5,))
+    member.set_params(freezing=(0.5,), batch_size=20)
     vote = PairwiseVoteClassifier(member).fit(flat[:60], labels[:60])
     assert vote.score(flat[60:], labels[60:]) > 0.85
     assert all(np.abs(each.state_.weighted[0].mean).min() == 1 for each in vote.estimators_)

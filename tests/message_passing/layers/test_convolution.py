@@ -79,9 +79,7 @@ def test_messages_are_those_of_tied_copies(rule, convolution, x64):
     np.testing.assert_allclose(last.field, last_expected.field, **TOLERANCES[rule])
 
 
-@pytest.mark.parametrize(
-    "weights", ["ternary", *(pytest.param(own, marks=pytest.mark.slow) for own in ("binary", 2))]
-)
+@pytest.mark.parametrize("weights", ["ternary", 2, pytest.param("binary", marks=pytest.mark.slow)])
 def test_predictions_are_those_of_tied_copies(weights, x64):
     spec = network("mean_field", weights, padding="same", stride=2)
     state = start(spec, seed=2)
