@@ -117,6 +117,21 @@ def test_layers_need_discrete_weights(layers):
         BeliefLayers((8,), layers, rngs=nnx.Rngs(0))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"rule": "max_sum"}, "temperature 1, got rule='max_sum'"), ({"messages": "exact"}, "messages='exact'")],
+)
+def test_messages_are_derivatives(options, message):
+    with pytest.raises(ValueError, match=message):
+        BeliefLayers((8,), (Dense(3), Dense(2, **options)), rngs=nnx.Rngs(0))
+
+
+def test_inputs_have_the_shape_of_the_layers():
+    hidden = BeliefLayers((8,), (Dense(3),), rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"inputs must be \[B, 8\], got \[16, 9\]"):
+        hidden(INPUTS)
+
+
 @pytest.mark.parametrize(("numbers", "message"), [((0.0, 1.0), "rate"), ((0.1, 0.0), "num_batches")])
 def test_steps_out_of_range_are_refused(numbers, message):
     with pytest.raises(ValueError, match=f"{message} must be"):

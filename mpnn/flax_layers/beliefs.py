@@ -36,6 +36,7 @@ from mpnn.message_passing.network import State
 from mpnn.message_passing.prediction import decode_layer
 from mpnn.message_passing.spec import completed, weighted_layers
 from mpnn.message_passing.sweep import data_inputs
+from mpnn.validation import at_least_zero
 
 __all__ = ["Belief", "BeliefLayers", "counting_once"]
 
@@ -69,7 +70,8 @@ class BeliefLayers(nnx.Module):
     Raises
     ------
     ValueError
-        For layers that do not fit the inputs or each other, without weights or with real ones.
+        For layers that do not fit the inputs or each other, without weights or with real ones, or whose
+        messages are no derivatives: those of max-sum, and exact ones.
 
     Notes
     -----
@@ -100,8 +102,8 @@ class BeliefLayers(nnx.Module):
         initial_field: float = 1.0,
     ) -> None:
         own = tuple(map(completed, layers))
-        if not weighted_layers(own) or any(layer.family.levels is None for layer in weighted_layers(own)):
-            raise ValueError(f"layers must have weights of discrete levels, got {tuple(layers)}")
+        _check_layers(own)
+        at_least_zero("initial_field", initial_field)
         self.chain = _Chain(own, places_of(own, Place(tuple(in_shape))))
         numbers = self.chain.numbers(noise, sparsity)
         self.noise, self.sparsity = Published(numbers[0].noise), Published(numbers[0].sparsity)
@@ -115,6 +117,9 @@ class BeliefLayers(nnx.Module):
 
     def __call__(self, inputs: Array) -> Array:
         """Means ``[B, *out_shape]`` of the units, for inputs ``[B, *in_shape]``."""
+        wanted = self.chain.places[0].in_shape
+        if inputs.shape[1:] != wanted:
+            raise ValueError(f"inputs must be [B, {', '.join(map(str, wanted))}], got {list(inputs.shape)}")
         numbers = self.chain.numbers(self.noise[...], self.sparsity[...])
         return _means(self.chain, self._states(), numbers, inputs)
 
@@ -169,6 +174,18 @@ def counting_once(rate: optax.ScalarOrSchedule, num_batches: float) -> optax.Gra
     return optax.chain(
         optax.scale(num_batches), optax.add_decayed_weights(1.0), optax.scale_by_learning_rate(rate)
     )
+
+
+def _check_layers(layers: Sequence[Any]) -> None:
+    weighted = weighted_layers(layers)
+    if not weighted or any(layer.family.levels is None for layer in weighted):
+        raise ValueError(f"layers must have weights of discrete levels, got {tuple(layers)}")
+    for layer in weighted:
+        if layer.rule == "max_sum" or layer.messages == "exact":
+            raise ValueError(
+                f"layers must pass Gaussian messages at temperature 1, got rule={layer.rule!r} and "
+                f"messages={layer.messages!r}"
+            )
 
 
 class _Chain(NamedTuple):

@@ -7,8 +7,9 @@ from flax import nnx
 from jax import Array
 
 from mpnn.linear_maps.base import Moments
+from mpnn.message_passing.boundary import numbers_of
 from mpnn.message_passing.fields import damped_moments
-from mpnn.message_passing.hyper import Hyper, Schedules
+from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers import Linear, Place
 from mpnn.message_passing.network import State
 from mpnn.message_passing.prediction import decode
@@ -100,7 +101,7 @@ class FewBitLayer(nnx.Module):
         """
         if not 0 <= index < spec.num_layers - 1:
             raise ValueError(f"index must be from 0 to {spec.num_layers - 2}, a hidden layer, got {index}")
-        numbers = Schedules().at_sweep(0, spec.num_layers) if hyper is None else hyper
+        numbers = numbers_of(spec, hyper)
         own = decode(spec, state, numbers)[index] if weights is None else weights
         belief, noise = damped_moments(state.weighted[index]), numbers.noise[index]
         return cls(spec.weighted[index], spec.weighted_shapes[index], own, belief, noise, output)
