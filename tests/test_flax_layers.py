@@ -92,7 +92,7 @@ def test_layers_of_images_learn_between_real_ones():
             return self.head(units.reshape(len(inputs), -1))[:, 0]
 
     model = Model(nnx.Rngs(0))
-    messages = nnx.Optimizer(model, counting_once(0.3, 5.0), wrt=Belief)
+    messages = nnx.Optimizer(model, counting_once(0.03, 5.0), wrt=Belief)
     descent = nnx.Optimizer(model, optax.adam(0.03), wrt=nnx.Param)
 
     @nnx.jit
@@ -104,7 +104,7 @@ def test_layers_of_images_learn_between_real_ones():
         messages.update(model, slopes)
         descent.update(model, slopes)
 
-    for _ in range(60):
+    for _ in range(40):
         step(model, messages, descent)
     assert model.hidden.weights()[0].dtype == jnp.int8
     assert float(jnp.mean((model(images) > 0) == labels)) > 0.9
