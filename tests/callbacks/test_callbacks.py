@@ -109,6 +109,7 @@ def test_a_callback_may_stop_the_training(samples):
     assert classifier.fit(*samples).n_iter_ == 2 * (120 // 32)
 
 
+@pytest.mark.slow
 def test_gradient_classifiers_call_as_the_others_do(samples):
     network = STEClassifier(num_epochs=4, callbacks=[Recorder()], random_state=0)
     vote = PairwiseVoteClassifier(network).fit(*samples)  # members are clones, and so are their callbacks

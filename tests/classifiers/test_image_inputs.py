@@ -26,7 +26,9 @@ def digits():
     return pixels[:80].reshape(-1, 8, 8), labels[:80]
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(own, marks=pytest.mark.slow if own == "coded" else ()) for own in CLASSIFIERS]
+)
 def test_images_are_their_rows(name, digits):
     images, labels = digits
     rows = images.reshape(len(images), 64)

@@ -52,6 +52,7 @@ def test_a_table_that_never_varies_has_no_importances():
     assert model.feature_importances_.tolist() == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_networks_with_hidden_units_have_none():
     model = STEClassifier((2,), num_epochs=2, random_state=0)
     with pytest.raises(NotFittedError):

@@ -50,7 +50,11 @@ def test_an_ensemble_comes_back(ensemble, saved, three_blobs):
             marks=pytest.mark.slow,
         ),
         ({"weights": "gaussian"}, ("mode", "bayes")),
-        ({"density": 0.5, "damping": lambda sweep: 0.5 + 0.0 * sweep}, ("mode", "bayes", "sample")),
+        pytest.param(
+            {"density": 0.5, "damping": lambda sweep: 0.5 + 0.0 * sweep},
+            ("mode", "bayes", "sample"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["bias", "real weights", "sparse links and a schedule"],
 )

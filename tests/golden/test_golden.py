@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "weights"
 RECORD = bool(os.environ.get("MPNN_RECORD_GOLDEN"))
 # Share of weights that another processor may decide otherwise.
 TOLERATED = 0.02
-FAST = {"ternary_ensemble", "straight_through"}
+FAST = {"ternary_ensemble"}
 
 
 def conditions():

@@ -113,7 +113,12 @@ def test_the_discrete_network_written_out(fitted, digits):
 
 @pytest.mark.parametrize(
     "name",
-    ["moment_propagation", "bayesbinn", "lr_net", pytest.param("gumbel", marks=pytest.mark.slow), "ste"],
+    [
+        "moment_propagation",
+        "bayesbinn",
+        *(pytest.param(own, marks=pytest.mark.slow) for own in ("lr_net", "gumbel")),
+        "ste",
+    ],
 )
 def test_three_predictions(name, fitted, digits):
     _, _, X, y = digits

@@ -107,6 +107,7 @@ def test_norm_of_the_outputs_alone():
     np.testing.assert_allclose(network(jnp.asarray(inputs), train=True), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "width"), [pytest.param(FAMILIES[0], 101, marks=pytest.mark.slow), (FAMILIES[1], 51)]
 )

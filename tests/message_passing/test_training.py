@@ -254,6 +254,7 @@ def test_every_rule_tells_odd_digits_from_even_ones(rule, bound, digits):
     assert digits_accuracy(NetworkSpec.dense((64, 31, 1), rule=rule), inputs, labels) > bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", ["binary", pytest.param("ternary", marks=pytest.mark.slow)])
 def test_ten_classes_of_digits(weights, digits):
     """64-31-10, AMP; measured 0.886 with binary weights."""

@@ -171,6 +171,7 @@ def test_an_interruption_keeps_the_network_and_skips_the_rest(monkeypatch):
     assert model.score(inputs, labels) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_engine")
 @pytest.mark.parametrize("warm_start", [None, pytest.param("lp_rounding", marks=pytest.mark.slow)])
 def test_one_thread_finds_the_same_twice(warm_start):

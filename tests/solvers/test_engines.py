@@ -164,6 +164,7 @@ def test_one_thread_finds_the_same_twice(engine):
     np.testing.assert_array_equal(first.values, second.values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cpsat", "gurobi"])
 def test_a_work_limit_cuts_off_at_the_same_place(name):
     if name not in installed_engines():

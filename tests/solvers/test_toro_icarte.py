@@ -51,6 +51,7 @@ def test_the_program_is_exact(engine, toy, objective, start):
     np.testing.assert_array_equal(model.predict_all_good(inputs), labels)
 
 
+@pytest.mark.slow
 def test_no_single_layer_fits_the_toy():
     """Class 2 lies between the others: with biases of at most 1 no line cuts it out."""
     assert not list(fitting_networks(*TOYS["single"]))

@@ -32,6 +32,7 @@ def test_any_weights_and_any_length_learn(hidden, weights, num_epochs, digits):
     assert classifier.set_params(prediction="bayes").score(*test) > 0.87
 
 
+@pytest.mark.slow
 def test_a_rate_can_be_asked_for_and_posterior_as_prior_too(digits):
     train, test = digits
     numbers = {"batch_size": 50, "num_epochs": 5, "random_state": 0}

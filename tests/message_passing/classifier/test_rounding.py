@@ -43,6 +43,7 @@ def test_a_sign_without_input_cancels_among_its_neighbours():
     np.testing.assert_array_equal(weights[silent].sum(axis=0), 0)
 
 
+@pytest.mark.slow
 def test_one_pass_trains_hidden_units():
     """Beliefs of few mini-batches are weak, most of all the output's: each rounded alone, all would be 0."""
     rng = np.random.default_rng(0)

@@ -86,6 +86,7 @@ def test_columns_of_every_kind(make, tmp_path):
         model.predict(other.rename(columns={"age": "years"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", NETWORK_AND_VOTE)
 def test_the_answer_does_not_depend_on_units(make):
     train, test, y_train, _ = halves(load_iris)

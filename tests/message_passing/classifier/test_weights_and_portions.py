@@ -149,6 +149,7 @@ def test_another_number_of_rows_compiles_nothing(three_blobs):
         assert (portions.portion._cache_size(), compiled._decode._cache_size()) == programs
 
 
+@pytest.mark.slow
 def test_mini_batches_do_not_read_the_padding(two_blobs):
     X, y = np.tile(two_blobs[0], (2, 1)), np.tile(two_blobs[1], 2)
     spec = NetworkSpec.dense((X.shape[1], 1))

@@ -19,11 +19,13 @@ CONFIGURATIONS = {
 }
 
 
-# the fast suite has the last from test_small_networks.py
-FAST, SLOW = list(CONFIGURATIONS)[:-1], list(CONFIGURATIONS)[-1]
+# The fast suite has the last from test_small_networks.py; sparse links, and levels to 3, from others.
+SLOW = ("levels to 3, sparse links", "few units, exact messages")
+
+CASES = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in CONFIGURATIONS]
 
 
-@pytest.fixture(scope="module", params=[*FAST, pytest.param(SLOW, marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=CASES)
 def fitted(request, two_blobs):
     return MessagePassingClassifier(
         num_sweeps=15, encoding=None, random_state=0, **CONFIGURATIONS[request.param]
@@ -135,6 +137,7 @@ def test_the_ensemble_changes_its_prediction_too(three_blobs):
     np.testing.assert_array_equal(ensemble.set_params(estimator__prediction="mode").predict_proba(X), mode)
 
 
+@pytest.mark.slow
 def test_ten_values_of_every_number_compile_once(two_blobs):
     X, y = two_blobs
 

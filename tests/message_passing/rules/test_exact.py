@@ -95,6 +95,7 @@ def test_one_sample_is_a_tree(rule):
     assert np.mean(shifts) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "sizes"),
     [("binary", (5, 9, 13)), pytest.param("ternary", (4, 6, 9), marks=pytest.mark.slow)],

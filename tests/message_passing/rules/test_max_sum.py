@@ -141,7 +141,9 @@ def tree_max_marginals(first, second, inputs, label, bias):
     return halves(lower.reshape(len(lower), -1), by_lower).reshape(shape), halves(upper, by_upper)
 
 
-@pytest.mark.parametrize(("bias", "damping", "sweeps"), [(False, 0.0, 4), (True, 0.3, 30)])
+@pytest.mark.parametrize(
+    ("bias", "damping", "sweeps"), [(False, 0.0, 4), pytest.param(True, 0.3, 30, marks=pytest.mark.slow)]
+)
 def test_max_marginals_of_a_tree(bias, damping, sweeps):
     """One sample makes the network a tree: the fields converge to the exact max-marginals, damped or not."""
     inputs = np.array([1.0, -1.0])

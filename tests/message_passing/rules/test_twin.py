@@ -91,6 +91,7 @@ def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths,
     assert_agree(state, twin)
 
 
+@pytest.mark.slow
 @SEVERAL_SWEEPS
 def test_belief_propagation_over_several_sweeps_matches_the_twin(widths, weights):
     """Four sweeps on each of two mini-batches, with every cavity on its edge."""
