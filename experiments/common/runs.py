@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from mpnn.data import DataNotFoundError
 from mpnn.runs.environment import describe_environment
 from mpnn.runs.rows import lock_folder, open_results, read_json, row_key, write_json
 from mpnn.runs.toml import ConfigError, read_config, to_jsonable
@@ -33,7 +34,7 @@ def main(description: str, kind: type[Config], run: Callable[[Config, Path, str]
     output = given.output or Path("runs") / given.config.stem
     try:
         run(read_config(given.config, kind), output, f"{Path(sys.argv[0]).name} {given.config}")
-    except ConfigError as error:
+    except (ConfigError, DataNotFoundError) as error:
         sys.exit(str(error))
 
 
@@ -41,7 +42,7 @@ def run_command(work: Callable[[Any], None], kind: type, description: str | None
     """Parse the options of a dataclass, with tyro, and work; what is wrong with a config is a line."""
     try:
         work(tyro.cli(kind, description=description))
-    except ConfigError as error:
+    except (ConfigError, DataNotFoundError) as error:
         sys.exit(str(error))
 
 

@@ -141,7 +141,7 @@ def test_what_cannot_be_saved_says_so(three_blobs, tmp_path):
 def test_without_beliefs_the_discrete_networks_are_whole(two_blobs, tmp_path):
     X, y = two_blobs
     labels = y + 2 * (X[:, 0] > np.median(X[:, 0]))
-    vote = PairwiseVoteClassifier(MessagePassingClassifier(num_sweeps=12, random_state=0)).fit(X, labels)
+    vote = PairwiseVoteClassifier(MessagePassingClassifier((), num_sweeps=12, random_state=0)).fit(X, labels)
     for beliefs in (True, False):
         save_model(vote, tmp_path / f"model {beliefs}", beliefs=beliefs)
     found = load_model(tmp_path / "model False")

@@ -21,6 +21,7 @@ from mpnn.compare.report.series import (
     overall_differences,
     paired_differences,
     summarize,
+    with_intervals,
 )
 from mpnn.compare.report.significance import LEVEL, holm, p_text, signed_rank_p
 from mpnn.compare.report.sizes import SIZE_COLUMNS, size_cells, size_note
@@ -43,7 +44,8 @@ def paired_table(rows: Sequence[Row], dataset: str) -> Table | None:
     }
     corrected, tests = _corrected_p(differences)
     return Table(
-        f"{dataset}: accuracy minus that of {reference.label}, in points, with 95% interval",
+        f"{dataset}: accuracy minus that of {reference.label}, in points, "
+        + with_intervals(lines, "with 95% interval"),
         ("method", *(f"{count} per class" for count in shots)),
         tuple(
             (

@@ -23,7 +23,7 @@ from mpnn.compare.report.cells import Table
 from mpnn.compare.report.figure_style import Name, names_beside, render_png, render_svg
 from mpnn.compare.report.paired_tables import overall_table, paired_table
 from mpnn.compare.report.palette import Look
-from mpnn.compare.report.series import Series, list_series
+from mpnn.compare.report.series import Series, list_series, with_intervals
 from mpnn.compare.report.tables import (
     cost_table,
     headline_table,
@@ -175,6 +175,7 @@ def _figures(
 def _comparisons(curves: Sequence[Series], looks: Mapping[str, Look]) -> Plan:
     reference = curves[0]
     minus = f"accuracy minus that of {reference.label}"
+    bands = with_intervals(curves, "bands are 95% intervals")
     return [
         (
             "size",
@@ -183,17 +184,17 @@ def _comparisons(curves: Sequence[Series], looks: Mapping[str, Look]) -> Plan:
         ),
         (
             "differences",
-            f"{minus}, all numbers of examples together, with 95% intervals",
+            f"{minus}, all numbers of examples together, {with_intervals(curves, 'with 95% intervals')}",
             differences.overall_difference_figure(looks, curves, reference),
         ),
         (
             "accuracy",
-            "accuracy against training examples; bands are 95% intervals",
+            f"accuracy against training examples; {bands}",
             plots.accuracy_figure(looks, curves),
         ),
         (
             "difference",
-            f"{minus}, on the same draws; bands are 95% intervals",
+            f"{minus}, on the same draws; {bands}",
             differences.difference_figure(looks, curves, reference),
         ),
     ]

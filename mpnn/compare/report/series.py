@@ -20,6 +20,7 @@ __all__ = [
     "paired_differences",
     "removed_share",
     "summarize",
+    "with_intervals",
 ]
 
 # Integer weights with more bits than this are no longer called few-bit.
@@ -36,6 +37,20 @@ class Summary(NamedTuple):
     deviation: float | None
     half_width: float | None
     num_draws: int
+
+
+def with_intervals(lines: Iterable["Series"], words: str) -> str:
+    """Return these words about intervals, or that of a single draw there are none.
+
+    Parameters
+    ----------
+    lines : iterable of Series
+        What a table or a figure shows.
+    words : str
+        What it says of intervals where there are several draws.
+    """
+    several = any(len(rows) > 1 for series in lines for rows in series.rows.values())
+    return words if several else "of a single draw, hence without intervals"
 
 
 class Series(NamedTuple):

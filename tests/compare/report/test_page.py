@@ -8,7 +8,7 @@ from mpnn.compare import ConfigError, write_report
 from mpnn.compare.report.figure_style import GRID, INK, _apart, _spread, bytes_text, round_ticks
 from mpnn.compare.report.figures import accuracy_figure
 from mpnn.compare.report.palette import COLOURS, assign_looks
-from mpnn.compare.report.series import Series
+from mpnn.compare.report.series import Series, with_intervals
 
 NUM_FIGURES = 15
 
@@ -209,3 +209,9 @@ def test_labels_keep_their_order_and_distance():
     assert min(gaps) > 0.1 - 1e-9
     assert min(places) >= 0
     assert max(places) <= 1
+
+
+@pytest.mark.parametrize(("draws", "words"), [(2, "bands are"), (1, "of a single draw")])
+def test_captions_speak_of_intervals_where_there_are_some(draws, words):
+    rows = {count: [{"scores": {"mode": {"accuracy": 0.5}}}] * draws for count in (2, 4)}
+    assert with_intervals([Series("one", "one", "mode", "digits", rows)], "bands are").startswith(words)
