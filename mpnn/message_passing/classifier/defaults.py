@@ -71,6 +71,11 @@ FULL_BATCH = Defaults(
 )
 # Many samples in mini-batches, with an anchor and a step that falls to 0, which sets rho and damping.
 FALLING_STEP = Defaults(num_epochs=20, num_sweeps=1, initial_field=1.0, numbers=Schedules())
+# Steps that hidden units of a table take: with fewer they may learn nothing, with more each step says less.
+# Of more rows than these there are more steps in fewer epochs, down to the fewest that leave weights sure.
+# Chosen on held-out rows (docs/experiments/tables.md).
+STEPS_OF_TABLES, MANY_ROWS = 1_300, 60_000
+SMALLEST_BATCH_OF_TABLES, LARGEST_BATCH_OF_TABLES = 16, 512
 # The same where the posterior becomes the prior (Lucibello et al. 2022, appendix B.4); rho: below.
 POSTERIOR_AS_PRIOR = dataclasses.replace(
     FALLING_STEP, numbers=Schedules(damping=0.8), input_scaling="standard"
@@ -171,7 +176,8 @@ def choose_input_scaling(given: Parameters, num_samples: int) -> str | None:
         return None
     if given.input_scaling != "auto":
         return given.input_scaling
-    return _defaults(given, _regime(given, num_samples), num_layers=1, binary=True).input_scaling
+    regime = _regime(given, num_samples, hidden=False)
+    return _defaults(given, regime, num_layers=1, binary=True).input_scaling
 
 
 def resolve(given: Parameters, widths: tuple[Any, ...], num_samples: int, input_norm: float) -> Settings:
@@ -198,7 +204,7 @@ def resolve(given: Parameters, widths: tuple[Any, ...], num_samples: int, input_
     ValueError
         If a parameter is out of range or does not go with another.
     """
-    regime = _regime(given, num_samples)
+    regime = _regime(given, num_samples, hidden=len(widths) > 2)
     layers = _layers(given, widths)
     defaults = _defaults(given, regime, sum(layer.num_weighted for layer in layers), widths[-1] == 1)
     num_sweeps = whole("num_sweeps", _either(given.num_sweeps, defaults.num_sweeps))
@@ -239,25 +245,34 @@ def _either(given: Any, default: Any) -> Any:
     return default if given is None else given
 
 
-def _regime(given: Parameters, num_samples: int) -> _Regime:
+def _regime(given: Parameters, num_samples: int, hidden: bool) -> _Regime:
     reads_images = given.image_shape is not None or given.largest_shift > 0
     of_images = reads_images and not given.in_portions
-    batch_size = _batch_size(given.batch_size, num_samples, of_images)
+    batch_size = _batch_size(given, num_samples, of_images, hidden)
     full_batch = batch_size == num_samples
     return _Regime(
         num_samples, batch_size, full_batch, _falls(given, full_batch and not of_images), of_images
     )
 
 
-def _batch_size(given: Any, num_samples: int, of_images: bool) -> int:
-    if given is None:
+def _batch_size(given: Parameters, num_samples: int, of_images: bool, hidden: bool) -> int:
+    if given.batch_size is None:
         return num_samples
-    if given == "auto":
+    if given.batch_size == "auto":
         at_once = num_samples <= FULL_BATCH_LIMIT and not of_images
-        return num_samples if at_once else min(MINI_BATCH_SIZE, num_samples)
-    if isinstance(given, str):
-        raise ValueError(f"batch_size must be a whole number, None or 'auto', got {given!r}")
-    return min(whole("batch_size", given), num_samples)
+        return num_samples if at_once else min(_mini_batch(given, num_samples, hidden), num_samples)
+    if isinstance(given.batch_size, str):
+        raise ValueError(f"batch_size must be a whole number, None or 'auto', got {given.batch_size!r}")
+    return min(whole("batch_size", given.batch_size), num_samples)
+
+
+def _mini_batch(given: Parameters, num_samples: int, hidden: bool) -> int:
+    """Of a table, samples that leave its hidden units enough steps; a power of 2, hence few programs."""
+    if not (given.coded and hidden and given.rho is None):
+        return MINI_BATCH_SIZE
+    num_epochs = whole("num_epochs", _either(given.num_epochs, FALLING_STEP.num_epochs))
+    size = num_samples * num_epochs / STEPS_OF_TABLES
+    return 1 << int(round(math.log2(min(max(size, SMALLEST_BATCH_OF_TABLES), LARGEST_BATCH_OF_TABLES))))
 
 
 def _falls(given: Parameters, full_batch: bool) -> bool:
@@ -283,6 +298,9 @@ def _defaults(given: Parameters, regime: _Regime, num_layers: int, binary: bool)
         defaults = dataclasses.replace(OF_IMAGES, num_epochs=num_epochs)
     elif regime.falling_step:
         defaults = FALLING_STEP
+        if given.coded and regime.num_samples > MANY_ROWS:
+            num_epochs = max(FEW_EPOCHS, math.ceil(defaults.num_epochs * MANY_ROWS / regime.num_samples))
+            defaults = dataclasses.replace(FALLING_STEP, num_epochs=num_epochs)
     elif given.in_portions:
         defaults = IN_PORTIONS
     else:

@@ -65,6 +65,21 @@ def test_mini_batches_fall_from_a_first_step_to_nothing():
     assert settings.spec.anchored
 
 
+@pytest.mark.parametrize("num_samples", [2_001, 10_000, 60_000, 100_000, 10_000_000])
+def test_hidden_units_of_a_table_take_enough_steps(num_samples):
+    """About as many whatever the rows, in mini-batches of few sizes; more of many rows, in few epochs."""
+    given = Parameters.of(MessagePassingClassifier((32,)), coded=True)
+    settings = resolve(given, (100, 32, 3), num_samples, 1.0)
+    steps = settings.num_epochs * num_samples / settings.batch_size
+    assert steps > 900
+    assert steps < 2_600 or settings.num_epochs == 5
+    assert settings.batch_size in (16, 32, 64, 128, 256, 512)
+    once = resolve(dataclasses.replace(given, num_epochs=1), (100, 32, 3), num_samples, 1.0)
+    assert once.batch_size <= settings.batch_size
+    alone = resolve(dataclasses.replace(given, hidden=()), (100, 3), num_samples, 1.0)
+    assert alone.batch_size == 128
+
+
 def test_the_output_of_convolutions_learns_slowly_and_few_images_are_met_often():
     hidden = (Conv2D(4, 3, stride=2),)
     given = Parameters.of(MessagePassingClassifier(hidden), image_shape=(8, 8, 1))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -150,3 +150,14 @@ def test_new_numbers_of_rows_share_programs():
     for rows in range(17, 32):
         assert len(model.predict(test[:rows])) == rows
     assert compiled.score._cache_size() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", [2_200, 2_600, 4_000, 10_000])
+def test_clusters_of_three_classes_are_learned(rows):
+    """With 400 steps, hidden units knew nothing in the end, and a third of the labels was right."""
+    X, y = make_classification(
+        rows + 4000, 20, n_informative=8, n_redundant=4, n_classes=3, n_clusters_per_class=3, random_state=5
+    )
+    model = MessagePassingClassifier(random_state=0).fit(X[:rows], y[:rows])
+    assert model.score(X[rows:], y[rows:]) > 0.55
