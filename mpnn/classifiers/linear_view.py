@@ -17,8 +17,9 @@ class LinearView:
     ----------
     coef_ : array [K, N]
         Of networks without hidden units: weights of the N inputs of ``input_transform_``, a row an output (of
-        two classes one, for the second). Of tables in code the inputs are bits, named by
-        ``encoder_.get_feature_names_out()``. Inputs that never varied in training have 0.
+        two classes one, for the second). Of tables in code they are of the bits, named by
+        ``encoder_.get_feature_names_out()``, the weights of columns' sums folded in. Inputs
+        that never varied in training have 0.
     intercept_ : array [K]
         Of networks without hidden units: the weights of the constant input.
     feature_importances_ : array [F]
@@ -34,7 +35,10 @@ class LinearView:
     @property
     def coef_(self) -> NDArray:
         """Weights of the inputs ``[K, N]``, without hidden units."""
-        return (self._only_layer("coef_") * self.input_transform_.live[:, None]).T
+        weights, transform = self._only_layer("coef_"), self.input_transform_
+        if getattr(transform, "sums", None) is not None:
+            return transform.folded(weights).T
+        return (weights * transform.live[:, None]).T
 
     @property
     def intercept_(self) -> NDArray:

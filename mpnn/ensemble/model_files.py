@@ -67,6 +67,8 @@ def save_model(
         arrays |= _weight_arrays(f"{index}", member)
         arrays |= _belief_arrays(f"{index}", member) if beliefs else {}
     transform = members[0].input_transform_
+    if transform.sums is not None:  # whole factors, which are text with the rest
+        transform = transform._replace(scale=np.ones(()))
     for name in ("scale", "offset", "live"):
         arrays[f"beliefs/inputs/{name}"] = np.atleast_1d(np.asarray(getattr(transform, name), np.float32))
     metadata = _about(model, members)
@@ -91,6 +93,8 @@ def _about(
         "spec": spec_to_json(first.spec_),
         "power": transform.power,
         "dead_zone": transform.dead_zone,
+        "sums": None if transform.sums is None else transform.sums.tolist(),
+        "factors": None if transform.sums is None else transform.scale.astype(int).tolist(),
         "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
         "num_features": int(first.n_features_in_),
         "input_unit": _unit_as_json(first.input_unit_),
@@ -136,6 +140,9 @@ def _rebuild(
     transform = InputTransform(
         scale, metadata["power"], offset, live.astype(bool), metadata.get("dead_zone", 0.0)
     )
+    if metadata.get("sums") is not None:  # older files have none
+        factors = np.array(metadata["factors"], np.float32)
+        transform = transform._replace(scale=factors, sums=np.array(metadata["sums"], int))
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
     encoder, shape = _encoder_of(metadata), _shape_of_inputs(metadata, spec)
@@ -177,8 +184,19 @@ def _check_counts(spec: NetworkSpec, metadata: dict[str, Any], num_classes: int,
         raise ValueError(
             f"{metadata['num_features']} features do not fit a network of {spec.widths[0]} inputs"
         )
-    if columns is not None and max(num_bits(from_json(columns)), 1) != spec.widths[0]:
+    if columns is not None and _num_inputs(metadata) != spec.widths[0]:
         raise ValueError(f"the code of the columns does not fit a network of {spec.widths[0]} inputs")
+
+
+def _num_inputs(metadata: dict[str, Any]) -> int:
+    """Inputs that a table becomes: its bits, one at least, and sums of them."""
+    num = max(num_bits(from_json(metadata["columns"])), 1)
+    sums = metadata.get("sums")
+    if sums is None:
+        return num
+    if len(sums) != num or len(metadata["factors"]) != num + max(sums) + 1:
+        raise ValueError(f"the sums do not fit a code of {num} bits")
+    return len(metadata["factors"])
 
 
 def _hidden_of(spec: NetworkSpec) -> dict[str, Any]:

@@ -203,6 +203,15 @@ def _power_transform(transform: Any, num_inputs: int) -> Transform:
     )
 
 
+def _of_features(transform: Any, layers: Any, num_inputs: int) -> tuple[Transform, Any]:
+    """The transform and the layers; sums of features are folded into the weights of the features."""
+    if getattr(transform, "sums", None) is None:
+        return _power_transform(transform, num_inputs), layers
+    first, num_features = transform.folded(layers[0]), len(transform.sums)
+    plain = Transform(np.zeros(()), np.ones(()), 1.0, np.zeros(num_features), np.ones(num_features, bool))
+    return plain, [first, *layers[1:]]
+
+
 def _live_weights(layers: Any, live: NDArray, windows: Windows | None = None) -> tuple[NDArray[np.int8], ...]:
     first, *above = (np.asarray(layer).astype(np.int8) for layer in layers)
     if windows is not None:  # links of all positions: inputs that are not live are 0 themselves
@@ -234,8 +243,8 @@ def _read_message_passing(model: Any, name: str, prediction: str) -> ReadNetwork
     windows = windows_along(name, spec.layers, spec.input_shape)
     for layer in spec.weighted[:-1]:
         _check_signs(name, layer.activation, len(model.weights_))
-    transform = _power_transform(model.input_transform_, math.prod(spec.input_shape))
-    weights = _live_weights(model.weights_, transform.live, windows[0])
+    transform, layers = _of_features(model.input_transform_, model.weights_, math.prod(spec.input_shape))
+    weights = _live_weights(layers, transform.live, windows[0])
     biases = _biases(model, weights)
     cuts = [-bias for bias in biases]
     cuts[0] = cuts[0] + _offset_cut(transform, weights[0], windows[0])

@@ -24,12 +24,12 @@ ROWS_AT_ONCE = 1 << 14
 
 
 class InputTransform(NamedTuple):
-    """``(sign(x) max(|x scale| - dead_zone, 0)^power - offset) * live``.
+    """``(sign(x) max(|x scale| - dead_zone, 0)^power - offset) * live``, of the features and sums of them.
 
     Parameters
     ----------
     scale : ndarray [] or [features]
-        Factor of the inputs.
+        Factor of the inputs: of the features, then of the sums.
     power : float > 0
         Exponent of the magnitudes.
     offset : ndarray [] or [features]
@@ -38,6 +38,9 @@ class InputTransform(NamedTuple):
         Which inputs were not 0, or not constant, in all of training; the others are set to 0.
     dead_zone : float >= 0, default=0.0
         Scaled magnitudes up to it are 0: a root is steepest there.
+    sums : int ndarray [features] or None, default=None
+        Neighbouring features of the same number, 0, 1, ... from left to right, make a sum, which is an input
+        beside them; -1: in none. None: there are no sums.
     """
 
     scale: NDArray
@@ -45,14 +48,31 @@ class InputTransform(NamedTuple):
     offset: NDArray
     live: NDArray
     dead_zone: float = 0.0
+    sums: NDArray | None = None
 
     def __call__(self, inputs: NDArray) -> NDArray:
         """Transform ``[n, features]``; float32."""
+        if self.sums is not None:
+            inputs = np.concatenate([inputs, _runs_added(inputs, self.sums)], axis=1)
         scaled = inputs * self.scale
         if self.power != 1.0 or self.dead_zone > 0.0:
             beyond = np.maximum(np.abs(scaled) - np.float32(self.dead_zone), np.float32(0.0))
             scaled = np.sign(scaled) * beyond ** np.float32(self.power)
         return ((scaled - self.offset) * self.live).astype(np.float32, copy=False)
+
+    def folded(self, weights: NDArray) -> NDArray:
+        """Whole weights of the features that do what weights of features and sums do, where all is linear.
+
+        Parameters
+        ----------
+        weights : int ndarray [inputs, units]
+            Of the transformed inputs.
+        """
+        assert self.sums is not None
+        factors = np.rint(np.broadcast_to(self.scale, (len(weights),))).astype(np.int64)
+        scaled = weights.astype(np.int64) * factors[:, None]
+        own, of_sums = scaled[: len(self.sums)], scaled[len(self.sums) :]
+        return own + np.where(self.sums[:, None] >= 0, np.concatenate([of_sums, own[:1]])[self.sums], 0)
 
     def with_unit_power(self, inputs: NDArray) -> "InputTransform":
         """The same but for a factor: on ``inputs``, the mean square of what comes out is 1.
@@ -68,6 +88,12 @@ class InputTransform(NamedTuple):
         return self._replace(
             scale=self.scale * factor, offset=self.offset * gain, dead_zone=self.dead_zone * float(factor)
         )
+
+
+def _runs_added(inputs: NDArray, numbers: NDArray) -> NDArray:
+    """Sums ``[n, m]`` of neighbouring columns that share a number of at least 0."""
+    starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
+    return np.add.reduceat(inputs, starts, axis=1)[:, numbers[starts] >= 0]
 
 
 def fit_transform_of(

@@ -17,8 +17,9 @@ SINGLE = MessagePassingClassifier((), num_sweeps=10, rounding="mode", noise=1.0,
 @pytest.mark.parametrize("options", [{"bias": True, "weights": "binary"}, {"input_scaling": "features"}])
 def test_coefficients_decide(options):
     model = MessagePassingClassifier(**{**SINGLE.get_params(), **options}).fit(X, LABELS)
-    inputs = X if model.encoder_ is None else model.encoder_.transform(X)
-    outputs = model.input_transform_(inputs.astype(np.float32)) @ model.coef_.T + model.intercept_
+    coded = model.encoder_ is not None
+    inputs = model.encoder_.transform(X) if coded else model.input_transform_(X.astype(np.float32))
+    outputs = inputs @ model.coef_.T + model.intercept_
     np.testing.assert_array_equal(outputs.argmax(axis=1), model.predict(X))
     assert np.any(model.intercept_) == (model.encoder_ is not None)
 

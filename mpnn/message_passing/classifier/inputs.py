@@ -13,6 +13,7 @@ from mpnn.classifiers.problems import ACCELERATOR_ROWS, ROWS_AT_ONCE
 from mpnn.encoders import TableEncoder, is_intensity
 from mpnn.encoders.tables import categorical_columns
 from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
+from mpnn.preprocessing.scaling import InputTransform
 from mpnn.preprocessing.units import InputUnit, unit_of
 from mpnn.programs.devices import at_once
 from mpnn.programs.memory import refuse_beyond_memory
@@ -25,6 +26,7 @@ __all__ = [
     "columns_of_bits",
     "numbers_of",
     "plain",
+    "transform_of_bits",
     "unit_for",
 ]
 
@@ -32,6 +34,8 @@ ENCODINGS = ("auto", "table", None)
 # Bits of a code over all columns: wide tables get fewer thresholds a column.
 MOST_BITS = 4096
 MOST_LEVELS, FEWEST_LEVELS = 16, 2
+# Mean square of the sum of 16 bits by quantiles: what all columns have of a table that has such columns.
+POWER_OF_A_COLUMN = MOST_LEVELS * (MOST_LEVELS + 2) / 3
 # Of the code and of the float32 numbers that are made from it.
 BYTES_OF_A_BIT = 1 + 4
 IN_PORTIONS = "train in portions (partial_fit, or mpnn train on a folder of files), or on fewer columns"
@@ -131,3 +135,35 @@ def columns_of_bits(encoder: TableEncoder) -> NDArray:
     """Of every bit, the number of the table's column that it belongs to ``[N]``."""
     bits = [code.num_bits for code in encoder.columns_]
     return np.repeat(np.arange(len(bits)), bits) if sum(bits) else np.zeros(1, int)
+
+
+def transform_of_bits(encoder: TableEncoder) -> InputTransform:
+    """From the bits of a table to inputs: every column has the same say, however few its values are.
+
+    Beside the bits of a numeric column, their sum is an input: how many thresholds a value passes, less those
+    it does not. It lets a unit follow a column in a straight line with one weight, where the bits alone need
+    all of theirs. Sums have whole factors that make their mean squares alike, were levels equally frequent;
+    so have bits of categories and of columns with one threshold, whose sum would be the bit itself. In a
+    table of such columns alone, all bits keep a factor of 1. Exported networks fold the sums into their
+    weights.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+        Fitted.
+    """
+    columns = [code for code in encoder.columns_ if code.num_bits]
+    if not columns:
+        return _of_bits(np.full(1, -1), np.ones(1))
+    sizes = np.array([code.num_bits for code in columns])
+    summed = np.array([code.kind == "thermometer" and code.num_bits > 1 for code in columns])
+    numbers = np.where(summed, np.cumsum(summed) - 1, -1)
+    of_bits = np.where(summed | ~summed.any(), 1.0, np.sqrt(POWER_OF_A_COLUMN / sizes))
+    of_sums = np.sqrt(3.0 * POWER_OF_A_COLUMN / (sizes * (sizes + 2.0)))[summed]
+    return _of_bits(np.repeat(numbers, sizes), np.concatenate([np.repeat(of_bits, sizes), of_sums]))
+
+
+def _of_bits(sums: NDArray, factors: NDArray) -> InputTransform:
+    """With factors of the bits, then of the sums, rounded."""
+    scale = np.rint(factors).astype(np.float32)
+    return InputTransform(scale, 1.0, np.zeros((), np.float32), np.ones(len(scale), bool), sums=sums)

@@ -26,7 +26,14 @@ from mpnn.message_passing.classifier.defaults import (
     choose_input_scaling,
     resolve,
 )
-from mpnn.message_passing.classifier.inputs import choose_encoder, coded, columns_of_bits, plain, unit_for
+from mpnn.message_passing.classifier.inputs import (
+    choose_encoder,
+    coded,
+    columns_of_bits,
+    plain,
+    transform_of_bits,
+    unit_for,
+)
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
@@ -180,7 +187,8 @@ class Learner(ProbabilisticClassifier):
         watching = Watching(callbacks_of(self.callbacks, self.verbose), None, self.n_iter_no_change)
         if validation is not None:
             watching = watching._replace(validation=(transform(validation.inputs), validation.codes))
-        fit, scores = fitting.fit(seed, settings, samples, self._columns(), prior, watching)
+        columns = self._columns_of_inputs(transform)
+        fit, scores = fitting.fit(seed, settings, samples, columns, prior, watching)
         self._publish_fit(settings, transform, fit, seed)
         if validation is not None:
             self.validation_scores_ = scores
@@ -217,6 +225,14 @@ class Learner(ProbabilisticClassifier):
 
     def _columns(self) -> NDArray | None:
         return None if self.encoder_ is None else columns_of_bits(self.encoder_)
+
+    def _columns_of_inputs(self, transform: InputTransform) -> NDArray | None:
+        """Of every input of the network, the number of its column in the table; None: each is its own."""
+        columns = self._columns()
+        if columns is None or transform.sums is None:
+            return columns
+        first_bits = np.unique(transform.sums, return_index=True)[1][int(transform.sums.min() < 0) :]
+        return np.append(columns, columns[first_bits])
 
     @classmethod
     def fit_many(
@@ -304,7 +320,7 @@ class Learner(ProbabilisticClassifier):
         settings = _best(tried, partial(noise.log_likelihood_many, seeds, transformed, own, problems_at_once))
         priors = [member._prior(settings) for member in members] if goes_on else None
         watching = Watching(callbacks_of(first.callbacks, first.verbose))
-        how = problems_at_once, first._columns(), priors, watching
+        how = problems_at_once, first._columns_of_inputs(transform), priors, watching
         fits = fitting.fit_many(seeds, settings, transformed, own, *how)
         for member, seed, fit in zip(members, seeds, fits, strict=True):
             member.encoder_, member.image_shape_ = first.encoder_, first.image_shape_
@@ -348,6 +364,8 @@ class Learner(ProbabilisticClassifier):
         """The transform learned from ``[n, features]``, or earlier; a problem has ``num_samples`` of them."""
         if goes_on:
             return self.input_transform_
+        if self.encoder_ is not None:
+            return transform_of_bits(self.encoder_)
         return fit_transform_of(inputs, choose_input_scaling(given, num_samples), counts)
 
     def _parameters(self, in_portions: bool) -> Parameters:

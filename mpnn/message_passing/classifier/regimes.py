@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
+from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN
 from mpnn.message_passing.classifier.noise import to_try
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.hyper import Schedule
@@ -80,6 +81,7 @@ def _resolved(given: Parameters, regime: Regime) -> dict[str, Any]:
         "bias": bool(settings.spec.weighted[0].bias),
         "input_scaling": scaling,
         **(roots if scaling == "auto" else {}),
+        **({"power_of_a_column": POWER_OF_A_COLUMN} if given.coded else {}),
         "num_epochs": settings.num_epochs,
         "batch_size": settings.batch_size if settings.batch_size < regime.num_samples else "all",
         "num_sweeps": settings.spec.sweeps_per_batch,

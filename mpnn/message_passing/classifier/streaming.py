@@ -132,8 +132,7 @@ class StreamLearner(Learner):
         read = self._read(survey.features, survey.labels, None, False, True)
         given = self._parameters(False)
         transform = self._transform_of(given, read.inputs, survey.num_rows, None, False)
-        # bits stay as they are; copies of the sample would be what takes most memory
-        sample = transform(read.inputs) if self.encoder_ is None else read.inputs
+        sample = transform(read.inputs)
         settings = self._settings(given, sample, survey.num_rows, None)
         if settings.batch_size >= survey.num_rows:
             if survey.num_rows > len(survey.labels):
@@ -167,7 +166,8 @@ class StreamLearner(Learner):
                 rows = validate_data(self, self._as_rows(part.features()), dtype=NUMBER_TYPES, reset=False)
                 return transform(in_float32(rows, self.input_unit_)), targets
             bits = apply_codes(self.encoder_.columns_, part.columns)
-            return (bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)), targets
+            bits = bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)
+            return transform(bits).astype(np.int8), targets  # bits and sums are small whole numbers
 
         return read
 

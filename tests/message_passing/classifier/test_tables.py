@@ -12,6 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
+from mpnn.encoders import TableEncoder
+from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN, transform_of_bits
 
 # The vote chooses as its members do; it trains many times as long.
 NETWORK_AND_VOTE = [MessagePassingClassifier, pytest.param(PairwiseVoteClassifier, marks=pytest.mark.slow)]
@@ -161,3 +163,34 @@ def test_clusters_of_three_classes_are_learned(rows):
     )
     model = MessagePassingClassifier(random_state=0).fit(X[:rows], y[:rows])
     assert model.score(X[rows:], y[rows:]) > 0.55
+
+
+def test_columns_have_the_same_say():
+    """Of few values or many: mean squares, were levels equally frequent; folded weights do the same."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "flag": np.arange(400) % 2,
+            "job": pd.Categorical.from_codes(np.arange(400) % 8, list("abcdefgh")),
+            "grade": np.arange(400) % 5,
+            "constant": 1.0,
+            "length": generator.permutation(400),
+        }
+    )
+    encoder = TableEncoder().fit(frame)
+    transform, bits = transform_of_bits(encoder), encoder.transform(frame)
+    inputs = transform(bits)
+    assert transform.sums.tolist() == [-1] * 9 + [0] * 4 + [1] * 16
+    assert inputs.shape == (400, 31)
+    squares = np.square(inputs).mean(axis=0)
+    for power in (squares[0], squares[1:9].sum(), squares[29], squares[30]):  # flag, job, and two sums
+        assert power == pytest.approx(POWER_OF_A_COLUMN, rel=0.3)
+    weights = generator.integers(-1, 2, size=(31, 6))
+    np.testing.assert_array_equal(bits.astype(int) @ transform.folded(weights), inputs @ weights)
+
+
+def test_bits_of_columns_with_one_threshold_stay_bits():
+    words = np.random.default_rng(0).integers(0, 2, size=(50, 30))
+    encoder = TableEncoder().fit(words)
+    bits = encoder.transform(words)
+    np.testing.assert_array_equal(transform_of_bits(encoder)(bits), bits)
