@@ -34,8 +34,10 @@ ENCODINGS = ("auto", "table", None)
 # Bits of a code over all columns: wide tables get fewer thresholds a column.
 MOST_BITS = 4096
 MOST_LEVELS, FEWEST_LEVELS = 16, 2
-# Mean square of the sum of 16 bits by quantiles: what all columns have of a table that has such columns.
+# Mean square of the sum of 16 bits by quantiles, which other columns have, too; and the factor of bits beside
+# a sum. Chosen on held-out parts of training parts and on drawn tables (docs/experiments/tables.md).
 POWER_OF_A_COLUMN = MOST_LEVELS * (MOST_LEVELS + 2) / 3
+BIT_BESIDE_SUM = 2.0
 # Of the code and of the float32 numbers that are made from it.
 BYTES_OF_A_BIT = 1 + 4
 IN_PORTIONS = "train in portions (partial_fit, or mpnn train on a folder of files), or on fewer columns"
@@ -158,7 +160,8 @@ def transform_of_bits(encoder: TableEncoder) -> InputTransform:
     sizes = np.array([code.num_bits for code in columns])
     summed = np.array([code.kind == "thermometer" and code.num_bits > 1 for code in columns])
     numbers = np.where(summed, np.cumsum(summed) - 1, -1)
-    of_bits = np.where(summed | ~summed.any(), 1.0, np.sqrt(POWER_OF_A_COLUMN / sizes))
+    alone = np.sqrt(POWER_OF_A_COLUMN / sizes) if summed.any() else np.ones(len(sizes))
+    of_bits = np.where(summed, BIT_BESIDE_SUM, alone)
     of_sums = np.sqrt(3.0 * POWER_OF_A_COLUMN / (sizes * (sizes + 2.0)))[summed]
     return _of_bits(np.repeat(numbers, sizes), np.concatenate([np.repeat(of_bits, sizes), of_sums]))
 

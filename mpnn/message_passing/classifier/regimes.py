@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
-from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN
+from mpnn.message_passing.classifier.inputs import BIT_BESIDE_SUM, POWER_OF_A_COLUMN
 from mpnn.message_passing.classifier.noise import to_try
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.hyper import Schedule
@@ -76,12 +76,13 @@ def _resolved(given: Parameters, regime: Regime) -> dict[str, Any]:
     settings = tried[0]
     scaling = choose_input_scaling(given, regime.num_samples)
     roots = {"powers": tuple(POWERS.values()), "dead_zones": tuple(DEAD_ZONES.values())}
+    of_tables = {"power_of_a_column": POWER_OF_A_COLUMN, "bit_beside_sum": BIT_BESIDE_SUM}
     return {
         "hidden": hidden,
         "bias": bool(settings.spec.weighted[0].bias),
         "input_scaling": scaling,
         **(roots if scaling == "auto" else {}),
-        **({"power_of_a_column": POWER_OF_A_COLUMN} if given.coded else {}),
+        **(of_tables if given.coded else {}),
         "num_epochs": settings.num_epochs,
         "batch_size": settings.batch_size if settings.batch_size < regime.num_samples else "all",
         "num_sweeps": settings.spec.sweeps_per_batch,
