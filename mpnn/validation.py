@@ -1,15 +1,55 @@
 """Range checks of parameters, with one error message for every method."""
 
 import numbers
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["above_zero", "at_least_zero", "below_one", "flag", "hidden_widths", "whole"]
+__all__ = [
+    "Check",
+    "above_zero",
+    "at_least_zero",
+    "below_one",
+    "check_parameters",
+    "choice",
+    "flag",
+    "hidden_widths",
+    "layer_sequence",
+    "number",
+    "one_of",
+    "random_source",
+    "share",
+    "unless_none",
+    "whole",
+]
+
+# Is given a parameter's name and value, and raises.
+Check = Callable[[str, Any], object]
 
 
-def whole(name: str, value: Any) -> int:
-    """The whole number ``value``, at least 1; NumPy's and whole floats are as good as Python's.
+# Counts become int32 on devices.
+LARGEST_COUNT = 2**31 - 1
+
+
+def number(value: Any) -> float:
+    """``value`` as a float; NaN where it is no real number, or a truth value.
+
+    Parameters
+    ----------
+    value : object
+        What is checked.
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return np.nan
+    try:
+        return float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return np.copysign(np.inf, int(value > 0) - 0.5)
+
+
+def whole(name: str, value: Any, at_least: int = 1) -> int:
+    """The whole number ``value``; NumPy's and whole floats are as good as Python's.
 
     Parameters
     ----------
@@ -17,10 +57,14 @@ def whole(name: str, value: Any) -> int:
         Name of the parameter, for the error.
     value : int
         What is checked.
+    at_least : int, default=1
+        The smallest one.
     """
-    is_whole = _is_real(value) and float(value).is_integer()
-    if not is_whole or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    least = f"of at least {at_least}"
+    if not number(value).is_integer() or value < at_least:
+        raise ValueError(f"{name} must be a whole number {least}, got {value!r}")
+    if value > LARGEST_COUNT:
+        raise ValueError(f"{name} must be a whole number {least} and at most 2**31 - 1, got {value!r}")
     return int(value)
 
 
@@ -32,9 +76,21 @@ def hidden_widths(hidden: Any) -> tuple[int, ...]:
     hidden : sequence of int
         Widths of the hidden layers.
     """
-    if isinstance(hidden, str) or not np.iterable(hidden):
+    return tuple(whole("every width in hidden", width) for width in layer_sequence(hidden))
+
+
+def layer_sequence(hidden: Any) -> tuple[Any, ...]:
+    """The items of ``hidden``, whatever they are; text, sets and what can be read once are no sequence.
+
+    Parameters
+    ----------
+    hidden : sequence
+        Widths or layers.
+    """
+    is_array = isinstance(hidden, np.ndarray) and hidden.ndim > 0
+    if isinstance(hidden, str | bytes) or not (is_array or isinstance(hidden, Sequence)):
         raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {hidden!r}")
-    return tuple(whole("every width in hidden", width) for width in hidden)
+    return tuple(hidden)
 
 
 def above_zero(name: str, value: Any) -> float:
@@ -47,9 +103,9 @@ def above_zero(name: str, value: Any) -> float:
     value : float
         What is checked.
     """
-    if not (_is_real(value) and 0.0 < value < np.inf):
+    if not 0.0 < (found := number(value)) < np.inf:
         raise ValueError(f"{name} must be above 0 and finite, got {value!r}")
-    return float(value)
+    return found
 
 
 def at_least_zero(name: str, value: Any) -> float:
@@ -62,9 +118,9 @@ def at_least_zero(name: str, value: Any) -> float:
     value : float
         What is checked.
     """
-    if not (_is_real(value) and 0.0 <= value < np.inf):
+    if not 0.0 <= (found := number(value)) < np.inf:
         raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
-    return float(value)
+    return found
 
 
 def below_one(name: str, value: Any) -> float:
@@ -77,9 +133,27 @@ def below_one(name: str, value: Any) -> float:
     value : float
         What is checked.
     """
-    if not (_is_real(value) and 0.0 <= value < 1.0):
+    if not 0.0 <= (found := number(value)) < 1.0:
         raise ValueError(f"{name} must be in [0, 1), got {value!r}")
-    return float(value)
+    return found
+
+
+def share(name: str, value: Any, *, zero: bool = True) -> float:
+    """The number ``value``, at most 1, and at least 0 or, without ``zero``, above it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : float
+        What is checked.
+    zero : bool, default=True
+        Whether 0 is one.
+    """
+    found = number(value)
+    if not 0.0 <= found <= 1.0 or (found == 0.0 and not zero):
+        raise ValueError(f"{name} must be in {'[' if zero else '('}0, 1], got {value!r}")
+    return found
 
 
 def flag(name: str, value: Any) -> bool:
@@ -97,5 +171,86 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+def one_of(name: str, value: Any, choices: Collection[str]) -> str:
+    """The text ``value``, one of a few.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : str
+        What is checked.
+    choices : collection of str
+        What it may be.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r}")
+    return value
+
+
+def random_source(name: str, value: Any) -> np.random.RandomState:
+    """The source of randomness of a seed.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : int, RandomState or None
+        What is checked; None: NumPy's global state.
+    """
+    from sklearn.utils import check_random_state  # whole and flag serve where scikit-learn is not loaded
+
+    if isinstance(value, bool | np.bool_):
+        raise _no_seed(name, value)
+    try:
+        return check_random_state(value)
+    except (ValueError, TypeError) as error:
+        raise _no_seed(name, value) from error
+
+
+def _no_seed(name: str, value: Any) -> ValueError:
+    return ValueError(
+        f"{name} must be None, a whole number from 0 to 2**32 - 1 or a NumPy RandomState, got {value!r}"
+    )
+
+
+def choice(names: Collection[str]) -> Check:
+    """A check of one of these names.
+
+    Parameters
+    ----------
+    names : collection of str
+        What there is.
+    """
+    return lambda name, value: one_of(name, value, names)
+
+
+def unless_none(check: Check) -> Check:
+    """A check that None passes.
+
+    Parameters
+    ----------
+    check : callable
+        Of all other values.
+    """
+
+    def checked(name: str, value: Any) -> None:
+        if value is not None:
+            check(name, value)
+
+    return checked
+
+
+def check_parameters(parameters: Mapping[str, Any], checks: Mapping[str, Check]) -> None:
+    """Refuse what a table of checks refuses; parameters that are not in it pass.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        Of an estimator, as ``get_params(deep=False)`` returns them.
+    checks : mapping of str to callable
+        By name.
+    """
+    for name, value in parameters.items():
+        if name in checks:
+            checks[name](name, value)

@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import (
     assert_all_finite,
     check_consistent_length,
-    check_random_state,
     column_or_1d,
 )
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -29,7 +28,7 @@ from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
 from mpnn.preprocessing.units import InputUnit
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import whole
+from mpnn.validation import one_of, random_source, whole
 
 __all__ = [
     "PREDICTIONS",
@@ -263,7 +262,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _seed(self) -> int:
         """A seed of the random state."""
-        return int(check_random_state(getattr(self, "random_state", None)).randint(np.iinfo(np.int32).max))
+        source = random_source("random_state", getattr(self, "random_state", None))
+        return int(source.randint(np.iinfo(np.int32).max))
 
 
 class ProbabilisticClassifier(LinearView, NetworkClassifier):
@@ -361,9 +361,7 @@ class ProbabilisticClassifier(LinearView, NetworkClassifier):
 
     def _checked_prediction(self) -> tuple[str, int]:
         """How to predict, and from how many drawn networks."""
-        if self.prediction not in PREDICTIONS:
-            raise ValueError(f"prediction must be one of {PREDICTIONS}, got {self.prediction!r}")
-        return self.prediction, whole("num_samples", self.num_samples)
+        return one_of("prediction", self.prediction, PREDICTIONS), whole("num_samples", self.num_samples)
 
     def _publish_weights(self, layers: Sequence[NDArray], with_bias: Sequence[bool]) -> None:
         """Store discrete weights; the last row of a layer with a bias is the bias."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mpnn.validation import whole
+from mpnn.validation import layer_sequence, whole
 
 __all__ = ["as_rows", "checked_shape", "hidden_layers", "read_images", "reads_images"]
 
@@ -94,7 +94,7 @@ def reads_images(hidden: Any) -> bool:
     hidden : sequence or str
         Widths and layers.
     """
-    return not isinstance(hidden, str) and np.iterable(hidden) and any(map(_is_spatial, hidden))
+    return any(map(_is_spatial, layer_sequence(hidden)))
 
 
 def _is_spatial(layer: Any) -> bool:
@@ -110,10 +110,9 @@ def hidden_layers(hidden: Any) -> tuple[Any, ...]:
     hidden : sequence of int or Layer
         Of an estimator.
     """
-    if isinstance(hidden, str) or not np.iterable(hidden):
-        raise ValueError(f"hidden must be a sequence of widths such as (4, 4), got {hidden!r}")
     return tuple(
-        item if hasattr(item, "out_shape") else whole("every width in hidden", item) for item in hidden
+        item if hasattr(item, "out_shape") else whole("every width in hidden", item)
+        for item in layer_sequence(hidden)
     )
 
 

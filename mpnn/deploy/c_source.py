@@ -29,6 +29,7 @@ from mpnn.deploy.c_text import c_array, c_comment, c_string
 from mpnn.deploy.c_windows import ImageWords
 from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels, as_rows
 from mpnn.integer_networks.network import IntegerNetwork, Layer
+from mpnn.validation import one_of
 
 __all__ = ["c_files", "c_inputs", "save_c", "stack_bytes"]
 
@@ -144,8 +145,7 @@ def c_files(
         raise ValueError(
             f"name must be a C identifier, got {name!r}: pass another name, or name the file otherwise"
         )
-    if optimize not in OPTIMIZE:
-        raise ValueError(f"optimize must be one of {OPTIMIZE}, got {optimize!r}")
+    one_of("optimize", optimize, OPTIMIZE)
     if network.largest_sum >= LARGEST_INT32 // 2:
         raise ValueError(
             f"sums must stay below 2^30 in C, their bound is {network.largest_sum}: "

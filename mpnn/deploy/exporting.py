@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from mpnn.integer_networks.lowering import lower
 from mpnn.integer_networks.network import IntegerNetwork
 from mpnn.integer_networks.prediction import Predictor
+from mpnn.validation import one_of
 
 __all__ = ["FORMATS", "Report", "count_changes", "export", "file_in"]
 
@@ -101,8 +102,7 @@ def export(
     ImportError
         If ``onnx`` is not installed.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {tuple(FORMATS)}, got {format!r}")
+    one_of("format", format, FORMATS)
     examples = check if examples is None else examples
     given = isinstance(model, IntegerNetwork)
     network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)

@@ -33,6 +33,7 @@ from mpnn.encoders.tables import (
     sparse_chunks,
 )
 from mpnn.encoders.thresholds import thresholds_of
+from mpnn.validation import one_of
 
 __all__ = ["TableEncoder", "ThermometerEncoder"]
 
@@ -246,8 +247,7 @@ class TableEncoder(ThermometerEncoder):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if self.indicators not in OFF:
-            raise ValueError(f"indicators must be one of {tuple(OFF)}, got {self.indicators!r}")
+        one_of("indicators", self.indicators, OFF)
 
     def _declared(self) -> set[int]:
         """Numbers of the columns that were declared categories."""

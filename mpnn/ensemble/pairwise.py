@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -39,7 +39,7 @@ from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import whole
+from mpnn.validation import random_source, whole
 
 __all__ = ["PairwiseVoteClassifier"]
 
@@ -375,7 +375,7 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         if given is None and takes_seed:
             given = template.random_state
         if takes_seed and given is not None:
-            seeds = check_random_state(given).randint(np.iinfo(np.int32).max, size=count)
+            seeds = random_source("random_state", given).randint(np.iinfo(np.int32).max, size=count)
             for member, seed in zip(members, seeds, strict=True):
                 member.random_state = int(seed)
         return members

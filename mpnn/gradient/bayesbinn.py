@@ -15,7 +15,7 @@ from mpnn.gradient.families import Bernoulli
 from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned
 from mpnn.gradient.optimizers import bayesbinn, bimu, relaxed_sample, sign_ema
 from mpnn.gradient.perceptron import PerceptronSpec
-from mpnn.validation import above_zero, at_least_zero, below_one, whole
+from mpnn.validation import above_zero, at_least_zero, below_one, one_of, whole
 
 __all__ = ["BayesBiNNClassifier", "BayesianRule"]
 
@@ -196,8 +196,7 @@ class BayesBiNNClassifier(GradientClassifier):
         self.random_state = random_state
 
     def _method(self, widths: tuple[Any, ...], plan: Plan) -> BayesianRule:
-        if self.rule not in RATES:
-            raise ValueError(f"rule must be one of {tuple(RATES)}, got {self.rule!r}")
+        one_of("rule", self.rule, RATES)
         norm = self._norm(self.norm, "batch")
         network = PerceptronSpec(
             widths,

@@ -20,13 +20,14 @@ from mpnn.classifiers.images import hidden_layers, read_images, reads_images
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
+from mpnn.gradient.parameters import CHECKS
 from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.intensity import is_intensity
 from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.preprocessing.units import in_float32, unit_of
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import above_zero, whole
+from mpnn.validation import above_zero, check_parameters, whole
 
 __all__ = ["GradientClassifier"]
 
@@ -134,6 +135,7 @@ class GradientClassifier(ProbabilisticClassifier):
         y : array [n]
             Labels of any type, of at least two classes.
         """
+        check_parameters(self.get_params(deep=False), CHECKS)
         X, self.image_shape_ = read_images(X, self._needs_images(), self.image_shape)
         inputs, labels = validate_data(self, X, y, dtype=NUMBER_TYPES)
         codes = self._class_numbers(labels)
@@ -171,6 +173,7 @@ class GradientClassifier(ProbabilisticClassifier):
             Bounds the memory; None trains all side by side.
         """
         first = members[0]
+        check_parameters(first.get_params(deep=False), CHECKS)
         X, first.image_shape_ = read_images(X, first._needs_images(), first.image_shape)
         inputs = first._in_unit(check_array(X, dtype=NUMBER_TYPES, input_name="X"))
         own = cls._binary_problems(members, inputs.shape[1], problems)

@@ -25,7 +25,7 @@ from mpnn.gradient.optimizers import keep_in_box
 from mpnn.gradient.perceptron import Discrete
 from mpnn.linear_maps.conv import convolve
 from mpnn.preprocessing.augmentation import ImageAugmentation
-from mpnn.validation import above_zero
+from mpnn.validation import above_zero, one_of
 
 __all__ = ["BinaryConvClassifier", "BinaryConvNet", "ConvSpec"]
 
@@ -72,8 +72,7 @@ class ConvSpec:
     norm_momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        if self.block not in BLOCKS:
-            raise ValueError(f"block must be one of {BLOCKS}, got {self.block!r}")
+        one_of("block", self.block, BLOCKS)
         if not self.stages or any(channels < 1 or blocks < 1 for channels, blocks in self.stages):
             raise ValueError(f"stages must hold (channels, blocks), each at least 1, got {self.stages}")
         if self.block == "residual" and self.stem[0] != self.stages[0][0]:

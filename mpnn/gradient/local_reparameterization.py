@@ -17,7 +17,7 @@ from mpnn.gradient.moment_propagation import BELIEFS
 from mpnn.gradient.moments import expected_logits
 from mpnn.gradient.perceptron import MomentPerceptron, PerceptronSpec
 from mpnn.linear_maps.base import Moments
-from mpnn.validation import above_zero, at_least_zero
+from mpnn.validation import above_zero, at_least_zero, one_of
 
 __all__ = ["LocalReparameterization", "LocalReparameterizationClassifier"]
 
@@ -173,8 +173,7 @@ class LocalReparameterizationClassifier(GradientClassifier):
         self.random_state = random_state
 
     def _method(self, widths: tuple[Any, ...], plan: Plan) -> LocalReparameterization:
-        if self.weights not in BELIEFS:
-            raise ValueError(f"weights must be one of {tuple(BELIEFS)}, got {self.weights!r}")
+        one_of("weights", self.weights, BELIEFS)
         if self.real_output and len(widths) == 2:
             raise ValueError("real_output=True needs hidden layers: a single layer would be all real")
         norm = self._norm(self.norm, "batch_affine")

@@ -16,7 +16,7 @@ from mpnn.gradient.method import Leaves, Method, Plan, cosine, partitioned, stac
 from mpnn.gradient.moments import expected_logits
 from mpnn.gradient.perceptron import MomentPerceptron, PerceptronSpec
 from mpnn.linear_maps.base import Moments
-from mpnn.validation import above_zero, at_least_zero
+from mpnn.validation import above_zero, at_least_zero, one_of
 
 __all__ = ["BELIEFS", "MomentPropagation", "MomentPropagationClassifier"]
 
@@ -165,8 +165,7 @@ class MomentPropagationClassifier(GradientClassifier):
         self.random_state = random_state
 
     def _method(self, widths: tuple[Any, ...], plan: Plan) -> MomentPropagation:
-        if self.weights not in BELIEFS:
-            raise ValueError(f"weights must be one of {tuple(BELIEFS)}, got {self.weights!r}")
+        one_of("weights", self.weights, BELIEFS)
         penalty = self.variance_penalty
         if penalty is None:
             penalty = 0.0 if plan.steps_per_epoch == 1 else 2.5e-7

@@ -24,6 +24,7 @@ from mpnn.gradient.moments import (
     unit_sample,
 )
 from mpnn.linear_maps.base import Moments
+from mpnn.validation import one_of
 
 __all__ = ["Discrete", "MomentPerceptron", "PerceptronSpec", "Perceptron"]
 
@@ -217,8 +218,7 @@ class MomentPerceptron(Perceptron):
         *,
         rngs: nnx.Rngs,
     ) -> None:
-        if propagation not in PROPAGATIONS:
-            raise ValueError(f"propagation must be one of {PROPAGATIONS}, got {propagation!r}")
+        one_of("propagation", propagation, PROPAGATIONS)
         super().__init__(spec, family, rngs=rngs)
         self.propagation, self.temperature = propagation, temperature
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.validation import whole
+from mpnn.validation import one_of, whole
 
 __all__ = ["PADDINGS", "ConvMap", "convolve"]
 
@@ -43,8 +43,7 @@ class ConvMap:
     def __post_init__(self) -> None:
         for name in ("units", "size", "stride"):
             whole(name, getattr(self, name))
-        if self.padding not in PADDINGS:
-            raise ValueError(f"padding must be one of {PADDINGS}, got {self.padding!r}")
+        one_of("padding", self.padding, PADDINGS)
 
     def out_shape(self, in_shape: tuple[int, ...]) -> tuple[int, ...]:
         """``(height', width', units)``."""

@@ -23,7 +23,7 @@ from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import run_batch, shuffled_epoch
 from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs.bounded import bounded_jit
-from mpnn.validation import above_zero, whole
+from mpnn.validation import above_zero, one_of, whole
 
 __all__ = ["Prediction", "Status", "Trained", "decode", "freeze", "init", "predict", "step", "train"]
 
@@ -384,8 +384,7 @@ def predict(
     Compiled once for a number of rows, as :func:`init` and :func:`step` are; inside ``jit`` they become part
     of its program.
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    one_of("method", method, METHODS)
     if inputs.shape[1:] != spec.input_shape:
         wanted = ", ".join(map(str, spec.input_shape))
         raise ValueError(f"inputs must be [B, {wanted}], as the network has it, got {list(inputs.shape)}")

@@ -11,7 +11,7 @@ from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers import LAYERS, Dense, Layer, Linear, Place, Residual
 from mpnn.message_passing.layers.base import Shape
 from mpnn.message_passing.layers.chain import places_of
-from mpnn.validation import above_zero
+from mpnn.validation import above_zero, one_of
 
 __all__ = ["NetworkSpec", "SpecError", "completed", "spec_from_json", "spec_to_json", "weighted_layers"]
 
@@ -66,8 +66,7 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         if not self.input_shape or min(self.input_shape) < 1:
             raise ValueError(f"input_shape must hold at least one size, all >= 1, got {self.input_shape}")
-        if self.output not in OUTPUTS:
-            raise ValueError(f"output must be one of {tuple(OUTPUTS)}, got {self.output!r}")
+        one_of("output", self.output, OUTPUTS)
         if self.sweeps_per_batch < 1:
             raise ValueError(f"sweeps_per_batch must be at least 1, got {self.sweeps_per_batch}")
         if not self.layers or not isinstance(self.layers[-1], Dense):

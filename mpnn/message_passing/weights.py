@@ -322,7 +322,7 @@ def weight_family(name: str | int) -> WeightFamily:
         "ternary": Ternary(),
         "gaussian": Gaussian(),
     }
-    if name not in families:
+    if not isinstance(name, str) or name not in families:
         raise ValueError(
             "weights must be 'binary', 'ternary', 'gaussian' or an int from 1 to "
             f"{LARGEST_LEVEL}, got {name!r}"

@@ -1,8 +1,10 @@
 """Random changes of training images that leave their labels as they are, inside a compiled step."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from numbers import Real
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -45,13 +47,18 @@ class ImageAugmentation:
     padding: str = "edge"
 
     def __post_init__(self) -> None:
-        if self.largest_shift < 0:
-            raise ValueError(f"largest_shift must be at least 0, got {self.largest_shift}")
-        if self.padding not in ("edge", "constant"):
+        if not _is_count(self.largest_shift):
+            raise ValueError(f"largest_shift must be at least 0 and whole, got {self.largest_shift!r}")
+        if not isinstance(self.padding, str) or self.padding not in ("edge", "constant"):
             raise ValueError(f"padding must be 'edge' or 'constant', got {self.padding!r}")
+        shape = self.image_shape
+        if not isinstance(shape, tuple) or len(shape) != 3 or not all(map(_is_count, shape)) or 0 in shape:
+            raise ValueError(f"image_shape must be a tuple (height, width, channels), got {shape!r}")
 
     def __call__(self, key: Array, inputs: Array) -> Array:
         """Flat images ``[B, height * width * channels]``."""
+        if inputs.shape[-1] != math.prod(self.image_shape):
+            raise ValueError(f"inputs must be images {self.image_shape} as rows, got {list(inputs.shape)}")
         flip_key, shift_key = jax.random.split(key)
         images = inputs.reshape(-1, *self.image_shape)
         if self.mirror:
@@ -72,6 +79,12 @@ class ImageAugmentation:
         return jax.vmap(crop)(padded, shifts)
 
 
+def _is_count(value: Any) -> bool:
+    """Whether a number is whole and at least 0; a whole float is."""
+    is_real = isinstance(value, Real) and not isinstance(value, bool)
+    return bool(is_real and value >= 0 and value == value // 1)
+
+
 def random_shifts(largest_shift: int, image_shape: tuple[int, ...] | None) -> ImageAugmentation | None:
     """Shifts of training images by up to so many pixels, as an estimator takes them; None for 0.
 
@@ -87,7 +100,7 @@ def random_shifts(largest_shift: int, image_shape: tuple[int, ...] | None) -> Im
     ValueError
         Where the shift is no number of pixels.
     """
-    if not float(largest_shift).is_integer() or largest_shift < 0:
+    if not _is_count(largest_shift):
         raise ValueError(f"largest_shift must be a whole number of at least 0, got {largest_shift!r}")
     if largest_shift == 0 or image_shape is None:
         return None

@@ -18,14 +18,11 @@ __all__ = [
     "MulticlassNetworkMixin",
     "NoNetworkError",
     "SolverClassifier",
-    "check_levels",
-    "check_time_limit",
     "expected_accuracy",
     "hold_out",
     "seconds_until",
 ]
 
-LARGEST_LEVEL = 127
 # What a program gets when the time is up: enough to return its start.
 LEAST_SECONDS = 0.01
 
@@ -106,8 +103,6 @@ def hold_out(codes: NDArray, share: float, seed: int) -> tuple[NDArray, NDArray]
 
     codes : class numbers [n]; share : in [0, 1), of which 0 holds out none.
     """
-    if not 0.0 <= share < 1.0:
-        raise ValueError(f"validation_share must be in [0, 1), got {share}")
     rows = np.arange(len(codes))
     if share == 0.0:
         return rows, rows[:0]
@@ -128,18 +123,6 @@ def expected_accuracy(outputs: NDArray, codes: NDArray) -> float:
     """
     top = outputs == outputs.max(axis=1, keepdims=True)
     return float((top[np.arange(len(codes)), codes] / top.sum(axis=1)).mean())
-
-
-def check_levels(levels: int) -> None:
-    """Refuse weights that int8 cannot hold."""
-    if not isinstance(levels, int | np.integer) or not 1 <= levels <= LARGEST_LEVEL:
-        raise ValueError(f"levels must be a whole number from 1 to {LARGEST_LEVEL}, got {levels!r}")
-
-
-def check_time_limit(seconds: float) -> None:
-    """Refuse a search without time."""
-    if not seconds > 0.0:
-        raise ValueError(f"time_limit must be above 0 seconds, got {seconds}")
 
 
 def seconds_until(ends: float, shares: int = 1) -> float:

@@ -16,18 +16,18 @@ from mpnn.solvers.base import (
     MulticlassNetworkMixin,
     NoNetworkError,
     SolverClassifier,
-    check_levels,
-    check_time_limit,
     expected_accuracy,
     hold_out,
     seconds_until,
 )
-from mpnn.solvers.engines import Limits, check_engine
+from mpnn.solvers.engines import Limits
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import one_against_rest
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import Announce, shown_progress
-from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram, check_layers
+from mpnn.solvers.thorbjarnarson_models import LOSSES, Loss, LossProgram, check_layers
+from mpnn.validation import check_parameters, choice, whole
 
 __all__ = ["BatchAveragingClassifier", "Epoch", "average"]
 
@@ -148,9 +148,9 @@ class BatchAveragingClassifier(MulticlassNetworkMixin, SolverClassifier):
         NoNetworkError
             No batch found a network in its share of the time.
         """
+        loss, hidden = self._check()
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
-        loss, hidden = self._check()
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)
         live, seed = self.input_transform_(inputs)[:, self.input_transform_.live], self._seed()
         training, held = hold_out(codes, self.validation_share, seed)
@@ -166,12 +166,8 @@ class BatchAveragingClassifier(MulticlassNetworkMixin, SolverClassifier):
         return self
 
     def _check(self) -> tuple[Loss, tuple[int, ...]]:
-        check_engine(self.engine)
-        check_levels(self.levels)
-        check_time_limit(self.time_limit)
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        if self.num_epochs is not None and not 1 <= self.num_epochs <= self.levels:
+        check_parameters(self.get_params(deep=False), {**CHECKS, "batch_size": whole, "loss": choice(LOSSES)})
+        if self.num_epochs is not None and self.num_epochs > self.levels:
             raise ValueError(f"num_epochs must be None or from 1 to levels, got {self.num_epochs}")
         loss = Loss(self.loss, self.levels, self.stop_share)
         return loss, check_layers(self.hidden)

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.solvers.base import BinaryNetworkMixin, check_time_limit, seconds_until
+from mpnn.solvers.base import BinaryNetworkMixin, seconds_until
 from mpnn.solvers.engines import Limits, Listener, Solution
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
 from mpnn.solvers.step_network import StepProgram, StepWeights, zero_network
+from mpnn.validation import check_parameters, choice
 
 __all__ = ["BDNNClassifier"]
 
@@ -101,9 +103,9 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         y : array-like [n]
             Labels of two classes.
         """
+        check_parameters(self.get_params(deep=False), {**CHECKS, "method": choice(METHODS)})
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
-        self._check()
         live = self._live(inputs)
         widths = (live.shape[1], self.width, 1)
         neurons = self._neurons()
@@ -153,10 +155,3 @@ class BDNNClassifier(BinaryNetworkMixin, StepClassifier):
         limits = Limits(seconds_until(ends), self.threads, seed)
         self.solution_: Solution = program.solve(limits, self.engine, listener, start=start, fixed=fixed)
         return start if self.solution_.values is None else program.read(self.solution_.values)
-
-    def _check(self) -> None:
-        check_time_limit(self.time_limit)
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {METHODS}, got {self.method!r}")
-        if self.width < 1:
-            raise ValueError(f"width must be at least 1, got {self.width}")

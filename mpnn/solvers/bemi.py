@@ -12,8 +12,6 @@ from mpnn.solvers.base import (
     BinaryNetworkMixin,
     NoNetworkError,
     SolverClassifier,
-    check_levels,
-    check_time_limit,
     seconds_until,
 )
 from mpnn.solvers.bemi_models import (
@@ -26,14 +24,15 @@ from mpnn.solvers.bemi_models import (
 )
 from mpnn.solvers.bemi_pruning import FIRST_SHARE, beliefs_in_zero, pruned, sparse_neurons
 from mpnn.solvers.bemi_starts import best_start, margins_to_keep, one_neuron_decides
-from mpnn.solvers.engines import Limits, Listener, Solution, check_engine, solve
+from mpnn.solvers.engines import Limits, Listener, Solution, solve
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import copied_neuron, rounded_neuron
 from mpnn.solvers.neighbourhoods import Moments, search_neighbourhoods
+from mpnn.solvers.parameters import CHECKS, check_time_limit
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.warm_starts import by_linear_programming, fitted_source, given_layers, given_moments
-from mpnn.validation import hidden_widths
+from mpnn.validation import check_parameters, choice, hidden_widths
 
 __all__ = ["BeMiClassifier", "Stage"]
 
@@ -85,6 +84,12 @@ class Stage:
     start_objective: float | None
     kept: int
     nonzero: int
+
+
+def _time_limits(name: str, value: Any) -> None:
+    """One number, or one a stage."""
+    for seconds in value if isinstance(value, list | tuple) else [value]:
+        check_time_limit(name, seconds)
 
 
 class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
@@ -210,8 +215,8 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         MissingEngineError
             The engine is not installed.
         """
-        inputs, codes = self._encode(X, y)
         seconds = self._seconds()
+        inputs, codes = self._encode(X, y)
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)
         problem = self._problem(self.input_transform_(inputs), 2 * codes - 1)
         start = self._start(problem, inputs, np.asarray(y))
@@ -340,16 +345,6 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         )
 
     def _problem(self, inputs: NDArray, signs: NDArray) -> Problem:
-        check_engine(self.engine)
-        check_levels(self.levels)
-        if self.search not in SEARCHES:
-            raise ValueError(f"search must be one of {SEARCHES}, got {self.search!r}")
-        if self.search == "neighbourhoods" and self.work_limit is not None:
-            raise ValueError(f"work_limit is for search='whole'; set time_limit alone, got {self.work_limit}")
-        if self.big_m not in BIG_MS:
-            raise ValueError(f"big_m must be one of {BIG_MS}, got {self.big_m!r}")
-        if not 0.0 < self.eps <= 1.0:
-            raise ValueError(f"eps must be in (0, 1], got {self.eps}")
         live = inputs[:, self.input_transform_.live]
         widths = (live.shape[1], *hidden_widths(self.hidden), 1)
         # one model for any eps; CP-SAT, being exact, needs no other than the whole one
@@ -359,8 +354,12 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         )
 
     def _seconds(self) -> dict[str, float]:
-        """Return the seconds of each stage; checks the stages."""
-        stages = tuple(self.stages)
+        """Check the parameters; return the seconds of each stage."""
+        choices = {"search": choice(SEARCHES), "big_m": choice(BIG_MS)}
+        check_parameters(self.get_params(deep=False), {**CHECKS, **choices, "time_limit": _time_limits})
+        if self.search == "neighbourhoods" and self.work_limit is not None:
+            raise ValueError(f"work_limit is for search='whole'; set time_limit alone, got {self.work_limit}")
+        stages = tuple(self.stages) if isinstance(self.stages, Sequence) else (self.stages,)
         allowed = [name for name in STAGES if name in stages]
         if not stages or stages[0] != "SM" or list(stages) != allowed:
             raise ValueError(f"stages must be 'SM' and what follows it of {STAGES}, in order, got {stages}")
@@ -370,7 +369,6 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
                     f"time_limit must be one number or one a stage, got {len(self.time_limit)} for {stages}"
                 )
             return dict(zip(stages, map(float, self.time_limit), strict=True))
-        check_time_limit(self.time_limit)
         total = sum(SHARES[name] for name in stages)
         return {name: float(self.time_limit) * SHARES[name] / total for name in stages}
 

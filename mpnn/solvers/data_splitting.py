@@ -18,16 +18,16 @@ from sklearn.cluster import KMeans
 
 from mpnn.solvers.base import (
     MulticlassNetworkMixin,
-    check_time_limit,
     expected_accuracy,
     hold_out,
     seconds_until,
 )
 from mpnn.solvers.engines import Limits, Solution
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.step_classifier import StepClassifier
 from mpnn.solvers.step_network import StepProgram, StepWeights, zero_network
-from mpnn.validation import hidden_widths
+from mpnn.validation import check_parameters, hidden_widths
 
 __all__ = ["DataSplittingClassifier", "Split"]
 
@@ -154,9 +154,9 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
         y : array-like [n]
             Labels of any type.
         """
+        check_parameters(self.get_params(deep=False), CHECKS)
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
-        self._check()
         live, seed = self._live(inputs), self._seed()
         training, held = hold_out(codes, self.validation_share, seed)
         judges = training if len(held) == 0 else held
@@ -166,13 +166,6 @@ class DataSplittingClassifier(MulticlassNetworkMixin, StepClassifier):
         self.splits_, self.best_split_ = search.splits, search.best
         self._store(weights)
         return self
-
-    def _check(self) -> None:
-        check_time_limit(self.time_limit)
-        if self.max_splits < 0:
-            raise ValueError(f"max_splits must be at least 0, got {self.max_splits}")
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1 or None, got {self.batch_size}")
 
 
 class _Search:

@@ -1,6 +1,7 @@
 """One ternary neuron with few links: margins on samples and moved copies, and agreement with beliefs."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, eye_array, hstack, vstack
 
-from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_time_limit
-from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
+from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
+from mpnn.solvers.engines import Expression, Limits, Model, Solution, solve
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import shown_progress
 from mpnn.solvers.warm_starts import fitted_source, given_moments
+from mpnn.validation import check_parameters
 
 __all__ = ["FewLinksClassifier", "moved_copies"]
 
@@ -99,8 +102,13 @@ class FewLinksClassifier(BinaryNetworkMixin, SolverClassifier):
         y : array-like [n]
             Labels of two classes.
         """
+        check_parameters(self.get_params(deep=False), CHECKS)
+        if self.engine == "cpsat":
+            raise ValueError("engine must be 'highs', 'scip' or 'gurobi' for real coefficients, got 'cpsat'")
         inputs, codes = self._encode(X, y)
-        self._check(inputs.shape[1])
+        num_features = inputs.shape[1]
+        if self.image_shape is not None and prod(self.image_shape) != num_features:
+            raise ValueError(f"image_shape must hold {num_features} pixels, got {tuple(self.image_shape)}")
         if self.image_shape is not None:
             inputs = moved_copies(inputs, self.image_shape)
             codes = np.tile(codes, len(inputs) // len(codes))
@@ -157,20 +165,6 @@ class FewLinksClassifier(BinaryNetworkMixin, SolverClassifier):
             solution = solve(model, limits, engine=self.engine, start=values, listener=listener)
         found = start if solution.values is None else np.round(solution.values[weights])
         return solution, found.astype(np.int64)
-
-    def _check(self, num_features: int) -> None:
-        check_engine(self.engine)
-        check_time_limit(self.time_limit)
-        if self.engine == "cpsat":
-            raise ValueError("engine must be 'highs', 'scip' or 'gurobi' for real coefficients, got 'cpsat'")
-        if not 0.0 < self.links <= 1.0:
-            raise ValueError(f"links must be in (0, 1], got {self.links}")
-        if not self.margin > 0.0:
-            raise ValueError(f"margin must be above 0, got {self.margin}")
-        if self.agreement < 0.0:
-            raise ValueError(f"agreement must be at least 0, got {self.agreement}")
-        if self.image_shape is not None and int(np.prod(self.image_shape)) != num_features:
-            raise ValueError(f"image_shape must hold {num_features} pixels, got {tuple(self.image_shape)}")
 
 
 def moved_copies(images: NDArray, image_shape: Sequence[int]) -> NDArray:

@@ -10,14 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from mpnn.solvers.base import (
     BinaryNetworkMixin,
     SolverClassifier,
-    check_levels,
-    check_time_limit,
 )
 from mpnn.solvers.engines import Incumbent, Listener
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.integer_inputs import integer_inputs
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import shown_progress
-from mpnn.validation import hidden_widths
+from mpnn.validation import check_parameters, hidden_widths
 
 __all__ = ["LocalSearchClassifier"]
 
@@ -102,9 +101,9 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         y : array-like [n]
             Labels of two classes.
         """
+        check_parameters(self.get_params(deep=False), CHECKS)
         began = perf_counter()
         inputs, codes = self._encode(X, y)
-        self._check()
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)
         live = self.input_transform_(inputs)[:, self.input_transform_.live]
         widths = (live.shape[1], *hidden_widths(self.hidden), 1)
@@ -161,14 +160,6 @@ class LocalSearchClassifier(BinaryNetworkMixin, SolverClassifier):
         ends = np.cumsum([layer.size for layer in weights])[:-1]
         pieces = zip(np.split(flat, ends), weights, strict=True)
         return [piece.reshape(layer.shape) for piece, layer in pieces]
-
-    def _check(self) -> None:
-        check_levels(self.levels)
-        check_time_limit(self.time_limit)
-        if self.perturbed < 1:
-            raise ValueError(f"perturbed must be at least 1, got {self.perturbed}")
-        if not 0.0 <= self.zeros < 1.0:
-            raise ValueError(f"zeros must be in [0, 1), got {self.zeros}")
 
 
 class _Search:

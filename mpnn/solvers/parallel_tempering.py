@@ -23,7 +23,8 @@ from mpnn.programs.forks import in_fresh_process
 from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
 from mpnn.solvers.formulation import Weights
 from mpnn.solvers.integer_inputs import integer_inputs
-from mpnn.validation import above_zero, at_least_zero, whole
+from mpnn.solvers.parameters import CHECKS
+from mpnn.validation import check_parameters
 
 __all__ = ["ParallelTemperingClassifier", "Replicas", "temper"]
 
@@ -117,6 +118,7 @@ class ParallelTemperingClassifier(BinaryNetworkMixin, SolverClassifier):
         y : array-like [n]
             Labels of two classes.
         """
+        check_parameters(self.get_params(deep=False), CHECKS)
         inputs, codes = self._encode(X, y)
         problems = BinaryProblems([np.arange(len(codes))], [2.0 * codes - 1.0])
         _fit_members([self], inputs, problems)
@@ -144,6 +146,7 @@ class ParallelTemperingClassifier(BinaryNetworkMixin, SolverClassifier):
         problems_at_once : int or None, default=None
             Bounds the memory; None trains all side by side.
         """
+        check_parameters(members[0].get_params(deep=False), CHECKS)
         targets = []
         for member, (_, labels) in zip(members, problems, strict=True):
             member.n_features_in_ = X.shape[1]
@@ -183,8 +186,7 @@ def _fit_members(
     members: Sequence[ParallelTemperingClassifier], inputs: NDArray, problems: BinaryProblems
 ) -> None:
     first = members[0]
-    low, high = (above_zero("temperatures", value) for value in first.temperatures)
-    replicas, steps = whole("num_replicas", first.num_replicas), whole("num_steps", first.num_steps)
+    low, high = first.temperatures
     padded = problems.padded()
     signed = np.zeros((*padded.rows.shape, inputs.shape[1]), np.float32)
     for place, member in enumerate(members):
@@ -193,9 +195,9 @@ def _fit_members(
         samples = member.input_transform_(own).astype(float)
         norm = np.linalg.norm(samples, axis=1).mean() or 1.0
         signed[place, : len(own)] = problems.targets[place][:, None] * samples / norm
-    target = above_zero("margin", first.margin) * np.sqrt(inputs.shape[1] / 10)
-    numbers = jnp.asarray([target, at_least_zero("penalty", first.penalty)], jnp.float32)
-    inverse = jnp.asarray(1.0 / np.geomspace(low, high, replicas), jnp.float32)
+    target = first.margin * np.sqrt(inputs.shape[1] / 10)
+    numbers = jnp.asarray([target, first.penalty], jnp.float32)
+    inverse = jnp.asarray(1.0 / np.geomspace(low, high, int(first.num_replicas)), jnp.float32)
     keys = jnp.stack([jax.random.key(member._seed()) for member in members])
     share = padded.sample_weight / padded.sample_weight.sum(axis=1, keepdims=True)
     found = temper(
@@ -204,7 +206,7 @@ def _fit_members(
         jnp.asarray(share, jnp.float32),
         inverse,
         numbers,
-        steps // EXCHANGE_EVERY + 1,
+        int(first.num_steps) // EXCHANGE_EVERY + 1,
     )
     for member, weights, energy in zip(members, np.asarray(found.best), np.asarray(found.least), strict=True):
         live = member.input_transform_.live

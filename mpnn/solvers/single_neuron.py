@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier, check_levels
-from mpnn.solvers.engines import Expression, Limits, Model, Solution, check_engine, solve
+from mpnn.solvers.base import BinaryNetworkMixin, SolverClassifier
+from mpnn.solvers.engines import Expression, Limits, Model, Solution, solve
 from mpnn.solvers.formulation import Weights, add_nonzeros
 from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.linear_start import rounded_neuron
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import shown_progress
+from mpnn.validation import check_parameters, choice
 
 __all__ = ["SingleNeuronClassifier"]
 
@@ -89,8 +91,8 @@ class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
         y : array-like [n]
             Labels of two classes.
         """
+        check_parameters(self.get_params(deep=False), {**CHECKS, "objective": choice(OBJECTIVES)})
         inputs, codes = self._encode(X, y)
-        self._check()
         self.input_transform_ = integer_inputs(inputs, self.input_scaling)
         live = self.input_transform_(inputs)[:, self.input_transform_.live]
         signs = 2 * codes - 1
@@ -130,11 +132,3 @@ class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
             self.solution_ = solve(model, limits, engine=self.engine, start=values, listener=listener)
         found = self.solution_.values
         return start if found is None else np.round(found[weights]).astype(np.int64)
-
-    def _check(self) -> None:
-        check_engine(self.engine)
-        check_levels(self.levels)
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
-        if not 0.0 <= self.margin_share <= 1.0:
-            raise ValueError(f"margin_share must be in [0, 1], got {self.margin_share}")

@@ -5,7 +5,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.solvers.base import SolverClassifier
-from mpnn.solvers.engines import check_engine
 from mpnn.solvers.integer_inputs import integer_inputs
 from mpnn.solvers.step_network import StepNeurons, StepWeights
 
@@ -23,10 +22,7 @@ class StepClassifier(SolverClassifier):
     thresholds_: list[NDArray]
 
     def _neurons(self) -> StepNeurons:
-        """Check the parameters; return what neurons there can be, for inputs as in `_live`."""
-        check_engine(self.engine)
-        if self.radius < 0.0:
-            raise ValueError(f"radius must be at least 0, got {self.radius}")
+        """Check how parameters go together; return what neurons there can be, for inputs as in `_live`."""
         if not self.integer_weights and self.engine == "cpsat":
             raise ValueError(
                 "engine='cpsat' takes whole weights only: set integer_weights, or choose 'highs'"

@@ -15,15 +15,15 @@ from mpnn.solvers.base import (
     MulticlassNetworkMixin,
     NoNetworkError,
     SolverClassifier,
-    check_levels,
-    check_time_limit,
     seconds_until,
 )
-from mpnn.solvers.engines import Limits, Solution, check_engine
+from mpnn.solvers.engines import Limits, Solution
 from mpnn.solvers.integer_inputs import integer_inputs
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import shown_progress
-from mpnn.solvers.thorbjarnarson_models import Loss, LossProgram, check_layers
+from mpnn.solvers.thorbjarnarson_models import LOSSES, Loss, LossProgram, check_layers
 from mpnn.solvers.warm_starts import starting_network
+from mpnn.validation import check_parameters, choice
 
 __all__ = ["IntegerNetworkClassifier"]
 
@@ -121,9 +121,9 @@ class IntegerNetworkClassifier(MulticlassNetworkMixin, SolverClassifier):
         NoNetworkError
             None was found in time, or with max_correct there is none with one positive output a sample.
         """
+        loss, hidden = self._check()
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
-        loss, hidden = self._check()
         transform = self.input_transform_ = integer_inputs(inputs, self.input_scaling)
         live = transform(inputs)[:, transform.live]
         widths = (live.shape[1], *hidden, len(self.classes_))
@@ -146,8 +146,6 @@ class IntegerNetworkClassifier(MulticlassNetworkMixin, SolverClassifier):
         return self
 
     def _check(self) -> tuple[Loss, tuple[int, ...]]:
-        check_engine(self.engine)
-        check_levels(self.levels)
-        check_time_limit(self.time_limit)
+        check_parameters(self.get_params(deep=False), {**CHECKS, "loss": choice(LOSSES)})
         loss = Loss(self.loss, self.levels, self.stop_share, self.compression)
         return loss, check_layers(self.hidden)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mpnn.solvers.engines import Expression, Limits, Listener, Model, Solution, solve
 from mpnn.solvers.formulation import Network, Weights, add_network, add_signs
-from mpnn.validation import hidden_widths
+from mpnn.validation import at_least_zero, hidden_widths, one_of, share
 
 __all__ = ["LOSSES", "Loss", "LossProgram", "check_layers"]
 
@@ -42,12 +42,9 @@ class Loss:
     compression: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.name not in LOSSES:
-            raise ValueError(f"loss must be one of {LOSSES}, got {self.name!r}")
-        if not 0.0 <= self.stop_share <= 1.0:
-            raise ValueError(f"stop_share must be in [0, 1], got {self.stop_share}")
-        if self.compression < 0.0:
-            raise ValueError(f"compression must be at least 0, got {self.compression}")
+        one_of("loss", self.name, LOSSES)
+        share("stop_share", self.stop_share)
+        at_least_zero("compression", self.compression)
         if self.compression and self.name == "min_hinge":
             raise ValueError("compression goes with max_correct and sat_margin, got min_hinge")
 

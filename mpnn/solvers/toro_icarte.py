@@ -14,17 +14,16 @@ from mpnn.solvers.base import (
     MulticlassNetworkMixin,
     NoNetworkError,
     SolverClassifier,
-    check_levels,
-    check_time_limit,
     seconds_until,
 )
-from mpnn.solvers.engines import Limits, Solution, check_engine
+from mpnn.solvers.engines import Limits, Solution
 from mpnn.solvers.formulation import Weights, forward
 from mpnn.solvers.integer_inputs import integer_inputs
+from mpnn.solvers.parameters import CHECKS
 from mpnn.solvers.progress import Announce, shown_progress
 from mpnn.solvers.toro_icarte_models import OBJECTIVES, FitProgram, Samples, network_objective
 from mpnn.solvers.warm_starts import starting_network
-from mpnn.validation import hidden_widths
+from mpnn.validation import check_parameters, choice, hidden_widths
 
 __all__ = ["ToroIcarteClassifier"]
 
@@ -119,9 +118,10 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
         NoNetworkError
             No network fits all samples, or none was found in time.
         """
+        own = {"objective": choice(OBJECTIVES), "strategy": choice(STRATEGIES)}
+        check_parameters(self.get_params(deep=False), {**CHECKS, **own})
         ends = perf_counter() + self.time_limit
         inputs, codes = self._encode(X, y)
-        self._check()
         # a feature that is constant in training has weight 0, also where it is not 0
         self.input_transform_ = integer_inputs(inputs, self.input_scaling, constants_live=False)
         live = self.input_transform_(inputs)[:, self.input_transform_.live]
@@ -229,11 +229,3 @@ class ToroIcarteClassifier(MulticlassNetworkMixin, SolverClassifier):
     def _interrupted(self) -> bool:
         """Whether Ctrl-C ended a step; what is left is then not begun."""
         return any(solution.interrupted for solution in self.solutions_.values())
-
-    def _check(self) -> None:
-        check_engine(self.engine)
-        check_levels(self.levels)
-        check_time_limit(self.time_limit)
-        for name, allowed in (("objective", OBJECTIVES), ("strategy", STRATEGIES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")

@@ -62,11 +62,24 @@ def given_layers(source: Any, widths: Sequence[int], live: NDArray[np.bool_]) ->
     """
     if source is None or source is False:
         return None
-    layers = [np.asarray(layer, dtype=np.int64) for layer in getattr(source, "weights_", source)]
+    given = getattr(source, "weights_", source)
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"warm_start must be 'lp_rounding', None, weights or a classifier, got {source!r}")
+    layers = [_whole_layer(layer) for layer in given]
     shapes, wanted = [layer.shape for layer in layers], [*pairwise((len(live), *widths[1:]))]
     if shapes != wanted:
         raise ValueError(f"warm_start must have layers of shapes {wanted}, got {shapes}")
     return (layers[0][live], *layers[1:])
+
+
+def _whole_layer(layer: Any) -> NDArray[np.int64]:
+    """An array of whole numbers."""
+    found = np.asarray(layer)
+    if found.dtype.kind not in "iufb" or not np.array_equal(found, np.trunc(found)):
+        raise ValueError(
+            f"warm_start must have whole weights, got {found.dtype} {found.ravel()[:3].tolist()}"
+        )
+    return found.astype(np.int64)
 
 
 def given_moments(source: Any, live: NDArray[np.bool_]) -> list[Moments] | None:

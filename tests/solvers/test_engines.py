@@ -193,7 +193,7 @@ def test_bad_input():
         solve(model, Limits(1), start=np.zeros(4))
     with pytest.raises(ValueError, match="time_limit must be above 0"):
         Limits(0.0)
-    with pytest.raises(ValueError, match="threads must be at least 1"):
+    with pytest.raises(ValueError, match="threads must be a whole number of at least 1"):
         Limits(1.0, threads=0)
     with pytest.raises(ValueError, match="finite"):
         Model().add_variables(1, 0, np.inf)

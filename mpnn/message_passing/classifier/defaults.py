@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from mpnn.message_passing.rounding import can_round
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
 from mpnn.programs.memory import refuse_beyond_memory
-from mpnn.validation import at_least_zero, below_one, whole
+from mpnn.validation import at_least_zero, below_one, flag, one_of, whole
 
 __all__ = ["FULL_BATCH_LIMIT", "Defaults", "choose_hidden", "choose_input_scaling", "resolve"]
 
@@ -331,7 +332,7 @@ def _bias(given: Parameters) -> bool:
         if given.bias != "auto":
             raise ValueError(f"bias must be True, False or 'auto', got {given.bias!r}")
         return given.coded and given.small_fan_in != "exact"
-    return bool(given.bias)
+    return flag("bias", given.bias)
 
 
 def _best_rounding(given: Parameters, full_batch: bool, num_layers: int, num_epochs: int) -> str:
@@ -353,8 +354,7 @@ def _layers(given: Parameters, widths: tuple[Any, ...]) -> tuple[Layer, ...]:
     cavity = given.cavity
     if cavity == "auto":
         cavity = "second_order" if given.image_shape is None else "none"
-    if cavity not in CAVITIES:
-        raise ValueError(f"cavity must be one of {('auto', *CAVITIES)}, got {given.cavity!r}")
+    one_of("cavity", cavity, ("auto", *CAVITIES))
     return network_layers(
         widths[1:-1],
         widths[-1],
@@ -479,8 +479,7 @@ def _times_norms(name: str, value: Schedule, norms: tuple[float, ...]) -> Schedu
 
 
 def _rounding(rounding: str, spec: NetworkSpec) -> str:
-    if rounding not in ROUNDINGS:
-        raise ValueError(f"rounding must be one of {ROUNDINGS}, got {rounding!r}")
+    one_of("rounding", rounding, ROUNDINGS)
     if rounding != "mode" and not can_round(spec.weighted[0].family.levels or ()):
         raise ValueError(f"rounding={rounding!r} needs weights that are signs or whole numbers, use 'mode'")
     if rounding == "harden" and (spec.num_layers > 2 or spec.weighted[0].activation == "relu"):
@@ -492,7 +491,7 @@ def _frozen_epochs(given: Parameters, regime: _Regime, num_epochs: int) -> list[
     """Epochs at whose start layers are frozen, from shares of all epochs."""
     if given.freezing is None:
         return []
-    if isinstance(given.freezing, str) or not hasattr(given.freezing, "__len__"):
+    if not isinstance(given.freezing, Sequence | np.ndarray) or np.ndim(given.freezing) != 1:
         raise ValueError(f"freezing must be shares of the epochs such as (0.5, 0.8), got {given.freezing!r}")
     shares = [below_one("freezing", share) for share in given.freezing]
     if given.in_portions:

@@ -13,6 +13,7 @@ from mpnn.message_passing.hyper import NUMBERS
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems
+from mpnn.validation import one_of
 
 __all__ = ["SMALL_FAN_INS", "chosen", "fit", "fit_many"]
 
@@ -43,8 +44,7 @@ def chosen(given: Parameters, spec: NetworkSpec, full_batch: bool) -> bool:
         If ``"exact"`` cannot be done.
     """
     choice = given.small_fan_in
-    if choice not in SMALL_FAN_INS:
-        raise ValueError(f"small_fan_in must be one of {SMALL_FAN_INS}, got {choice!r}")
+    one_of("small_fan_in", choice, SMALL_FAN_INS)
     if choice == "gaussian":
         return False
     unmet = _unmet_requirement(given, full_batch) or unmet_requirement(spec)

@@ -17,6 +17,7 @@ from mpnn.preprocessing.scaling import InputTransform
 from mpnn.preprocessing.units import InputUnit, unit_of
 from mpnn.programs.devices import at_once
 from mpnn.programs.memory import refuse_beyond_memory
+from mpnn.validation import one_of
 
 __all__ = [
     "ENCODINGS",
@@ -61,8 +62,7 @@ def choose_encoder(encoding: str | None, input_scaling: str | None, X: Any) -> T
     ValueError
         For another encoding.
     """
-    if encoding not in ENCODINGS:
-        raise ValueError(f"encoding must be one of {ENCODINGS}, got {encoding!r}")
+    one_of("encoding", encoding, ENCODINGS)
     if encoding is None or (encoding == "auto" and (input_scaling != "auto" or _stays_numbers(X))):
         return None
     shape = X.shape if hasattr(X, "shape") else np.asarray(X, dtype=object).shape

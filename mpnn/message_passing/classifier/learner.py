@@ -166,7 +166,8 @@ class Learner(ProbabilisticClassifier):
         return rows
 
     def _needs_images(self) -> bool:
-        return reads_images(self.hidden) or self.largest_shift > 0
+        shifted = whole("largest_shift", self.largest_shift, at_least=0) > 0
+        return reads_images(self.hidden) or shifted
 
     def _choose_encoder(self, X: Any) -> TableEncoder | None:
         if self._needs_images():

@@ -19,6 +19,10 @@ __all__ = ["Fit", "Parameters", "Samples", "Settings"]
 WEIGHTS, WEIGHTS_OF_CONVOLUTIONS = "ternary", "binary"
 
 
+# Parameters that name one of several; what they may be is checked where they act.
+NAMED = ("rule", "activation", "cavity", "small_fan_in", "input_scaling", "rounding")
+
+
 @dataclasses.dataclass(frozen=True)
 class Parameters:
     """Parameters of the estimator as given, unchecked; None and ``"auto"`` are not yet resolved.
@@ -73,6 +77,9 @@ class Parameters:
         found: dict[str, Any] = {"coded": coded, "in_portions": in_portions, "image_shape": image_shape}
         names = {field.name for field in dataclasses.fields(cls)} - set(found)
         given = cls(**{name: getattr(estimator, name) for name in names}, **found)
+        for name in NAMED:
+            if not isinstance(value := getattr(given, name), str | None):
+                raise ValueError(f"{name} must be a name among those of its description, got {value!r}")
         if given.weights == "auto":
             weights = WEIGHTS if image_shape is None else WEIGHTS_OF_CONVOLUTIONS
             given = dataclasses.replace(given, weights=weights)

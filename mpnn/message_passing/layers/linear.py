@@ -30,6 +30,7 @@ from mpnn.message_passing.rules import base as rules
 from mpnn.message_passing.rules.base import Inputs, Preactivation, RequiredMessages, gaussian_preactivation
 from mpnn.message_passing.ties import half_step_of_data, half_step_of_signs, settled
 from mpnn.message_passing.weights import WeightFamily, weight_family
+from mpnn.validation import one_of, share
 
 __all__ = ["Conv2D", "Dense", "Linear", "LinearMemory"]
 
@@ -106,10 +107,10 @@ class Linear:
             find_rule(self.rule, one_sweep=False)
         for name, allowed in (("activation", sorted(ACTIVATIONS)), ("messages", list(MESSAGES))):
             value = getattr(self, name)
-            if value is not None and value not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
-        if self.density is not None and not 0.0 < self.density <= 1.0:
-            raise ValueError(f"density must be in (0, 1], got {self.density}")
+            if value is not None:
+                one_of(name, value, allowed)
+        if self.density is not None:
+            share("density", self.density, zero=False)
 
     @property
     def linear_map(self) -> LinearMap:

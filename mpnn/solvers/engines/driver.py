@@ -16,6 +16,7 @@ from mpnn.solvers.engines.highs import Highs
 from mpnn.solvers.engines.model import Model
 from mpnn.solvers.engines.scip import Scip
 from mpnn.solvers.engines.solution import Incumbent, Limits, Listener, Solution
+from mpnn.validation import one_of
 
 __all__ = ["ENGINES", "check_engine", "installed_engines", "solve"]
 
@@ -43,8 +44,7 @@ def check_engine(name: str) -> None:
     ValueError
         There is no such engine.
     """
-    if name not in ENGINES:
-        raise ValueError(f"engine must be one of {tuple(ENGINES)}, got {name!r}")
+    one_of("engine", name, ENGINES)
 
 
 def solve(

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from numpy.typing import NDArray
 
+from mpnn.validation import number, whole
+
 __all__ = ["STATUSES", "Incumbent", "Limits", "Listener", "Solution"]
 
 STATUSES = ("optimal", "feasible", "infeasible", "none_found")
@@ -37,12 +39,11 @@ class Limits:
     stop_at: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0.0:
-            raise ValueError(f"time_limit must be above 0 seconds, got {self.seconds}")
-        if self.threads < 1:
-            raise ValueError(f"threads must be at least 1, got {self.threads}")
-        if self.work is not None and not self.work > 0.0:
-            raise ValueError(f"work_limit must be above 0, got {self.work}")
+        if not number(self.seconds) > 0.0:
+            raise ValueError(f"time_limit must be above 0 seconds, got {self.seconds!r}")
+        whole("threads", self.threads)
+        if self.work is not None and not number(self.work) > 0.0:
+            raise ValueError(f"work_limit must be above 0, got {self.work!r}")
 
 
 class Incumbent(NamedTuple):
