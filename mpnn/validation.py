@@ -171,8 +171,8 @@ def flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def one_of(name: str, value: Any, choices: Collection[str]) -> str:
-    """The text ``value``, one of a few.
+def one_of(name: str, value: Any, choices: Collection[str | None]) -> Any:
+    """The text ``value``, one of a few, or None where that is one of them.
 
     Parameters
     ----------
@@ -180,10 +180,10 @@ def one_of(name: str, value: Any, choices: Collection[str]) -> str:
         Name of the parameter, for the error.
     value : str
         What is checked.
-    choices : collection of str
+    choices : collection of str or None
         What it may be.
     """
-    if not isinstance(value, str) or value not in choices:
+    if not isinstance(value, str | None) or value not in choices:
         raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r}")
     return value
 
@@ -214,7 +214,7 @@ def _no_seed(name: str, value: Any) -> ValueError:
     )
 
 
-def choice(names: Collection[str]) -> Check:
+def choice(names: Collection[str | None]) -> Check:
     """A check of one of these names.
 
     Parameters

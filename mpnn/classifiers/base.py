@@ -21,6 +21,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.classifiers.images import as_rows
+from mpnn.classifiers.labels import plain_labels
 from mpnn.classifiers.linear_view import LinearView
 from mpnn.classifiers.problems import BinaryProblems, blocks_of, decide_in_blocks
 from mpnn.integer_networks.cache import discrete_network
@@ -38,6 +39,7 @@ __all__ = [
     "known_class_numbers",
     "network_on_processor",
     "read_table_and_labels",
+    "require_different_names",
 ]
 
 PREDICTIONS = ("mode", "bayes", "sample")
@@ -67,43 +69,30 @@ def read_table_and_labels(
         Where there is no sample, inputs and labels are not as many, a label is missing, labels are of several
         types, or two columns have one name.
     """
-    _require_different_names(X)
+    require_different_names(X)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
-    labels = column_or_1d(y, warn=True)
+    labels = column_or_1d(plain_labels(y), warn=True)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
-    if labels.dtype == object:
-        _require_one_type(labels)
     check_consistent_length(X, labels)
     if len(labels) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required")
     return X, labels
 
 
-def _require_different_names(X: Any) -> None:
-    """Refuse a table two of whose columns have one name."""
+def require_different_names(X: Any) -> None:
+    """Refuse a table two of whose columns have one name.
+
+    Parameters
+    ----------
+    X : array-like or table
+        Inputs.
+    """
     names = getattr(X, "columns", ())
     counts = Counter(name for name in names if isinstance(name, str))
     for name, count in counts.items():
         if count > 1:
             raise ValueError(f"{count} columns are called {name!r}: give each a name of its own")
-
-
-def _require_one_type(labels: NDArray) -> None:
-    """Refuse labels ``[n]`` that cannot be sorted: a missing one, or text among numbers."""
-    found: dict[type, Any] = {}
-    for row, label in enumerate(labels.tolist()):
-        if label is None or type(label).__name__ == "NAType" or (isinstance(label, float) and label != label):
-            raise ValueError(
-                f"label {row} (from 0) is missing, {label!r}: fill it in or leave the sample out"
-            )
-        found.setdefault(type(label), label)
-    if len(found) > 1:
-        (one, first), (other, second), *_ = found.items()
-        raise ValueError(
-            f"labels are of several types, such as {first!r} ({one.__name__}) and {second!r} "
-            f"({other.__name__}): write all as text or all as numbers"
-        )
 
 
 def check_several(classes: NDArray) -> None:
@@ -227,8 +216,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _encode(self, X: ArrayLike, y: ArrayLike, **options: Any) -> tuple[NDArray, NDArray]:
         """Check the samples; inputs ``[n, features]`` and class numbers ``[n]``. Sets ``classes_``."""
+        require_different_names(X)
         X, self.image_shape_ = as_rows(with_known_floats(X))
-        inputs, labels = validate_data(self, X, y, **options)
+        inputs, labels = validate_data(self, X, plain_labels(y), **options)
         return inputs, self._class_numbers(labels)
 
     def _as_rows(self, X: Any) -> Any:

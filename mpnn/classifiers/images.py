@@ -94,7 +94,8 @@ def reads_images(hidden: Any) -> bool:
     hidden : sequence or str
         Widths and layers.
     """
-    return any(map(_is_spatial, layer_sequence(hidden)))
+    is_sequence = isinstance(hidden, Sequence) and not isinstance(hidden, str)
+    return is_sequence and any(map(_is_spatial, hidden))
 
 
 def _is_spatial(layer: Any) -> bool:

@@ -18,8 +18,10 @@ from mpnn.classifiers.base import (
     known_class_numbers,
     network_on_processor,
     read_table_and_labels,
+    require_different_names,
 )
 from mpnn.classifiers.images import as_rows, checked_shape
+from mpnn.classifiers.labels import plain_labels
 from mpnn.classifiers.linear_view import LinearView, importances_of
 from mpnn.classifiers.problems import FitsMany
 from mpnn.classifiers.weights import only_present, read_weights
@@ -39,7 +41,7 @@ from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import random_source, whole
+from mpnn.validation import one_of, random_source, whole
 
 __all__ = ["PairwiseVoteClassifier"]
 
@@ -465,7 +467,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         if self._reads_tables:
             inputs, labels = read_table_and_labels(self, X, y, reset=reset)
         else:
-            inputs, labels = validate_data(self, X, y, reset=reset)
+            require_different_names(X)
+            inputs, labels = validate_data(self, X, plain_labels(y), reset=reset)
         return only_present(inputs, labels, read_weights(sample_weight, labels))
 
     @property
@@ -487,9 +490,8 @@ class PairwiseVoteClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator)
         return tags
 
     def _check_options(self) -> None:
-        for name, allowed in (("ties", TIES), ("vote", VOTES)):
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        one_of("ties", self.ties, TIES)
+        one_of("vote", self.vote, VOTES)
         if self.pairs_per_batch is not None:
             whole("pairs_per_batch", self.pairs_per_batch)
 

@@ -15,15 +15,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
-from mpnn.classifiers.base import ProbabilisticClassifier
+from mpnn.classifiers.base import ProbabilisticClassifier, require_different_names
 from mpnn.classifiers.images import hidden_layers, read_images, reads_images
+from mpnn.classifiers.labels import plain_labels
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.gradient import fitting, prediction, training
 from mpnn.gradient.method import Method, Plan
 from mpnn.gradient.parameters import CHECKS
 from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.intensity import is_intensity
-from mpnn.preprocessing.precision import NUMBER_TYPES
+from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.preprocessing.units import in_float32, unit_of
 from mpnn.programs.forks import in_fresh_process
@@ -137,7 +138,8 @@ class GradientClassifier(ProbabilisticClassifier):
         """
         check_parameters(self.get_params(deep=False), CHECKS)
         X, self.image_shape_ = read_images(X, self._needs_images(), self.image_shape)
-        inputs, labels = validate_data(self, X, y, dtype=NUMBER_TYPES)
+        require_different_names(X)
+        inputs, labels = validate_data(self, with_known_floats(X), plain_labels(y), dtype=NUMBER_TYPES)
         codes = self._class_numbers(labels)
         inputs = self._in_unit(inputs)
         self.input_transform_ = self._transform_of(inputs)

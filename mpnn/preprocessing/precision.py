@@ -17,15 +17,25 @@ FEWEST_STEPS = {np.dtype(np.float32): 100.0, np.dtype(np.float64): 4.0}
 def with_known_floats(X: Any) -> Any:
     """Arrays of bfloat16 and other floats that NumPy does not know as float32; other inputs as they are.
 
+    What is masked becomes missing, NaN.
+
     Parameters
     ----------
     X : array-like or table
         Inputs.
     """
+    if isinstance(X, np.ma.MaskedArray):
+        return _with_missing(X)
     own: Any = getattr(X, "dtype", None)
     if getattr(own, "kind", "") == "V" and own.names is None:
         return np.asarray(X).astype(np.float32)
     return X
+
+
+def _with_missing(X: np.ma.MaskedArray) -> NDArray:
+    if not np.ma.getmaskarray(X).any():
+        return np.asarray(X.data)
+    return X.astype(np.result_type(X.dtype, np.float64) if X.dtype.kind in "biuf" else object).filled(np.nan)
 
 
 def as_float32(inputs: NDArray) -> NDArray:

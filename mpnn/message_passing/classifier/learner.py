@@ -14,8 +14,14 @@ from sklearn.utils.validation import check_array, validate_data
 
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
-from mpnn.classifiers.base import ProbabilisticClassifier, check_several, read_table_and_labels
+from mpnn.classifiers.base import (
+    ProbabilisticClassifier,
+    check_several,
+    read_table_and_labels,
+    require_different_names,
+)
 from mpnn.classifiers.images import read_images, reads_images
+from mpnn.classifiers.labels import plain_labels
 from mpnn.classifiers.problems import BinaryProblems
 from mpnn.classifiers.weights import balanced_draw, class_weights, only_present, read_weights
 from mpnn.encoders import TableEncoder
@@ -137,7 +143,9 @@ class Learner(ProbabilisticClassifier):
         if not known_inputs:
             self.encoder_ = self._choose_encoder(X)
         if self.encoder_ is None:
-            table, labels = validate_data(self, plain(X), y, dtype=NUMBER_TYPES, reset=not known_inputs)
+            require_different_names(X)
+            own = validate_data(self, plain(X), plain_labels(y), dtype=NUMBER_TYPES, reset=not known_inputs)
+            table, labels = own
         else:
             table, labels = read_table_and_labels(self, X, y, reset=not known_inputs)
         table, labels, counts = only_present(table, labels, read_weights(sample_weight, labels))
