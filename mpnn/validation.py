@@ -1,7 +1,10 @@
 """Range checks of parameters, with one error message for every method."""
 
 import numbers
+import os
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,9 @@ __all__ = [
     "layer_sequence",
     "number",
     "one_of",
+    "path",
     "random_source",
+    "require_different_names",
     "share",
     "unless_none",
     "whole",
@@ -188,6 +193,23 @@ def one_of(name: str, value: Any, choices: Collection[str | None]) -> Any:
     return value
 
 
+def path(name: str, value: Any) -> Path:
+    """The path ``value``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : str or path
+        What is checked.
+    """
+    if not isinstance(value, str | os.PathLike) or not isinstance(os.fspath(value), str):
+        raise ValueError(f"{name} must be a path, such as 'folder/file', got {value!r}")
+    if "\0" in os.fspath(value):
+        raise ValueError(f"{name} must be a path, which holds no zero byte, got {os.fspath(value)!r}")
+    return Path(value)
+
+
 def random_source(name: str, value: Any) -> np.random.RandomState:
     """The source of randomness of a seed.
 
@@ -254,3 +276,18 @@ def check_parameters(parameters: Mapping[str, Any], checks: Mapping[str, Check])
     for name, value in parameters.items():
         if name in checks:
             checks[name](name, value)
+
+
+def require_different_names(X: Any) -> None:
+    """Refuse a table two of whose columns have one name.
+
+    Parameters
+    ----------
+    X : array-like or table
+        Inputs.
+    """
+    names = getattr(X, "columns", ())
+    counts = Counter(name for name in names if isinstance(name, str))
+    for name, count in counts.items():
+        if count > 1:
+            raise ValueError(f"{count} columns are called {name!r}: give each a name of its own")

@@ -17,7 +17,6 @@ PACKAGE = Path(mpnn.__file__).parent
 FLOORS = (
     {
         "atomic_files",
-        "callbacks",
         "integer_networks",
         "metrics",
         "numerics",
@@ -26,7 +25,7 @@ FLOORS = (
         "sharding",
         "validation",
     },
-    {"linear_maps", "encoders", "classifiers", "runs", "weight_files"},
+    {"callbacks", "classifiers", "encoders", "linear_maps", "runs", "weight_files"},
     {"data", "message_passing", "gradient", "solvers", "deploy"},
     {"ensemble", "flax_layers", "functional", "layers", "planning"},
     {"compare"},

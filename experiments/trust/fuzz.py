@@ -126,7 +126,7 @@ def changed(rng: random.Random, content: bytes) -> bytes:
 
 def inputs_of(reader: Reader, rng: random.Random, count: int, untouched: bool) -> Iterator[tuple[str, bytes]]:
     """Files to try: those made by hand as they are, for memory and for time, then changed ones."""
-    small = [content for content in reader.hostile if len(content) < 1 << 16]
+    small = [content for content in reader.changed_hostile or reader.hostile if len(content) < 1 << 16]
     name = reader.seeds[0][0]
     made = [content for content in reader.hostile for _ in range(2)][:count] if untouched else []
     yield from ((name, content) for content in made)

@@ -98,11 +98,11 @@ def csv_files() -> list[bytes]:
     ]
 
 
-def packed_csv_files() -> list[bytes]:
+def packed_csv_files(rows: int = MILLION) -> list[bytes]:
     """Text that unpacks to a thousand times its size, members without end, and other packings."""
     return [
-        gzip.compress(b"1,2\n" * MILLION, mtime=0),
-        gzip.compress(b"0" * (40 * MILLION), mtime=0),
+        gzip.compress(b"1,2\n" * rows, mtime=0),
+        gzip.compress(b"0" * (40 * rows), mtime=0),
         gzip.compress(gzip.compress(b"a,b\n1,2\n", mtime=0), mtime=0),
         gzip.compress(b"a,b\n1,2\n", mtime=0) * 1000,
         bz2.compress(b"a,b\n1,2\n"),

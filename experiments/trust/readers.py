@@ -3,10 +3,12 @@
 ``KINDS`` are the readers of this package, ``PEERS`` those of other packages, given the same files.
 """
 
+import gzip
 import hashlib
 import json
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,6 +34,8 @@ class Reader:
     hostile : files made by hand to do harm, given as they are and changed.
     traced : whether Python's own count of memory applies; threads of pyarrow that end beside it crash.
     multiple : memory allowed, in sizes of the file, beside a constant: the promise of SECURITY.md.
+    changed_hostile : smaller ones of the kind, to be changed in place of ``hostile``, which are then given
+        only as they are; empty: the same.
     """
 
     seeds: list[tuple[str, bytes]]
@@ -42,8 +46,11 @@ class Reader:
     hostile: list[bytes] = field(default_factory=list)
     traced: bool = True
     multiple: int = 2048
+    changed_hostile: list[bytes] = field(default_factory=list)
 
 
+# Unpacked bytes of packed text that is changed: whole bombs take half a second each.
+MOST_UNPACKED = 1 << 16
 # Deflate packs up to 1,032 times, and numbers take up to 12 bytes a byte of text.
 PACKED_TEXT = 12 * 1032
 
@@ -144,14 +151,30 @@ def _bytes_of(write: Callable[[Path], None], suffix: str) -> bytes:
         return path.read_bytes()
 
 
-def _csv_gz() -> Reader:
-    import gzip
+def _packed_again(content: bytes) -> bytes:
+    """What can be unpacked of a damaged file, packed again: damaged text in packing that is whole."""
+    text, unpack = b"", zlib.decompressobj(31)
+    for start in range(0, len(content), 16):
+        try:
+            text += unpack.decompress(content[start : start + 16], MOST_UNPACKED)
+        except zlib.error:
+            break
+        if len(text) >= MOST_UNPACKED:
+            break
+    return gzip.compress(text, mtime=0)
 
+
+def _csv_gz() -> Reader:
     plain = _csv()
     packed = [gzip.compress(seed, mtime=0) for _, seed in plain.seeds[:3]]
-    files = hostile.packed_csv_files()
     return Reader(
-        named("file.csv.gz", packed), plain.read, plain.promised, hostile=files, multiple=PACKED_TEXT
+        named("file.csv.gz", packed),
+        plain.read,
+        plain.promised,
+        _packed_again,
+        hostile=hostile.packed_csv_files(),
+        changed_hostile=hostile.packed_csv_files(MOST_UNPACKED // 4),
+        multiple=PACKED_TEXT,
     )
 
 
@@ -244,6 +267,35 @@ def _checkpoint() -> Reader:
     )
 
 
+def _description() -> Reader:
+    """What this package reads of a checkpoint, as Orbax hands it over: the description and the arrays."""
+    import jax
+
+    from mpnn.message_passing import checkpoints
+    from mpnn.message_passing.hyper import Schedules
+    from mpnn.message_passing.network import init
+    from mpnn.message_passing.spec import NetworkSpec
+
+    spec, key = NetworkSpec.dense((5, 3, 1)), jax.random.key(0)
+    state = init(key, spec, Schedules().at_sweep(0, spec.num_layers))
+    whole = _checkpoint()
+    (text,) = [content for name, content in whole.seeds if name.endswith("about/metadata")]
+    arrays = [np.asarray(leaf).reshape(-1).view(np.uint8) for leaf in jax.tree.leaves(state)]
+
+    def read(path: Path) -> object:
+        try:
+            given = json.loads(path.read_text())
+        except (ValueError, RecursionError) as error:  # Orbax's own reading, whose errors restore_state names
+            raise checkpoints.CheckpointError(str(error)) from error
+        about = checkpoints.checked_description(path, 1, given)
+        checkpoints.check_network(path, about, spec, state)
+        return checkpoints.rebuilt(path, 1, about, np.concatenate(arrays), state)
+
+    return Reader(
+        named("file.json", [text]), read, (checkpoints.CheckpointError,), hostile=hostile.json_lines()
+    )
+
+
 KINDS: dict[str, Callable[[], Reader]] = {
     "model": _model,
     "weights": _weights,
@@ -257,6 +309,7 @@ KINDS: dict[str, Callable[[], Reader]] = {
     "rows": _rows,
     "report": _report,
     "checkpoint": _checkpoint,
+    "checkpoint description": _description,
 }
 
 

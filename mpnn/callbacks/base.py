@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import numpy as np
+
 __all__ = ["Callback", "Epoch", "notify", "running"]
 
 
@@ -86,4 +88,11 @@ def notify(callbacks: Sequence[Callback], epoch: Epoch) -> bool:
     epoch : Epoch
         The numbers of the epoch.
     """
-    return any([bool(callback.on_epoch(epoch)) for callback in callbacks])
+    return any([_stops(callback, callback.on_epoch(epoch)) for callback in callbacks])
+
+
+def _stops(callback: Callback, answer: object) -> bool:
+    if answer is not None and not isinstance(answer, bool | np.bool_):
+        name = type(callback).__name__
+        raise ValueError(f"{name}.on_epoch must return True, False or None, got {answer!r}")
+    return bool(answer)

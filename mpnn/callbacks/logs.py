@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mpnn.callbacks.base import Callback, Epoch
+from mpnn.validation import path as path_of
 
 __all__ = ["CSVLog", "TensorBoard"]
 
@@ -21,7 +22,7 @@ class CSVLog(Callback):
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = path_of("path", path)
         self._file: Any = None
         self._writer: Any = None
 
@@ -31,16 +32,24 @@ class CSVLog(Callback):
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Write a row; before the first one, the names."""
+        if self._file is None:
+            raise ValueError(f"{self.path} is not open: call on_begin before the first epoch")
         row = {"epoch": epoch.number, "seconds": round(epoch.seconds, 3), **epoch.metrics}
         if self._writer is None:
             self._writer = csv.DictWriter(self._file, list(row))
             self._writer.writeheader()
+        if unknown := set(row) - set(self._writer.fieldnames):
+            raise ValueError(
+                f"the first epoch had no {sorted(unknown)[0]!r}: give every epoch the same metrics"
+            )
         self._writer.writerow(row)
         self._file.flush()
 
     def on_end(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what is left can be pickled."""
+        if self._file is not None:
+            self._file.close()
+        self._file = self._writer = None
 
 
 class TensorBoard(Callback):
@@ -58,7 +67,8 @@ class TensorBoard(Callback):
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = path_of("folder", folder)
+        self._writer: Any = None
 
     def on_begin(self, total: int) -> None:
         """Open the event file."""
@@ -72,9 +82,13 @@ class TensorBoard(Callback):
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Add a scalar a metric."""
+        if self._writer is None:
+            raise ValueError(f"{self.folder} is not open: call on_begin before the first epoch")
         for name, value in epoch.metrics.items():
             self._writer.add_scalar(name, value, epoch.number)
 
     def on_end(self) -> None:
-        """Close the event file."""
-        self._writer.close()
+        """Close the event file; what is left can be pickled."""
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None

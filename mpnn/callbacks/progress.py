@@ -15,6 +15,8 @@ def _in_words(epoch: Epoch) -> str:
 class ProgressBar(Callback):
     """A bar on standard error, with the metrics of the last epoch."""
 
+    _progress: Progress | None = None
+
     def on_begin(self, total: int) -> None:
         """Show the bar."""
         columns = BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
@@ -24,11 +26,15 @@ class ProgressBar(Callback):
 
     def on_epoch(self, epoch: Epoch) -> None:
         """Move the bar."""
+        if self._progress is None:
+            raise ValueError("there is no bar: call on_begin before the first epoch")
         self._progress.update(self._task, completed=epoch.number, description=_in_words(epoch))
 
     def on_end(self) -> None:
-        """Leave the bar as it is."""
-        self._progress.stop()
+        """Leave the bar as it is; what is left can be pickled."""
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress = None
 
 
 class EpochLines(Callback):

@@ -5,7 +5,6 @@ Axes: samples n, outputs K (1 for two classes), classes C.
 
 import sys
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ from mpnn.integer_networks.discrete import DiscreteNetwork
 from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
 from mpnn.preprocessing.units import InputUnit
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import one_of, random_source, whole
+from mpnn.validation import one_of, random_source, require_different_names, whole
 
 __all__ = [
     "PREDICTIONS",
@@ -39,7 +38,6 @@ __all__ = [
     "known_class_numbers",
     "network_on_processor",
     "read_table_and_labels",
-    "require_different_names",
 ]
 
 PREDICTIONS = ("mode", "bayes", "sample")
@@ -78,21 +76,6 @@ def read_table_and_labels(
     if len(labels) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required")
     return X, labels
-
-
-def require_different_names(X: Any) -> None:
-    """Refuse a table two of whose columns have one name.
-
-    Parameters
-    ----------
-    X : array-like or table
-        Inputs.
-    """
-    names = getattr(X, "columns", ())
-    counts = Counter(name for name in names if isinstance(name, str))
-    for name, count in counts.items():
-        if count > 1:
-            raise ValueError(f"{count} columns are called {name!r}: give each a name of its own")
 
 
 def check_several(classes: NDArray) -> None:

@@ -17,6 +17,7 @@ from mpnn.data.column_kinds import Kind, object_array
 from mpnn.data.errors import DataError
 from mpnn.data.text_sources import unreadable
 from mpnn.encoders.words import Words
+from mpnn.validation import path as path_of
 
 __all__ = [
     "Arrays2D",
@@ -94,7 +95,7 @@ def holds_test_part(path: Path) -> bool:
     path : str or path
         The file.
     """
-    return "x_test" in map(str.lower, _members(path))
+    return "x_test" in map(str.lower, _members(path_of("path", path)))
 
 
 def _members(path: Path) -> list[str]:

@@ -56,7 +56,7 @@ class Wishes(NamedTuple):
         """Return every name that must be there; numbers of columns are none."""
         options = (self.label, self.id, *self.drop, *self.categorical)
         return {
-            *(self.kinds or ()),
+            *(self.kinds if isinstance(self.kinds, Mapping) else ()),
             *(plain_name(key) for key in options if isinstance(key, str) and not _number(key)),
         }
 
@@ -244,6 +244,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _require_kinds(wishes: Wishes) -> None:
     kinds = wishes.kinds or {}
+    if not isinstance(kinds, Mapping):
+        raise DataError(f"kinds must map names of columns to kinds, got {kinds!r}")
     if wishes.categorical:
         raise DataError("categorical says nothing beside kinds, which names the kind of every column")
     for name, kind in kinds.items():

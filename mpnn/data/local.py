@@ -20,6 +20,7 @@ from mpnn.data.formats import (
 )
 from mpnn.data.registry import CIFAR_ARCHIVE, CIFAR_JPEG, IDX_FILES, REGISTRY, DatasetInfo
 from mpnn.data.tables import read_adult, read_heart_csv
+from mpnn.validation import path as path_of
 
 
 class LocalCopy(NamedTuple):
@@ -47,7 +48,7 @@ def data_folder(folder: str | os.PathLike[str] | None = None) -> Path:
         that is set, else the platform's own.
     """
     if chosen := (folder or os.environ.get("MPNN_DATA")):
-        return Path(chosen).expanduser()
+        return path_of("folder", chosen).expanduser()
     if xdg := os.environ.get("XDG_CACHE_HOME"):
         return Path(xdg) / "mpnn"
     if sys.platform == "darwin":

@@ -190,7 +190,7 @@ def list_datasets() -> tuple[DatasetInfo, ...]:
 
 def find_info(name: str) -> DatasetInfo:
     """Return the row of `name`; ValueError with the known names and the nearest one otherwise."""
-    if name in REGISTRY:
+    if isinstance(name, str) and name in REGISTRY:
         return REGISTRY[name]
     nearest = get_close_matches(str(name).lower().replace("-", "_"), REGISTRY, n=1, cutoff=0.5)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""

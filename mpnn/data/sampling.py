@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mpnn.validation import whole
+from mpnn.validation import flag, whole
 
 
 class ValidationDraw(NamedTuple):
@@ -124,12 +124,13 @@ def sample_consecutive(
         As `sample_few_shot`; also where `per_class` is not in `shots` or `instance` is out of range.
     """
     images, labels = _check_samples(x, y)
-    for size in shots:
-        whole("each size in shots", size)
-    whole("num_instances", num_instances)
+    if not isinstance(shots, Sequence | np.ndarray) or np.ndim(shots) != 1:
+        raise ValueError(f"shots must be a sequence of sizes such as (2, 6, 10), got {shots!r}")
+    shots = [whole("each size in shots", size) for size in shots]
+    num_instances, per_class = whole("num_instances", num_instances), whole("per_class", per_class)
     if len(set(shots)) != len(shots) or per_class not in shots:
         raise ValueError(f"per_class must be one of the sizes in shots, all different: {per_class}, {shots}")
-    if instance not in range(num_instances):
+    if not isinstance(instance, int | np.integer) or instance not in range(num_instances):
         raise ValueError(f"instance must be from 0 to {num_instances - 1}, got {instance}")
     start = num_instances * sum(size for size in shots if size < per_class) + per_class * instance
     chosen = []
@@ -173,7 +174,7 @@ def validation_draw(
         As `sample_few_shot`; also where fewer than `num_validation` samples remain.
     """
     images, labels = _check_samples(x, y)
-    whole("num_validation", num_validation)
+    num_validation = whole("num_validation", num_validation)
     train = _draw(labels, per_class, seed)
     rest = np.setdiff1d(np.arange(len(labels)), train)
     if num_validation > len(rest):
@@ -188,8 +189,9 @@ def validation_draw(
 
 def _draw(labels: np.ndarray, per_class: int, seed: int, at_most: bool = False) -> np.ndarray:
     """Return the indices [classes * per_class] of a balanced random draw, sorted by class."""
-    whole("per_class", per_class)
-    generator = np.random.default_rng(seed)
+    per_class = whole("per_class", per_class)
+    flag("at_most", at_most)
+    generator = np.random.default_rng(whole("seed", seed, at_least=0))
     chosen = []
     for label, members in _members(labels):
         if not at_most:
@@ -208,6 +210,9 @@ def _take(images: np.ndarray, labels: np.ndarray, indices: np.ndarray) -> tuple[
 
 
 def _check_samples(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    for name, given in (("x", x), ("y", y)):
+        if isinstance(given, np.ma.MaskedArray) and np.ma.getmaskarray(given).any():
+            raise ValueError(f"{name} holds masked values: fill them in or leave these samples out")
     images, labels = np.asarray(x), np.asarray(y)
     if images.ndim < 2 or labels.ndim != 1:
         raise ValueError(f"x must be [n, ...] and y [n], got shapes {images.shape} and {labels.shape}")
@@ -215,8 +220,11 @@ def _check_samples(x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.n
         raise ValueError(f"x has {len(images)} samples, y has {len(labels)} labels")
     if len(labels) == 0:
         raise ValueError("x and y must hold at least one sample, got none")
-    if np.any(labels != labels):  # only NaN differs from itself
-        raise ValueError("y has missing labels (NaN): leave these samples out")
+    missing = [label is None or type(label).__name__ == "NAType" for label in labels.ravel().tolist()]
+    if any(missing) or np.any(labels != labels):  # only NaN differs from itself
+        raise ValueError("y has missing labels (NaN or None): leave these samples out")
+    if labels.dtype == object and len({isinstance(label, str) for label in labels.tolist()}) > 1:
+        raise ValueError("y holds text and numbers: write all labels as text or all as numbers")
     return images, labels
 
 

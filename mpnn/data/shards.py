@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +24,9 @@ from mpnn.data.column_kinds import Kind
 from mpnn.data.column_names import Wishes
 from mpnn.data.errors import DataError
 from mpnn.data.survey import Survey, merged, survey_from_bytes, surveyed
-from mpnn.data.table_files import is_table_file, read_table
+from mpnn.data.table_files import is_table_file, read_table, several
 from mpnn.encoders.words import Words
+from mpnn.validation import path as path_of
 
 __all__ = ["Part", "Parts", "Shards", "is_shards"]
 
@@ -41,7 +42,7 @@ def is_shards(source: str | os.PathLike[str]) -> bool:
     source : str or path
         Name of the source.
     """
-    name = os.fspath(source)
+    name = str(path_of("source", source))
     return (glob.has_magic(name) and not Path(name).is_file()) or Path(name).is_dir()
 
 
@@ -201,7 +202,8 @@ class Shards(Parts):
         max_classes: int = 100,
     ) -> None:
         self.paths = _files(source)
-        self.label, self.drop, self.categorical = label, tuple(drop), tuple(categorical)
+        self.label = label
+        self.drop, self.categorical = several(drop, "drop"), several(categorical, "categorical")
         self.max_classes = max_classes
         self._places: list[tuple[Path, int | None]] = []
         for path in self.paths:
@@ -271,9 +273,9 @@ class Shards(Parts):
 
 def _files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
     """The files that a source names, sorted."""
-    if not isinstance(source, str | os.PathLike):
-        found = [Path(name) for name in source]
-    elif Path(source).is_dir():
+    if isinstance(source, Iterable) and not isinstance(source, str | os.PathLike | bytes):
+        found = [path_of("every file of source", name) for name in source]
+    elif path_of("source", source).is_dir():
         found = [path for path in Path(source).iterdir() if is_table_file(path)]
     elif glob.has_magic(os.fspath(source)) and not Path(source).is_file():
         found = [Path(name) for name in glob.glob(os.fspath(source), recursive=True)]

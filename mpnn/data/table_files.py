@@ -7,7 +7,7 @@ into float64 blocks as they are read, so memory is that of the result, not of th
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mpnn.data.array_tables import read_arrays
@@ -19,8 +19,10 @@ from mpnn.data.table_labels import require_max_classes
 from mpnn.data.text_layout import find_layout
 from mpnn.data.text_sources import open_text, unreadable
 from mpnn.data.text_tables import read_text
+from mpnn.validation import path as path_of
+from mpnn.validation import whole
 
-__all__ = ["TEXT_SUFFIXES", "is_table_file", "read_table"]
+__all__ = ["TEXT_SUFFIXES", "is_table_file", "read_table", "several"]
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".csv.gz", ".tsv.gz", ".txt.gz")
 ARRAY_SUFFIXES = (".parquet", ".npz", ".npy")
@@ -34,7 +36,7 @@ def is_table_file(source: str | os.PathLike[str]) -> bool:
     source : str or path
         Name of the source.
     """
-    name = os.fspath(source).lower()
+    name = str(path_of("source", source)).lower()
     return name == "-" or name.endswith((*TEXT_SUFFIXES, *ARRAY_SUFFIXES))
 
 
@@ -100,11 +102,15 @@ def read_table(
         With one sentence that names file, line, column and cell, and says what to do.
     """
     require_max_classes(max_classes)
-    several = _several(drop, "drop"), _several(categorical, "categorical")
-    wishes = Wishes(label, several[0], id, several[1], kinds, known_id, known_width)
-    if not isinstance(source, str | os.PathLike):
+    dropped, categories = several(drop, "drop"), several(categorical, "categorical")
+    wishes = Wishes(label, dropped, id, categories, kinds, known_id, known_width)
+    if not isinstance(source, str | os.PathLike) or not isinstance(os.fspath(source), str):
         raise DataError(f"source must be the path of a file or '-', got {type(source).__name__}")
     name = os.fspath(source)
+    if "\0" in name:
+        raise DataError(f"source must be the path of a file, which holds no zero byte, got {name!r}")
+    if known_width is not None:
+        whole("known_width", known_width)
     if not is_table_file(name):
         raise DataError(_unknown_kind(name))
     path = Path(name)
@@ -126,10 +132,21 @@ def read_table(
         return read_text(text, layout, wishes, max_classes)
 
 
-def _several(keys: Sequence[str | int] | str | int, option: str) -> tuple[str | int, ...]:
+def several(keys: Sequence[str | int] | str | int, option: str) -> tuple[str | int, ...]:
+    """Names or numbers of columns as a tuple; one alone stands for itself.
+
+    Parameters
+    ----------
+    keys : sequence of str or int
+        As given.
+    option : str
+        Which option, for the error.
+    """
     if isinstance(keys, str | int):
         return (keys,)
-    if not all(isinstance(key, str | int) for key in keys):
+    if isinstance(keys, Iterator):
+        keys = tuple(keys)
+    if not isinstance(keys, Iterable) or not all(isinstance(key, str | int) for key in keys):
         raise DataError(f"{option} must list names or numbers of columns, got {keys!r}")
     return tuple(keys)
 

@@ -63,6 +63,12 @@ class ColumnCode:
             raise ValueError(f"kind of column {self.name!r} must be one of {KINDS}, got {self.kind!r}")
         if self.off not in (-1, 0):
             raise ValueError(f"off of column {self.name!r} must be -1 or 0, got {self.off!r}")
+        for name in ("thresholds", "categories"):
+            if not isinstance(getattr(self, name), tuple):
+                given = getattr(self, name)
+                raise ValueError(f"{name} of column {self.name!r} must be a tuple, got {given!r}")
+        if not all(isinstance(cut, float | int) for cut in self.thresholds):
+            raise ValueError(f"thresholds of column {self.name!r} must be numbers: {self.thresholds}")
         cuts = np.asarray(self.thresholds, np.float64)
         if not np.all(np.isfinite(cuts)) or np.any(cuts[1:] <= cuts[:-1]):
             raise ValueError(f"thresholds of column {self.name!r} must be finite and increase: {cuts}")
@@ -256,13 +262,16 @@ def from_json(rows: Sequence[Mapping[str, Any]]) -> tuple[ColumnCode, ...]:
     rows : list of dict
         What :func:`to_json` returned.
     """
-    return tuple(
-        ColumnCode(
-            name=row["name"],
-            kind=row["kind"],
-            thresholds=tuple(float(threshold) for threshold in row.get("thresholds", ())),
-            categories=tuple(row.get("categories", ())),
-            off=int(row.get("off", -1)),
+    try:
+        return tuple(
+            ColumnCode(
+                name=row["name"],
+                kind=row["kind"],
+                thresholds=tuple(float(threshold) for threshold in row.get("thresholds", ())),
+                categories=tuple(row.get("categories", ())),
+                off=int(row.get("off", -1)),
+            )
+            for row in rows
         )
-        for row in rows
-    )
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"rows must be what to_json returned, got {str(rows)[:100]}") from error

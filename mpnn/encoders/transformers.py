@@ -33,7 +33,7 @@ from mpnn.encoders.tables import (
     sparse_chunks,
 )
 from mpnn.encoders.thresholds import thresholds_of
-from mpnn.validation import one_of
+from mpnn.validation import number, one_of, require_different_names
 
 __all__ = ["TableEncoder", "ThermometerEncoder"]
 
@@ -146,6 +146,8 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if input_features is None:
             return np.asarray(bit_names(self.columns_), dtype=object)
+        if np.ndim(input_features) != 1:
+            raise ValueError(f"input_features must be a list of names, got {input_features!r}")
         given = [str(name) for name in input_features]
         known = getattr(self, "feature_names_in_", None)
         if known is not None and given != [str(name) for name in known]:
@@ -169,10 +171,11 @@ class ThermometerEncoder(TransformerMixin, BaseEstimator):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if np.dtype(self.dtype).kind not in "if":
+        if _kind_of(self.dtype) not in ("i", "f"):
             raise ValueError(f"dtype must hold -1, as int8 and float32 do, got {self.dtype!r}")
 
     def _read(self, X: Any, *, reset: bool) -> Any:
+        require_different_names(X)
         table = read_table(X)
         validate_data(self, X, reset=reset, skip_check_array=True)
         return table
@@ -252,19 +255,32 @@ class TableEncoder(ThermometerEncoder):
     def _declared(self) -> set[int]:
         """Numbers of the columns that were declared categories."""
         names, declared = self._names(), set()
-        for given in () if self.categorical_features is None else self.categorical_features:
+        declared_features = () if self.categorical_features is None else self.categorical_features
+        if not isinstance(declared_features, Sequence | np.ndarray) or np.ndim(declared_features) != 1:
+            text = "categorical_features must be a list of names or numbers of columns"
+            raise ValueError(f"{text}, got {declared_features!r}")
+        for given in declared_features:
             if isinstance(given, str):
                 if given not in names:
                     raise ValueError(f"categorical_features names no column: {given!r}")
                 declared.add(names.index(given))
             else:
-                if not -len(names) <= int(given) < len(names):
+                place = number(given)
+                if not place.is_integer() or not -len(names) <= place < len(names):
                     raise ValueError(f"categorical_features has no column {given!r} of {len(names)}")
                 declared.add(int(given) % len(names))
         return declared
 
     def _off(self) -> int:
         return OFF[self.indicators]
+
+
+def _kind_of(dtype: Any) -> str:
+    """Kind of a type of numbers; empty for what is none."""
+    try:
+        return np.dtype(dtype).kind
+    except (TypeError, ValueError):
+        return ""
 
 
 def _weights_of_rows(sample_weight: ArrayLike | None, X: Any) -> NDArray:

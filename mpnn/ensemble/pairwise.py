@@ -18,7 +18,6 @@ from mpnn.classifiers.base import (
     known_class_numbers,
     network_on_processor,
     read_table_and_labels,
-    require_different_names,
 )
 from mpnn.classifiers.images import as_rows, checked_shape
 from mpnn.classifiers.labels import plain_labels
@@ -41,7 +40,7 @@ from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.estimator import MessagePassingClassifier
 from mpnn.preprocessing.precision import with_known_floats
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import one_of, random_source, whole
+from mpnn.validation import one_of, random_source, require_different_names, whole
 
 __all__ = ["PairwiseVoteClassifier"]
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
-from mpnn.classifiers.base import ProbabilisticClassifier, require_different_names
+from mpnn.classifiers.base import ProbabilisticClassifier
 from mpnn.classifiers.images import hidden_layers, read_images, reads_images
 from mpnn.classifiers.labels import plain_labels
 from mpnn.classifiers.problems import in_few_shapes
@@ -28,7 +28,7 @@ from mpnn.preprocessing.precision import NUMBER_TYPES, with_known_floats
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.preprocessing.units import in_float32, unit_of
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import above_zero, check_parameters, whole
+from mpnn.validation import above_zero, check_parameters, require_different_names, whole
 
 __all__ = ["GradientClassifier"]
 

@@ -17,7 +17,7 @@ from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs import refuse_forked_child
 
-__all__ = ["as_key", "check_batch", "check_state", "numbers_of"]
+__all__ = ["as_key", "check_array", "check_batch", "check_state", "numbers_of"]
 
 
 def as_key(key: Any) -> Array:
@@ -35,12 +35,37 @@ def as_key(key: Any) -> Array:
     """
     refuse_forked_child()
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        if not -(2**63) <= int(key) < 2**64:
+            raise ValueError(f"key must be a whole number of at most 64 bits, got {key}")
         return jax.random.key(int(key))
     if isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         return key
     if isinstance(key, Array | np.ndarray) and key.dtype == np.uint32 and key.shape[-1:] == (2,):
         return jax.random.wrap_key_data(jnp.asarray(key))
     raise TypeError(f"key must be a key of jax.random.key, a legacy key or a whole number, got {key!r}")
+
+
+def _check_type(name: str, value: Any, wanted: type) -> None:
+    if not isinstance(value, wanted):
+        raise TypeError(f"{name} must be a {wanted.__name__} of mpnn.functional, got {str(value)[:100]!r}")
+
+
+def check_array(name: str, value: Any) -> None:
+    """Refuse what is no array of numbers, known or traced.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument, for the error.
+    value : Array
+        What is checked.
+    """
+    if not isinstance(value, Array | np.ndarray):
+        raise TypeError(f"{name} must be an array, got {type(value).__name__}: give jax.numpy.asarray of it")
+    if not (jnp.issubdtype(value.dtype, jnp.number) or jnp.issubdtype(value.dtype, jnp.bool)):
+        raise TypeError(f"{name} must hold numbers, got {value.dtype}")
+    if jnp.issubdtype(value.dtype, jnp.complexfloating):
+        raise TypeError(f"{name} must hold real numbers, got {value.dtype}")
 
 
 def check_batch(spec: NetworkSpec, batch: Batch) -> None:
@@ -60,6 +85,11 @@ def check_batch(spec: NetworkSpec, batch: Batch) -> None:
         sample (or one an output), or not of the kind that the output takes.
     """
     refuse_forked_child()
+    _check_type("spec", spec, NetworkSpec)
+    _check_type("batch", batch, Batch)
+    for name in ("inputs", "labels", "sample_weight"):
+        if (given := getattr(batch, name)) is not None:
+            check_array(name, given)
     shape, wanted = batch.inputs.shape, spec.input_shape
     if shape[1:] != wanted:
         raise ValueError(
@@ -88,8 +118,9 @@ def _check_weights(weights: Array, spec: NetworkSpec, num_samples: int) -> None:
         allowed.append((num_samples, spec.num_outputs))
     if weights.shape not in allowed:
         raise ValueError(f"sample_weight must be [{num_samples}], got {list(weights.shape)}")
-    if not isinstance(weights, Tracer) and not np.all(np.asarray(weights) >= 0):
-        raise ValueError("sample_weight must be at least 0: it says how often a sample counts")
+    known = None if isinstance(weights, Tracer) else np.asarray(weights)
+    if known is not None and not (np.all(known >= 0) and np.all(np.isfinite(known))):
+        raise ValueError("sample_weight must be finite and at least 0: it says how often a sample counts")
 
 
 def _counted_labels(batch: Batch) -> Any:
@@ -138,6 +169,8 @@ def check_state(spec: NetworkSpec, state: State) -> None:
         The network's beliefs.
     """
     refuse_forked_child()
+    _check_type("spec", spec, NetworkSpec)
+    _check_type("state", state, State)
     found = [tuple(layer.mean.shape[-2:]) for layer in state.weighted]
     wanted = list(zip(spec.fan_ins, spec.widths[1:], strict=True))
     if found != wanted:
@@ -162,6 +195,9 @@ def numbers_of(spec: NetworkSpec, hyper: Hyper | None) -> Hyper:
     ValueError
         Where a number has not one value a weight layer.
     """
+    _check_type("spec", spec, NetworkSpec)
+    if hyper is not None:
+        _check_type("hyper", hyper, Hyper)
     if hyper is None:
         return Schedules().at_sweep(0, spec.num_layers)
     for name, leaf in zip(Hyper._fields, hyper, strict=True):

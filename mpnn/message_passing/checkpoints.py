@@ -166,18 +166,40 @@ def restore_state(
             raise CheckpointError(f"no checkpoint{wanted} in {folder}; {others}")
         chosen = epochs[-1] if epoch is None else epoch
         about = _read_about(folder, manager, chosen)
-        _check_spec(folder, about, spec)
         like = _blank(spec) if like is None else like
-        if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
-            raise CheckpointError(
-                f"{folder} holds a state of other shapes, {about['shapes'][0]} first: give one of its shapes "
-                "as like"
-            )
-        arrays = _read_arrays(folder, manager, chosen, like)
+        check_network(folder, about, spec, like)
+        content = _read_content(folder, manager, chosen, like)
+    return rebuilt(folder, chosen, about, content, like)
+
+
+def rebuilt(
+    folder: str | Path, epoch: int, about: Mapping[str, Any], content: np.ndarray, like: State
+) -> Restored:
+    """The state of a description and of the bytes that Orbax read.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of the run, for messages.
+    epoch : int
+        Of the checkpoint, for messages.
+    about : mapping
+        As :func:`checked_description` returns it.
+    content : uint8 ndarray
+        The arrays, end to end.
+    like : State
+        Gives shapes and types.
+
+    Raises
+    ------
+    CheckpointError
+        Where the bytes are others than those that were saved, or the key is none.
+    """
+    arrays = _arrays_of(content, like)
     if digest(arrays) != about["digest"]:
-        raise _damaged(folder, chosen, "the arrays do not match their digest")
+        raise _damaged(folder, epoch, "the arrays do not match their digest")
     state = jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(a) for a in arrays.values()])
-    return Restored(state, about["epoch"], _read_key(folder, chosen, about["key"]), about["metadata"])
+    return Restored(state, about["epoch"], _read_key(folder, epoch, about["key"]), about["metadata"])
 
 
 def checkpoint_callback(
@@ -262,28 +284,79 @@ def _read_about(folder: str | Path, manager: Any, epoch: int) -> dict[str, Any]:
 
     try:
         about = manager.restore(epoch, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
-        if FIELDS - set(about):
-            raise ValueError("fields are missing")
-        kinds = {"epoch": int, "shapes": list, "metadata": dict, "digest": str}
-        if not about["shapes"] or not all(isinstance(about[name], kind) for name, kind in kinds.items()):
-            raise ValueError("fields are of other types")
     except Exception as error:  # Orbax passes on whatever its storage raises
         raise _damaged(folder, epoch, f"its description cannot be read: {_first_line(error)}") from error
+    return checked_description(folder, epoch, about)
+
+
+def checked_description(folder: str | Path, epoch: int, about: Any) -> dict[str, Any]:
+    """The description of a checkpoint, what JSON it may have been.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of the run, for messages.
+    epoch : int
+        Of the checkpoint, for messages.
+    about : object
+        What the JSON holds.
+
+    Raises
+    ------
+    CheckpointError
+        Where fields are missing or of other types.
+    """
+    kinds = {"epoch": int, "shapes": list, "metadata": dict, "digest": str}
+    missing = not isinstance(about, dict) or FIELDS - set(about)
+    if missing or not all(isinstance(about[name], kind) for name, kind in kinds.items()):
+        raise _damaged(folder, epoch, "its description lacks fields, or they are of other types")
     return about
 
 
-def _read_arrays(folder: str | Path, manager: Any, epoch: int, like: State) -> dict[str, np.ndarray]:
+def check_network(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpec, like: State) -> None:
+    """Refuse a checkpoint of another network, or of another number of them.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of the run, for messages.
+    about : mapping
+        As :func:`checked_description` returns it.
+    spec : NetworkSpec
+        The network that is wanted.
+    like : State
+        Its shapes.
+    """
+    _check_spec(folder, about, spec)
+    if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
+        raise CheckpointError(
+            f"{folder} holds a state of other shapes, {str(about['shapes'])[:100]}: give one of its shapes as "
+            "like"
+        )
+
+
+def _named_leaves(like: State) -> list[tuple[str, Any]]:
+    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(like)]
+
+
+def _num_bytes(like: State) -> list[int]:
+    return [leaf.size * leaf.dtype.itemsize for _, leaf in _named_leaves(like)]
+
+
+def _read_content(folder: str | Path, manager: Any, epoch: int, like: State) -> np.ndarray:
     import orbax.checkpoint as ocp
 
-    leaves = [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(like)]
-    sizes = [leaf.size * leaf.dtype.itemsize for _, leaf in leaves]
-    blank = {CONTENT: np.zeros(sum(sizes), np.uint8)}
+    blank = {CONTENT: np.zeros(sum(_num_bytes(like)), np.uint8)}
     try:
         items = ocp.args.Composite(state=ocp.args.StandardRestore(blank))
-        content = np.asarray(manager.restore(epoch, args=items).state[CONTENT])
+        return np.asarray(manager.restore(epoch, args=items).state[CONTENT])
     except Exception as error:  # Orbax passes on whatever its storage raises
         raise _damaged(folder, epoch, f"its arrays cannot be read: {_first_line(error)}") from error
-    pieces = np.split(content, np.cumsum(sizes)[:-1])
+
+
+def _arrays_of(content: np.ndarray, like: State) -> dict[str, np.ndarray]:
+    leaves = _named_leaves(like)
+    pieces = np.split(content, np.cumsum(_num_bytes(like))[:-1])
     return {
         name: piece.view(leaf.dtype).reshape(leaf.shape)
         for (name, leaf), piece in zip(leaves, pieces, strict=True)

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from mpnn.message_passing import freezing as freezing_of_layers
 from mpnn.message_passing import network, prediction
-from mpnn.message_passing.boundary import as_key, check_batch, check_state, numbers_of
+from mpnn.message_passing.boundary import as_key, check_array, check_batch, check_state, numbers_of
 from mpnn.message_passing.freezing import Freezing, check_freezing
 from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
@@ -23,7 +25,7 @@ from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import run_batch, shuffled_epoch
 from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs.bounded import bounded_jit
-from mpnn.validation import above_zero, one_of, whole
+from mpnn.validation import above_zero, at_least_zero, one_of, whole
 
 __all__ = ["Prediction", "Status", "Trained", "decode", "freeze", "init", "predict", "step", "train"]
 
@@ -103,7 +105,10 @@ def init(
     >>> [layer.mean.shape for layer in mp.init(0, spec).weighted]
     [(4, 3), (3, 1)]
     """
-    return _init(as_key(key), spec, numbers_of(spec, hyper), jnp.asarray(initial_field, float))
+    numbers = numbers_of(spec, hyper)
+    if not isinstance(initial_field, Array):
+        initial_field = at_least_zero("initial_field", initial_field)
+    return _init(as_key(key), spec, numbers, jnp.asarray(initial_field, float))
 
 
 @partial(bounded_jit, static_argnames="spec")
@@ -216,9 +221,13 @@ def train(
     check_batch(spec, data)
     check_state(spec, state)
     num_samples = data.inputs.shape[0]
-    if not 1 <= batch_size <= num_samples:
+    batch_size, num_epochs = whole("batch_size", batch_size), whole("num_epochs", num_epochs)
+    if batch_size > num_samples:
         raise ValueError(f"batch_size must be from 1 to the {num_samples} samples given, got {batch_size}")
-    whole("num_epochs", num_epochs)
+    if augment is not None and not callable(augment):
+        raise TypeError(f"augment must be a function of a key and inputs, got {augment!r}")
+    if schedules is not None and not isinstance(schedules, Schedules):
+        raise TypeError(f"schedules must be a Schedules of mpnn.functional, got {schedules!r}")
     limit = None if tolerance is None else above_zero("tolerance", tolerance)
     schedules = Schedules() if schedules is None else schedules
     frozen = Freezing(spec, check_freezing(spec, freezing), num_samples // batch_size)
@@ -311,7 +320,10 @@ def freeze(
     1.0
     """
     check_state(spec, state)
-    check_freezing(spec, [0] * (layer + 1))
+    check_array("inputs", inputs)
+    if sample_weight is not None:
+        check_array("sample_weight", sample_weight)
+    check_freezing(spec, [0] * (whole("layer", layer, at_least=0) + 1))
     inputs = inputs.astype(state.weighted[0].mean.dtype)
     return freezing_of_layers.freeze(spec, state, numbers_of(spec, hyper), inputs, layer, sample_weight)
 
@@ -385,12 +397,29 @@ def predict(
     of its program.
     """
     one_of("method", method, METHODS)
+    check_state(spec, state)
+    check_array("inputs", inputs)
     if inputs.shape[1:] != spec.input_shape:
         wanted = ", ".join(map(str, spec.input_shape))
         raise ValueError(f"inputs must be [B, {wanted}], as the network has it, got {list(inputs.shape)}")
-    check_state(spec, state)
+    if not isinstance(inputs, Tracer) and not np.all(np.isfinite(np.asarray(inputs))):
+        raise ValueError("inputs must be finite, got NaN or infinity: replace what is missing")
+    if weights is not None:
+        _check_weights(spec, weights)
     draws = whole("num_samples", num_samples) if method == "sample" else None
     return _predict(as_key(key), spec, state, inputs, numbers_of(spec, hyper), weights, method, draws)
+
+
+def _check_weights(spec: NetworkSpec, weights: Any) -> None:
+    """Discrete weights of a network, one array a layer."""
+    if not isinstance(weights, list | tuple):
+        raise TypeError(f"weights must be a list of arrays, one a layer, got {type(weights).__name__}")
+    for layer in weights:
+        check_array("every layer of weights", layer)
+    found = [tuple(layer.shape) for layer in weights]
+    wanted = list(zip(spec.fan_ins, spec.widths[1:], strict=True))
+    if found != wanted:
+        raise ValueError(f"weights must have the shapes {wanted}, as the network has it, got {found}")
 
 
 @partial(bounded_jit, static_argnames=("spec", "method", "num_samples"))

@@ -54,6 +54,9 @@ def learned(posterior: State, prior: State) -> Learned:
     ValueError
         If the states are not of one network.
     """
+    for name, state in (("posterior", posterior), ("prior", prior)):
+        if not isinstance(state, State):
+            raise TypeError(f"{name} must be a State of mpnn.functional, got {str(state)[:100]!r}")
     shapes = [[layer.mean.shape for layer in state.weighted] for state in (posterior, prior)]
     if shapes[0] != shapes[1]:
         raise ValueError(
@@ -106,6 +109,8 @@ def merge(spec: NetworkSpec, posteriors: Sequence[State], prior: State, hyper: H
     >>> [right(state) for state in apart], right(mp.merge(spec, apart, prior))
     ([45, 38], 46)
     """
+    if not isinstance(posteriors, list | tuple):
+        raise TypeError(f"posteriors must be a list of states, got {str(posteriors)[:100]!r}")
     if not posteriors:
         raise ValueError("merge needs at least one posterior, got none")
     for state in (prior, *posteriors):
@@ -139,6 +144,8 @@ def add_evidence(spec: NetworkSpec, state: State, evidence: Learned, hyper: Hype
         If state or evidence are not of this network.
     """
     check_state(spec, state)
+    if not isinstance(evidence, Learned):
+        raise TypeError(f"evidence must be what learned returned, got {str(evidence)[:100]!r}")
     shapes = [layer.field.shape for layer in evidence.layers]
     wanted = [layer.mean.shape for layer in state.weighted]
     if shapes != wanted:
@@ -181,7 +188,8 @@ def forget(spec: NetworkSpec, state: State, evidence: Learned, hyper: Hyper | No
     The messages of the shares that stay were made in the presence of the one that goes: the result is
     retraining without it up to that reaction (docs/experiments/merging.md measures it).
     """
-    return add_evidence(spec, state, jax.tree.map(jnp.negative, evidence), hyper)
+    taken_out = jax.tree.map(jnp.negative, evidence) if isinstance(evidence, Learned) else evidence
+    return add_evidence(spec, state, taken_out, hyper)
 
 
 def _belief(layer: LayerState) -> Natural:

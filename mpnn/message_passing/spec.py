@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from mpnn.message_passing.channels.outputs import OUTPUTS, OutputChannel
 from mpnn.message_passing.exact.requirements import unmet_requirement
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.layers import LAYERS, Dense, Layer, Linear, Place, Residual
 from mpnn.message_passing.layers.base import Shape
 from mpnn.message_passing.layers.chain import places_of
-from mpnn.validation import above_zero, one_of
+from mpnn.validation import above_zero, flag, one_of, whole
 
 __all__ = ["NetworkSpec", "SpecError", "completed", "spec_from_json", "spec_to_json", "weighted_layers"]
 
@@ -64,11 +66,17 @@ class NetworkSpec:
     output_gain: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.input_shape or min(self.input_shape) < 1:
-            raise ValueError(f"input_shape must hold at least one size, all >= 1, got {self.input_shape}")
+        if not isinstance(self.input_shape, tuple) or not self.input_shape:
+            raise ValueError(f"input_shape must be a tuple of at least one size, got {self.input_shape!r}")
+        for size in self.input_shape:
+            whole("every size in input_shape", size)
         one_of("output", self.output, OUTPUTS)
-        if self.sweeps_per_batch < 1:
-            raise ValueError(f"sweeps_per_batch must be at least 1, got {self.sweeps_per_batch}")
+        whole("sweeps_per_batch", self.sweeps_per_batch)
+        whole("argmax_draws", self.argmax_draws, at_least=0)
+        flag("focusing", self.focusing)
+        flag("anchored", self.anchored)
+        if not isinstance(self.layers, tuple):
+            raise ValueError(f"layers must be a tuple of layers of mpnn.layers, got {self.layers!r}")
         if not self.layers or not isinstance(self.layers[-1], Dense):
             raise ValueError("layers must end with Dense, the output")
         object.__setattr__(self, "layers", tuple(map(completed, self.layers)))
@@ -116,7 +124,10 @@ class NetworkSpec:
         **options : keyword arguments
             Of the network, see :class:`NetworkSpec`.
         """
-        if len(widths) < 2 or min(widths) < 1:
+        if not isinstance(widths, Sequence | np.ndarray) or isinstance(widths, str | bytes):
+            raise ValueError(f"widths must be a sequence such as (784, 101, 10), got {widths!r}")
+        widths = [whole("every width", width) for width in widths]
+        if len(widths) < 2:
             raise ValueError(f"widths need at least inputs and outputs, all >= 1, got {tuple(widths)}")
         common: dict[str, Any] = {"weights": weights, "rule": rule, "activation": activation}
         common |= {"bias": bias, "density": density}

@@ -117,8 +117,31 @@ def fit_transform_of(
     sample_weight : ndarray [n] or None, default=None
         How often each row counts in means and deviations, above 0; None: once.
     """
-    if kind not in INPUT_SCALINGS:
+    if not isinstance(kind, str | None) or kind not in INPUT_SCALINGS:
         raise ValueError(f"input_scaling must be one of {INPUT_SCALINGS}, got {kind!r}")
+    inputs = _as_table(inputs)
+    found = _fitted(inputs, kind, sample_weight)
+    if not (np.all(np.isfinite(found.scale)) and np.all(np.isfinite(found.offset))):
+        raise ValueError(
+            f"inputs of a largest magnitude of {float(np.abs(inputs).max()):g} have no scale in float32: "
+            "multiply them by a constant, or take their unit (mpnn.preprocessing.units) first"
+        )
+    return found
+
+
+def _as_table(inputs: NDArray) -> NDArray:
+    """Inputs ``[n, features]`` of a type that NumPy computes with."""
+    table = np.asarray(inputs)
+    if table.ndim != 2 or 0 in table.shape or table.dtype.kind not in "biuf":
+        raise ValueError(
+            f"inputs must be numbers [n, features], at least one, got {table.dtype} {list(table.shape)}"
+        )
+    if table.dtype.kind == "f" and not np.all(np.isfinite(table)):
+        raise ValueError("inputs must be finite, got NaN or infinity: replace what is missing")
+    return table.astype(np.float32) if table.dtype.kind == "b" or table.dtype.itemsize == 2 else table
+
+
+def _fitted(inputs: NDArray, kind: str | None, sample_weight: NDArray | None) -> InputTransform:
     if kind == "auto":
         root = "root" if inputs.shape[1] >= MANY_INPUTS else "mild_root"
         kind = root if is_intensity(inputs) and inputs.min() == 0 else "features"

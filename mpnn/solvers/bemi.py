@@ -305,7 +305,8 @@ class BeMiClassifier(BinaryNetworkMixin, SolverClassifier):
         self, name: str, program: Program, start: NDArray | None, limits: Limits, listener: Listener
     ) -> Solution:
         model, counts = program.model, name == "MW"
-        if self.search == "whole" or start is None or not model.accepts(start):
+        nothing_to_learn = program.network.widths[0] == 0
+        if self.search == "whole" or nothing_to_learn or start is None or not model.accepts(start):
             return solve(model, limits, engine=self.engine, start=start, listener=listener)
         return search_neighbourhoods(
             model,

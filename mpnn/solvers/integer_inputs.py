@@ -1,5 +1,6 @@
 """Inputs as whole numbers: then every pre-activation is one, and a solver's tolerance decides nothing."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -112,8 +113,23 @@ def integer_inputs(inputs: NDArray, scaling: str = "raw", *, constants_live: boo
         unit = max(1, round(float(scale)))
     transform = IntegerInputs(offset, scale, np.ones(inputs.shape[1], bool), unit)
     whole = transform(inputs)
+    _report_lost((largest > least) & ~(whole != whole[0]).any(axis=0), whole, least, largest)
     says_something = whole.any(axis=0) if constants_live else (whole != whole[0]).any(axis=0)
     return transform._replace(live=np.asarray(says_something))
+
+
+def _report_lost(lost: NDArray, whole: NDArray, least: NDArray, largest: NDArray) -> None:
+    """Warn of columns that vary and are one whole number; refuse inputs of which nothing else is left."""
+    if not lost.any():
+        return
+    column = int(np.flatnonzero(lost)[0])
+    text = (
+        f"column {column} of X, from {least[column]} to {largest[column]}, varies by less than the steps "
+        "that all columns share: set input_scaling='unit', which gives every column its own"
+    )
+    if not (whole != whole[0]).any():
+        raise ValueError(text)
+    warnings.warn(text, stacklevel=4)
 
 
 def _check_steps(sizes: NDArray, *, common: bool = False) -> None:

@@ -176,7 +176,9 @@ class _Search:
 
     def descend(self, weights: list[NDArray], rng: np.random.Generator, ends: float) -> float:
         """Change weights in place until no single change of any neuron helps; return the loss."""
-        neurons = [(layer, n) for layer, array in enumerate(weights) for n in range(array.shape[1])]
+        # where every input is 0 in all of training, the first layer has no weights to change
+        able = [layer for layer, array in enumerate(weights) if array.size]
+        neurons = [(layer, n) for layer in able for n in range(weights[layer].shape[1])]
         size = sum(layer.size for layer in weights)
         loss = self.loss(weights)
         waiting = list(rng.permutation(len(neurons)))
@@ -227,5 +229,5 @@ class _Search:
         """Return the mean logistic loss [moves] of outputs [moves, n]."""
         scale = np.sqrt(len(weights[-1]))
         if len(weights) == 1:
-            scale *= max(1.0, float(np.abs(self.inputs).max()))
+            scale *= max(1.0, float(np.abs(self.inputs).max(initial=0)))
         return np.logaddexp(0.0, -self.signs * outputs / scale).mean(axis=1)

@@ -86,7 +86,11 @@ class ParallelTemperingClassifier(BinaryNetworkMixin, SolverClassifier):
         The weights, one array.
     energy_ : float
         Least energy that was found.
+    largest_input_ : float
+        Largest magnitude of the training inputs as whole numbers, by which margins are measured.
     """
+
+    largest_input_: float
 
     def __init__(
         self,
@@ -175,11 +179,13 @@ class ParallelTemperingClassifier(BinaryNetworkMixin, SolverClassifier):
         second_wins : bool array [n, P]
             Whether a member chooses its second class.
         probabilities : array [n, P]
-            The logistic function of its output over the square root of its links and the largest input.
+            The logistic function of its output over the square root of its links and the largest input of
+            training, so that an answer about a row does not depend on the others.
         """
         scores = np.stack([member._scores(X)[:, 0] for member in members], axis=1)
         links = np.array([max(1, np.count_nonzero(member.weights_[0])) for member in members])
-        return scores >= 0, expit(scores / (np.sqrt(links) * (np.abs(np.asarray(X)).max() or 1.0)))
+        largest = np.array([member.largest_input_ for member in members])
+        return scores >= 0, expit(scores / (np.sqrt(links) * largest))
 
 
 def _fit_members(
@@ -193,6 +199,7 @@ def _fit_members(
         own = inputs[problems.rows[place]]
         member.input_transform_ = integer_inputs(own, member.input_scaling)
         samples = member.input_transform_(own).astype(float)
+        member.largest_input_ = float(np.abs(samples).max() or 1.0)
         norm = np.linalg.norm(samples, axis=1).mean() or 1.0
         signed[place, : len(own)] = problems.targets[place][:, None] * samples / norm
     target = first.margin * np.sqrt(inputs.shape[1] / 10)

@@ -98,7 +98,7 @@ class SingleNeuronClassifier(BinaryNetworkMixin, SolverClassifier):
         signs = 2 * codes - 1
         neuron = rounded_neuron(live, signs, self.levels)
         self.solution_: Solution | None = None
-        if self.objective != "lp_rounding":
+        if self.objective != "lp_rounding" and len(neuron):
             neuron = self._improve(live, signs, neuron)
         self.margin_ = int((signs * (live @ neuron)).min())
         self._publish(Weights((neuron[:, None],)))

@@ -18,7 +18,6 @@ from mpnn.classifiers.base import (
     ProbabilisticClassifier,
     check_several,
     read_table_and_labels,
-    require_different_names,
 )
 from mpnn.classifiers.images import read_images, reads_images
 from mpnn.classifiers.labels import plain_labels
@@ -50,7 +49,7 @@ from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
 from mpnn.preprocessing.units import in_float32
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import flag, whole
+from mpnn.validation import flag, require_different_names, whole
 
 __all__ = ["Learner"]
 
