@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mpnn.atomic_files import write_atomically
+from mpnn.validation import path as path_of
 
 __all__ = [
     "CheckpointError",
@@ -73,7 +74,7 @@ def save_arrays(
     about = dict(metadata or {})
     _check_arrays(stored, about)
     header = {"format": FORMAT, "metadata": json.dumps(about), "digest": digest(stored)}
-    write_atomically(path, safetensors.numpy.save(stored, metadata=header))
+    write_atomically(path_of("path", path), safetensors.numpy.save(stored, metadata=header))
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -93,7 +94,7 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]
     """
     from safetensors import SafetensorError, safe_open
 
-    if not Path(path).is_file():
+    if not path_of("path", path).is_file():
         raise FileNotFoundError(f"no weights at {path}: there is no such file")
     try:
         with safe_open(path, framework="numpy") as file:

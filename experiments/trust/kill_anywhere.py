@@ -1,11 +1,12 @@
-"""SIGKILL at random moments: saving, rows of results, checkpoints, training and comparisons; and full disks.
+"""SIGKILL at random moments, full disks, missing permissions: saving, rows, checkpoints, runs.
 
     python -m experiments.trust.kill_anywhere --kills 200
 
 Each trial starts a program in a process group of its own, kills the group after a random time, and looks at
 what lies on the disk: a file is whole or not there, rows are a beginning of what an undisturbed run writes,
 none lost, doubled or torn, and the run that goes on ends with the same int8 weights. On a full disk (a limit
-on the size of files) programs fail with a sentence, and what was there stays. Rows of this experiment go to
+on the size of files), or where permissions are missing or taken away in the middle, programs fail with a
+sentence, and what was there stays. Rows of this experiment go to
 ``runs/kill_anywhere/results.jsonl``, one a kind of trial, and its counts to the screen.
 """
 
@@ -26,6 +27,7 @@ import numpy as np
 import tyro
 
 from experiments.trust.disk_trials import fill_disk, truncate_files
+from experiments.trust.permission_trials import try_without_permission
 from experiments.trust.trials import Moments, disturbed, kill_after, program, require, start
 from mpnn.runs.rows import open_results, read_rows, row_key
 
@@ -141,7 +143,7 @@ def kill_rows(folder: Path, moments: Moments) -> Counter[str]:
     return counts
 
 
-def kill_checkpoints(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
+def kill_checkpoints(folder: Path, moments: Moments, by: str) -> Counter[str]:
     """A run killed again and again ends with the weights of one that never was."""
     from mpnn.weight_files import load_weights
 
@@ -157,7 +159,7 @@ def kill_checkpoints(folder: Path, moments: Moments, disk: bool) -> Counter[str]
         output, checkpoints = folder / f"run_{run}.safetensors", folder / f"checkpoints_{run}"
         while not output.exists():
             command = program(CHECKPOINTS, checkpoints, output)
-            ended = disturbed(command, folder / "log", moments, disk=disk, starts=True)
+            ended = disturbed(command, folder / "log", moments, by=by, starts=True)
             counts["kills"] += not ended
             counts["starts"] += 1
             require(counts["starts"] < 20 * moments.kills, "a run that never ends")
@@ -174,7 +176,7 @@ def _untimed(row: Any) -> Any:
     return {name: _untimed(value) for name, value in row.items() if name not in timed}
 
 
-def kill_comparison(folder: Path, moments: Moments, workers: int, disk: bool) -> Counter[str]:
+def kill_comparison(folder: Path, moments: Moments, workers: int, by: str) -> Counter[str]:
     """A comparison killed again and again has the rows of one that never was, each once."""
     config = folder / "kills.toml"
     config.write_text(COMPARISON)
@@ -195,7 +197,7 @@ def kill_comparison(folder: Path, moments: Moments, workers: int, disk: bool) ->
         run += 1
         output, seen = folder / f"run_{run}", 0
         while seen < len(expected):
-            ended = disturbed(command(output), folder / "log", moments, disk=disk, starts=False)
+            ended = disturbed(command(output), folder / "log", moments, by=by, starts=False)
             counts["kills"] += not ended
             rows = read_rows(output / "results.jsonl")
             keys = [row["key"] for row in rows]
@@ -217,7 +219,7 @@ def weights_of(path: Path) -> list[Any]:
     return [layer for member in getattr(model, "estimators_", [model]) for layer in member.weights_]
 
 
-def kill_train(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
+def kill_train(folder: Path, moments: Moments, by: str) -> Counter[str]:
     """The command `train` leaves the model that an undisturbed one does, or none."""
     from sklearn.datasets import load_breast_cancer
 
@@ -237,7 +239,7 @@ def kill_train(folder: Path, moments: Moments, disk: bool) -> Counter[str]:
     while moments.left(counts["trials"]):
         model = folder / f"{counts['trials']}.model"
         counts["trials"] += 1
-        ended = disturbed(command(model), folder / "log", moments, disk=disk, starts=False)
+        ended = disturbed(command(model), folder / "log", moments, by=by, starts=False)
         counts["kills"] += not ended
         require(model.exists() or not ended, "no model of a run that came to its end")
         if model.exists():
@@ -251,14 +253,18 @@ KINDS: dict[str, Trial] = {
     "saving": kill_saving,
     "rows": kill_rows,
     "full disk": fill_disk,
-    "checkpoints": partial(kill_checkpoints, disk=False),
-    "checkpoints on a full disk": partial(kill_checkpoints, disk=True),
-    "train": partial(kill_train, disk=False),
-    "train on a full disk": partial(kill_train, disk=True),
-    "compare": partial(kill_comparison, workers=1, disk=False),
-    "compare with 4 workers": partial(kill_comparison, workers=4, disk=False),
-    "compare on a full disk": partial(kill_comparison, workers=1, disk=True),
+    "checkpoints": partial(kill_checkpoints, by="kill"),
+    "checkpoints on a full disk": partial(kill_checkpoints, by="disk"),
+    "train": partial(kill_train, by="kill"),
+    "train on a full disk": partial(kill_train, by="disk"),
+    "compare": partial(kill_comparison, workers=1, by="kill"),
+    "compare with 4 workers": partial(kill_comparison, workers=4, by="kill"),
+    "compare on a full disk": partial(kill_comparison, workers=1, by="disk"),
     "truncated files": truncate_files,
+    "missing permissions": try_without_permission,
+    "checkpoints without permission": partial(kill_checkpoints, by="permission"),
+    "train without permission": partial(kill_train, by="permission"),
+    "compare without permission": partial(kill_comparison, workers=1, by="permission"),
 }
 
 

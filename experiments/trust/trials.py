@@ -10,6 +10,10 @@ from time import perf_counter
 
 import numpy as np
 
+from experiments.trust.permissions import bound_by_permissions, without_permission
+
+LONGEST_SECONDS = 300
+
 
 class Moments:
     """How many kills there are to be, when, and until when; ``whole`` keeps what undisturbed runs left."""
@@ -65,12 +69,23 @@ def kill_after(process: subprocess.Popen[str], seconds: float, wait_for_start: b
     return False
 
 
-def disturbed(command: list[str], log: Path, moments: Moments, *, disk: bool, starts: bool) -> bool:
-    """Run a program until it is killed, or with a full disk; whether it came to its end.
+def disturbed(command: list[str], log: Path, moments: Moments, *, by: str, starts: bool) -> bool:
+    """Run a program until it is killed, on a full disk, or until permissions go; whether it ended.
 
-    Programs that find the disk full fail with a sentence. ``starts``: whether the program tells its start.
+    Programs that find the disk full or a permission missing fail with a sentence. The folder of the log is
+    what loses its permissions.
+
+    Parameters
+    ----------
+    command : the program.
+    log : where its errors go.
+    moments : when.
+    by : "kill", "disk" or "permission".
+    starts : whether the program tells its start.
     """
-    if not disk:
+    if by == "permission":
+        return _without_permission(command, log, moments, starts)
+    if by == "kill":
         begun, share = perf_counter(), moments.uniform(0.2, 2.0)
         if kill_after(start(command, log), share * moments.length, wait_for_start=starts):
             return False
@@ -79,9 +94,32 @@ def disturbed(command: list[str], log: Path, moments: Moments, *, disk: bool, st
     process = start(command, log, largest=int(10 ** moments.uniform(2.0, 5.5)))
     process.communicate()
     if process.returncode and not starts:
-        require(
-            "Traceback" not in log.read_text(), f"a full disk ended in a traceback: {log.read_text()[-1500:]}"
-        )
+        _require_sentence(log, "a full disk")
+    return process.returncode == 0
+
+
+def _require_sentence(log: Path, reason: str) -> None:
+    require("Traceback" not in log.read_text(), f"{reason} ended in a traceback: {log.read_text()[-1500:]}")
+
+
+def _without_permission(command: list[str], log: Path, moments: Moments, starts: bool) -> bool:
+    """Take the permissions of a folder at a random moment, and give them back when the program has ended."""
+    process = start(bound_by_permissions(command), log)
+    if starts and process.stdout is not None:
+        process.stdout.readline()
+    try:
+        process.wait(moments.uniform(0.1, 1.0) * moments.length)
+    except subprocess.TimeoutExpired:
+        with without_permission(log.parent):
+            try:
+                process.wait(LONGEST_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                require(False, "a program without permission that never ends")
+    finally:
+        process.communicate()
+    if process.returncode and not starts:
+        _require_sentence(log, "a missing permission")
     return process.returncode == 0
 
 

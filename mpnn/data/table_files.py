@@ -119,8 +119,7 @@ def read_table(
         for option, value in given.items():
             if value is not None:
                 raise DataError(f"{option} is for text files; {name} is none")
-        if not path.is_file():
-            _require_file(path)
+        _require_file(path)
         return read_arrays(path, wishes, part, max_classes)
     text = open_text(None if name == "-" else path, encoding)
     if delimiter is None and ".tsv" in path.suffixes[-2:]:
@@ -163,6 +162,7 @@ def _unknown_kind(name: str) -> str:
 
 def _require_file(path: Path) -> None:
     try:
-        path.open("rb").close()
+        if not path.is_file():
+            path.open("rb").close()
     except OSError as error:
         raise unreadable(str(path), error) from error

@@ -175,9 +175,9 @@ def _bytes_of(path: Path | None, name: str) -> Callable[[], BinaryIO]:
         if content[:2] == b"\x1f\x8b":
             return lambda: gzip.open(io.BytesIO(content))  # type: ignore[return-value]
         return lambda: io.BytesIO(content)
-    if path.exists() and not path.is_file() and not path.is_dir():
-        raise DataError(f"{name} is a device or a pipe; copy it to a file, or give it to the standard input")
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise DataError(f"{name} is a device or a pipe; copy it to a file, or give it on standard input")
         with path.open("rb") as stream:
             packed = stream.read(2) == b"\x1f\x8b"
     except OSError as error:

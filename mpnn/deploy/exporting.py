@@ -12,6 +12,7 @@ from mpnn.integer_networks.lowering import lower
 from mpnn.integer_networks.network import IntegerNetwork
 from mpnn.integer_networks.prediction import Predictor
 from mpnn.validation import one_of
+from mpnn.validation import path as path_of
 
 __all__ = ["FORMATS", "Report", "count_changes", "export", "file_in"]
 
@@ -103,18 +104,42 @@ def export(
         If ``onnx`` is not installed.
     """
     one_of("format", format, FORMATS)
+    destination = path_of("path", path)
+    for text, value in (("name", name), ("optimize", optimize), ("inputs", inputs)):
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{text} must be a text, got {value!r}")
+    examples, check = _as_inputs("examples", examples), _as_inputs("check", check)
     examples = check if examples is None else examples
     given = isinstance(model, IntegerNetwork)
     network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)
-    rows = None if check is None else np.asarray(check)
+    rows = check
+    if column_names is not None and not _are_texts(column_names):
+        raise ValueError(f"column_names must be a list of texts, one an input, got {column_names!r}")
     if column_names is None and not given:
         column_names = getattr(model, "feature_names_in_", None)
-    target = file_in(Path(path), format, name or "network")
+    target = file_in(destination, format, name or "network")
     files = _write(network, target, format, rows, name, optimize, column_names)
     compared = 0 if rows is None or given else len(rows)
     changed = count_changes(network, model, rows) if rows is not None and compared else 0
     size = sum(file.stat().st_size for file in files)
     return Report(files, size, network.exact, compared, changed, network.operations)
+
+
+def _as_inputs(name: str, X: Any) -> Any:
+    """Inputs as an array ``[n, ...]``; None as it is."""
+    if X is None:
+        return None
+    rows = np.asarray(X)
+    if rows.ndim < 2 or 0 in rows.shape:
+        raise ValueError(
+            f"{name} must be inputs [n, features], at least one, got the shape {list(rows.shape)}"
+        )
+    return rows
+
+
+def _are_texts(names: Any) -> bool:
+    given = isinstance(names, Sequence | np.ndarray) and not isinstance(names, str | bytes)
+    return given and np.ndim(names) == 1 and all(isinstance(name, str) for name in names)
 
 
 def file_in(path: Path, format: str, stem: str) -> Path:

@@ -23,6 +23,7 @@ from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote
 from mpnn.integer_networks.inputs import Column, PixelTable, RealInputs, Thermometer
 from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.integer_networks.windows import Windows
+from mpnn.validation import path as path_of
 
 __all__ = [
     "MAGIC",
@@ -144,12 +145,12 @@ def from_bytes(data: bytes) -> IntegerNetwork:
 
 def save_network(network: IntegerNetwork, path: str | Path) -> None:
     """Write the packed file, atomically: the old file stays until the new one is complete."""
-    write_atomically(path, to_bytes(network))
+    write_atomically(path_of("path", path), to_bytes(network))
 
 
 def load_network(path: str | Path) -> IntegerNetwork:
     """Read a packed file; :class:`PackedFileError` if it is not one."""
-    with open(path, "rb") as file:
+    with path_of("path", path).open("rb") as file:
         start = file.read(PREFIX.size)
         # the start is looked at first: a large file of another kind is not read
         data = start + file.read() if start.startswith(MAGIC) else start

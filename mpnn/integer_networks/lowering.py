@@ -70,10 +70,10 @@ def lower(
     ValueError
         If the classifier cannot be a network of whole numbers; the message names the reason.
     """
-    if inputs not in INPUTS:
+    if not isinstance(inputs, str) or inputs not in INPUTS:
         raise ValueError(f"inputs must be one of {INPUTS}, got {inputs!r}")
-    if not 2 <= bits <= 15:
-        raise ValueError(f"bits must be from 2 to 15, got {bits}")
+    if not isinstance(bits, int | np.integer) or not 2 <= bits <= 15:
+        raise ValueError(f"bits must be a whole number from 2 to 15, got {bits!r}")
     if hasattr(model, "steps"):
         model, encoder = _pipeline_parts(model)
     if encoder is None:
@@ -89,6 +89,8 @@ def lower(
     ties = model.ties if is_vote else None
     columns = used_columns(members)
     rows = None if examples is None else as_rows(examples)
+    if rows is not None and table is None:
+        rows = _numbers(rows)
     if table is not None:
         inputs, rows = "whole" if inputs == "auto" else inputs, None
     coding = code_inputs(members, columns, inputs, bits, rows, needs_fractions(members, ties))
@@ -109,6 +111,17 @@ def lower(
         {"model": type(model).__name__}
         | ({"notes": "; ".join(notes)} if (notes := members[0].notes) else {}),
     )
+
+
+def _numbers(rows: NDArray) -> NDArray:
+    """Examples as numbers."""
+    try:
+        numbers = rows if rows.dtype.kind in "biuf" else rows.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"examples must be numbers, got an array of {rows.dtype}: {error}") from error
+    if numbers.dtype.kind == "f" and not np.all(np.isfinite(numbers)):
+        raise ValueError("examples must be finite, got NaN or infinity: leave these rows out")
+    return numbers
 
 
 def _pipeline_parts(model: Any) -> tuple[Any, Any]:

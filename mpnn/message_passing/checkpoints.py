@@ -9,6 +9,7 @@ Weights to be published are another matter (:mod:`mpnn.weight_files`); their fun
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from mpnn.message_passing.hyper import Schedules
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec, SpecError, spec_from_json, spec_to_json
 from mpnn.message_passing.sweep import Info
+from mpnn.validation import path as path_of
+from mpnn.validation import whole
 from mpnn.weight_files import (
     CheckpointError,
     digest,
@@ -106,8 +109,8 @@ def save_state(
     keep : int >= 1, default=3
         Number of checkpoints that remain, the newest.
     """
-    if epoch < 0 or keep < 1:
-        raise ValueError(f"epoch must be at least 0 and keep at least 1, got {epoch} and {keep}")
+    folder = path_of("folder", folder)
+    epoch, keep = whole("epoch", epoch, at_least=0), whole("keep", keep)
     import orbax.checkpoint as ocp
 
     arrays = _named_arrays(state)
@@ -154,10 +157,12 @@ def restore_state(
     Raises
     ------
     CheckpointError
-        Where there is none, it is damaged, or it belongs to another spec.
+        Where there is none, it may not be read or is damaged, or it belongs to another spec.
     """
+    folder = path_of("folder", folder)
     if not Path(folder).is_dir():
         raise CheckpointError(f"no checkpoint in {folder}: the folder does not exist; start from epoch 0")
+    _require_readable(Path(folder))
     with _manager(folder, keep=None) as manager:
         epochs = sorted(manager.all_steps())
         if not epochs or (epoch is not None and epoch not in epochs):
@@ -165,6 +170,9 @@ def restore_state(
             others = f"there are those after epochs {epochs}" if epochs else "start from epoch 0"
             raise CheckpointError(f"no checkpoint{wanted} in {folder}; {others}")
         chosen = epochs[-1] if epoch is None else epoch
+        step = Path(folder) / str(chosen)
+        for part in (step, *step.rglob("*")):
+            _require_readable(part)
         about = _read_about(folder, manager, chosen)
         like = _blank(spec) if like is None else like
         check_network(folder, about, spec, like)
@@ -234,8 +242,7 @@ def checkpoint_callback(
     metadata : mapping or None, default=None
         Anything that JSON can hold.
     """
-    if every < 1:
-        raise ValueError(f"every must be at least 1, got {every}")
+    whole("every", every)
 
     def on_epoch(epoch: int, state: State, info: Info) -> None:
         if (epoch + 1) % every == 0:
@@ -270,6 +277,13 @@ def _manager(folder: str | Path, keep: int | None) -> Any:
     except (ValueError, RecursionError) as error:  # of a description that Orbax reads when it opens
         reason = _first_line(error)
         raise CheckpointError(f"{folder} holds checkpoints that cannot be read: {reason}") from error
+
+
+def _require_readable(path: Path) -> None:
+    """Orbax takes what it may not read for damaged, or for not there."""
+    needed = os.R_OK | os.X_OK if path.is_dir() else os.R_OK
+    if not os.access(path, needed):
+        raise CheckpointError(f"{path} may not be read: change its permissions, nothing is known to be lost")
 
 
 def _damaged(folder: str | Path, epoch: int, reason: str) -> CheckpointError:
@@ -330,8 +344,7 @@ def check_network(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpe
     _check_spec(folder, about, spec)
     if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
         raise CheckpointError(
-            f"{folder} holds a state of other shapes, {str(about['shapes'])[:100]}: give one of its shapes as "
-            "like"
+            f"{folder} holds a state of other shapes, {str(about['shapes'])[:100]}: give one of them as like"
         )
 
 

@@ -167,7 +167,7 @@ def test_an_unfinished_checkpoint_is_passed_over(tmp_path):
 def test_misuse(tmp_path):
     with pytest.raises(ValueError, match="keep at least 1"):
         save(tmp_path, 1, keep=0)
-    with pytest.raises(ValueError, match="every must be at least 1"):
+    with pytest.raises(ValueError, match="every must be a whole number of at least 1"):
         checkpoint_callback(tmp_path, KEY, SPEC, every=0)
     with pytest.raises(TypeError, match="JSON"):
         save(tmp_path, 1, metadata={"schedule": lambda step: step})
