@@ -130,7 +130,10 @@ def _with_length(X: Any) -> Any:
 
 
 def _num_rows(X: Any) -> int:
-    return X.shape[0] if hasattr(X, "shape") else len(X)  # sparse matrices have no length
+    shape = X.shape if hasattr(X, "shape") else (len(X),)  # sparse matrices have no length
+    if not shape:
+        raise ValueError(f"X must be a table [n, features], got {str(X)[:100]!r}")
+    return int(shape[0])
 
 
 def columns_of_bits(encoder: TableEncoder) -> NDArray:
