@@ -109,6 +109,8 @@ def read_table(
     name = os.fspath(source)
     if "\0" in name:
         raise DataError(f"source must be the path of a file, which holds no zero byte, got {name!r}")
+    if part not in ("train", "test"):
+        raise DataError(f"part must be 'train' or 'test', got {part!r}")
     if known_width is not None:
         whole("known_width", known_width)
     if not is_table_file(name):
@@ -145,7 +147,11 @@ def several(keys: Sequence[str | int] | str | int, option: str) -> tuple[str | i
         return (keys,)
     if isinstance(keys, Iterator):
         keys = tuple(keys)
-    if not isinstance(keys, Iterable) or not all(isinstance(key, str | int) for key in keys):
+    if (
+        isinstance(keys, bytes)
+        or not isinstance(keys, Iterable)
+        or not all(isinstance(key, str | int) for key in keys)
+    ):
         raise DataError(f"{option} must list names or numbers of columns, got {keys!r}")
     return tuple(keys)
 

@@ -26,6 +26,8 @@ from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.preprocessing.scaling import InputTransform
 from mpnn.preprocessing.units import InputUnit
+from mpnn.validation import flag
+from mpnn.validation import path as path_of
 
 __all__ = ["load_model", "save_model"]
 
@@ -53,6 +55,10 @@ def save_model(
     ValueError
         If members are of another class, or ``beliefs=False`` leaves out weights that are beliefs themselves.
     """
+    if not isinstance(model, BaseEstimator):
+        raise TypeError(f"model must be a fitted classifier of this library, got {model!r}")
+    flag("beliefs", beliefs)
+    path = path_of("path", path)
     check_is_fitted(model)
     members = model.estimators_ if isinstance(model, PairwiseVoteClassifier) else [model]
     if not all(isinstance(member, MessagePassingClassifier) for member in members):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mpnn.classifiers.base import PREDICTIONS
 from mpnn.classifiers.images import checked_shape, hidden_layers
 from mpnn.gradient.losses import LOSSES
 from mpnn.gradient.perceptron import ACTIVATIONS
@@ -101,6 +102,7 @@ CHECKS: Mapping[str, Check] = {
     "num_draws": whole,
     "num_epochs": unless_none(whole),
     "num_samples": whole,
+    "prediction": choice(PREDICTIONS),
     "prior_weight": unless_none(at_least_zero),
     "propagation": _name,
     "random_state": random_source,

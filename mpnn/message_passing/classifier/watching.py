@@ -17,6 +17,7 @@ from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.network import State
 from mpnn.message_passing.sweep import Info
+from mpnn.validation import number
 
 __all__ = ["UNWATCHED", "Watch", "Watching", "split_rows"]
 
@@ -38,7 +39,7 @@ def split_rows(codes: NDArray, fraction: float, seed: int) -> tuple[NDArray, NDA
     ValueError
         For another fraction, or too few samples of a class.
     """
-    if isinstance(fraction, bool) or not 0.0 < fraction < 1.0:
+    if not 0.0 < number(fraction) < 1.0:
         raise ValueError(f"validation_fraction must be above 0 and below 1, got {fraction!r}")
     kept, validation = train_test_split(
         np.arange(len(codes)), test_size=fraction, stratify=codes, random_state=seed
