@@ -50,10 +50,10 @@ def number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:  # a whole number of more than 308 digits
-        return np.copysign(np.inf, int(value > 0) - 0.5)
+        return -np.inf if str(value).startswith("-") else np.inf
 
 
-def whole(name: str, value: Any, at_least: int = 1) -> int:
+def whole(name: str, value: Any, at_least: int = 1, at_most: int | None = LARGEST_COUNT) -> int:
     """The whole number ``value``; NumPy's and whole floats are as good as Python's.
 
     Parameters
@@ -64,12 +64,14 @@ def whole(name: str, value: Any, at_least: int = 1) -> int:
         What is checked.
     at_least : int, default=1
         The smallest one.
+    at_most : int or None, default=2**31 - 1
+        The largest one; None: any.
     """
     least = f"of at least {at_least}"
     if not number(value).is_integer() or value < at_least:
         raise ValueError(f"{name} must be a whole number {least}, got {value!r}")
-    if value > LARGEST_COUNT:
-        raise ValueError(f"{name} must be a whole number {least} and at most 2**31 - 1, got {value!r}")
+    if at_most is not None and value > at_most:
+        raise ValueError(f"{name} must be a whole number {least} and at most {at_most}, got {value!r}")
     return int(value)
 
 

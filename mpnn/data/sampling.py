@@ -191,7 +191,7 @@ def _draw(labels: np.ndarray, per_class: int, seed: int, at_most: bool = False) 
     """Return the indices [classes * per_class] of a balanced random draw, sorted by class."""
     per_class = whole("per_class", per_class)
     flag("at_most", at_most)
-    generator = np.random.default_rng(whole("seed", seed, at_least=0))
+    generator = np.random.default_rng(whole("seed", seed, at_least=0, at_most=None))
     chosen = []
     for label, members in _members(labels):
         if not at_most:

@@ -112,7 +112,7 @@ def export(
     examples = check if examples is None else examples
     given = isinstance(model, IntegerNetwork)
     network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)
-    rows = check
+    rows: Any = check
     if column_names is not None and not _are_texts(column_names):
         raise ValueError(f"column_names must be a list of texts, one an input, got {column_names!r}")
     if column_names is None and not given:

@@ -35,7 +35,8 @@ def with_known_floats(X: Any) -> Any:
 def _with_missing(X: np.ma.MaskedArray) -> NDArray:
     if not np.ma.getmaskarray(X).any():
         return np.asarray(X.data)
-    return X.astype(np.result_type(X.dtype, np.float64) if X.dtype.kind in "biuf" else object).filled(np.nan)
+    kind = np.result_type(X.dtype, np.float64) if X.dtype.kind in "biuf" else np.dtype(object)
+    return np.asarray(np.ma.filled(X.astype(kind), np.nan))
 
 
 def as_float32(inputs: NDArray) -> NDArray:

@@ -49,7 +49,7 @@ def test_every_version_occurs_and_no_other(shape, largest_shift, mirror, padding
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"largest_shift": -1}, "largest_shift must be at least 0, got -1"),
+        ({"largest_shift": -1}, "largest_shift must be at least 0 and whole, got -1"),
         ({"padding": "wrap"}, "padding must be 'edge' or 'constant', got 'wrap'"),
     ],
 )

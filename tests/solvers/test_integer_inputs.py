@@ -56,4 +56,5 @@ def test_columns_without_steps_are_refused():
         integer_inputs(np.array([[-1e308, 0.0], [1e308, 1.0]]), "unit")
     with pytest.raises(ValueError, match=r"column 0 of X spans 4.94066e-324"):
         integer_inputs(np.array([[5e-324], [0.0]]))
-    assert integer_inputs(np.array([[5e-324, 1.5], [0.0, 0.0]])).live.tolist() == [False, True]
+    with pytest.warns(UserWarning, match=r"column 0 of X, from 0.0 to 5e-324, varies by less than the steps"):
+        assert integer_inputs(np.array([[5e-324, 1.5], [0.0, 0.0]])).live.tolist() == [False, True]

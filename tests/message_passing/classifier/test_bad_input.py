@@ -161,7 +161,11 @@ OUT_OF_RANGE = [
     ("n_iter_no_change", 0, "n_iter_no_change must be a whole number of at least 1, got 0"),
     ("callbacks", [print], "callbacks must be of mpnn.callbacks.Callback, got <built-in function print>"),
     ("verbose", 3, "verbose must be 0, 1 (a progress bar) or 2 (a line an epoch), got 3"),
-    ("random_state", "seed", "'seed' cannot be used to seed"),
+    (
+        "random_state",
+        "seed",
+        "random_state must be None, a whole number from 0 to 2**32 - 1 or a NumPy RandomState",
+    ),
 ]
 
 
