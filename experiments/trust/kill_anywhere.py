@@ -148,12 +148,13 @@ def kill_checkpoints(folder: Path, moments: Moments, by: str) -> Counter[str]:
     from mpnn.weight_files import load_weights
 
     counts: Counter[str] = Counter()
-    alone = moments.whole / "alone.safetensors"
-    if not alone.exists():
+    alone, begun = moments.whole / "alone.safetensors", perf_counter()
+    if not alone.exists() or by == "permission":
         command = program(CHECKPOINTS, folder / "undisturbed", alone)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     expected, run = load_weights(alone)[0], 0
-    moments.length = 3.0
+    # a run whose permissions always went before its first checkpoint would never end
+    moments.length = perf_counter() - begun if by == "permission" else 3.0
     while moments.left(counts["kills"]):
         run += 1
         output, checkpoints = folder / f"run_{run}.safetensors", folder / f"checkpoints_{run}"

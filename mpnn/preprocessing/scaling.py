@@ -17,8 +17,8 @@ POWERS = {"root": 0.2, "mild_root": 0.6}
 DEAD_ZONES = {"root": 1 / 32, "mild_root": 1 / 16}
 ROOT_CENTRING = 0.8
 MANY_INPUTS = 400
-# Keeps constant inputs finite when they are divided by their standard deviation.
-DEVIATION_FLOOR = 1e-5
+# What deviations are divided by is larger by this share, of 1 at most: a unit of inputs changes nothing.
+DEVIATION_SHARE = 1e-5
 # Rows that are copied to float64 at a time.
 ROWS_AT_ONCE = 1 << 14
 
@@ -150,7 +150,8 @@ def _fitted(inputs: NDArray, kind: str | None, sample_weight: NDArray | None) ->
     if kind is None:
         return InputTransform(one, 1.0, zero, everything)
     if kind in ("standard", "centred"):
-        scale = np.asarray(1.0 / (_deviation(inputs, sample_weight, None) + DEVIATION_FLOOR), np.float32)
+        deviation = float(_deviation(inputs, sample_weight, None))
+        scale = np.asarray(1.0 / (deviation + DEVIATION_SHARE * min(deviation, 1.0) or 1.0), np.float32)
         mean = _mean(inputs, sample_weight, 0 if kind == "centred" else None)
         return InputTransform(scale, 1.0, np.asarray(mean * scale), everything)
     if kind == "features":

@@ -89,16 +89,14 @@ def test_codes_are_the_same_of_every_type_and_after_a_round_trip(seed, missing, 
 def test_scaled_inputs_are_finite_and_do_not_depend_on_the_unit(seed, exponent, offset, kind):
     table = np.random.default_rng(seed).normal(size=(20, 3)) + offset
     scaled = [table * 2.0**shift for shift in (0, exponent)]
+    if kind not in ("features", "standard", "centred") and (offset != 0.0 or abs(exponent) > 100):
+        return  # what float32 does not tell apart, or hold, is refused by the column's name
     found = []
     for own in scaled:
-        try:
-            inputs = in_float32(own, unit_of(own, kind, False))
-        except ValueError as error:
-            assert "column" in str(error)  # what float32 does not tell apart, or hold, is refused by name
-            return
+        inputs = in_float32(own, unit_of(own, kind, False))
         found.append(fit_transform_of(inputs, kind)(inputs))
         assert np.all(np.isfinite(found[-1]))
-    if kind in ("features", "max_abs", "root", "mild_root"):
+    if kind in ("features", "max_abs", "root", "mild_root", "centred"):
         np.testing.assert_allclose(found[1], found[0], atol=2e-2)  # a column has at least a hundred steps
 
 
