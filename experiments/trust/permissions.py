@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["bound_by_permissions", "without_permission"]
@@ -28,17 +28,23 @@ def bound_by_permissions(command: list[str]) -> list[str]:
 @contextmanager
 def without_permission(folder: Path, of_folders: int = 0o555, of_files: int = 0o444) -> Iterator[None]:
     """Take permissions from a folder and all in it, and give them back."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    everything = [folder, *folder.rglob("*")]
+    files = [path for path in everything if path.is_file()]
+    folders = [path for path in everything if path.is_dir()]
     try:
         for path in files:
-            path.chmod(of_files)
+            _set(path, of_files)
         for path in reversed(folders):
-            path.chmod(of_folders)
+            _set(path, of_folders)
         yield
     finally:
         for path in folders:
-            path.chmod(0o755)
+            _set(path, 0o755)
         for path in files:
-            if path.exists():
-                path.chmod(0o644)
+            _set(path, 0o644)
+
+
+def _set(path: Path, mode: int) -> None:
+    """Where the path is still there: programs delete their oldest files."""
+    with suppress(FileNotFoundError):
+        path.chmod(mode)

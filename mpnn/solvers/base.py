@@ -85,7 +85,8 @@ class MulticlassNetworkMixin:
         rows = np.asarray(X)
         for sample in np.flatnonzero(top.sum(axis=1) > 1):
             tied = np.flatnonzero(top[sample])
-            draw = np.random.default_rng(crc32(np.asarray(rows[sample], float).tobytes()))
+            own = np.asarray(rows[sample], float) + 0.0  # 0 and -0 are the same sample
+            draw = np.random.default_rng(crc32(own.tobytes()))
             winners[sample] = draw.choice(tied)
         return self.classes_[winners]  # type: ignore[attr-defined]
 
