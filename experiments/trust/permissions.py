@@ -28,9 +28,9 @@ def bound_by_permissions(command: list[str]) -> list[str]:
 @contextmanager
 def without_permission(folder: Path, of_folders: int = 0o555, of_files: int = 0o444) -> Iterator[None]:
     """Take permissions from a folder and all in it, and give them back."""
-    everything = [folder, *folder.rglob("*")]
-    files = [path for path in everything if path.is_file()]
-    folders = [path for path in everything if path.is_dir()]
+    found = list(os.walk(folder))  # which passes over folders that are gone meanwhile
+    files = [Path(place) / name for place, _, names in found for name in names]
+    folders = [Path(place) for place, _, _ in found]
     try:
         for path in files:
             _set(path, of_files)
