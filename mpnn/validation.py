@@ -64,7 +64,7 @@ def whole(name: str, value: Any, at_least: int = 1, at_most: int | None = LARGES
         What is checked.
     at_least : int, default=1
         The smallest one.
-    at_most : int or None, default=2**31 - 1
+    at_most : int or None, default=2147483647
         The largest one; None: any.
     """
     least = f"of at least {at_least}"

@@ -109,7 +109,7 @@ def test_a_stack_of_networks_with_masks_and_focusing(tmp_path):
     keys = jax.random.split(KEY, 3)
     state = jax.jit(jax.vmap(lambda key: network.init(key, spec, numbers())))(keys)
     save_state(tmp_path, state, epoch=1, key=keys, spec=spec)
-    with pytest.raises(CheckpointError, match="other shapes, .* first: give one of its shapes as like"):
+    with pytest.raises(CheckpointError, match="other shapes, .*: give one of them as like"):
         restore_state(tmp_path, spec)
     done = restore_state(tmp_path, spec, like=state)
     np.testing.assert_array_equal(jax.random.key_data(done.key), jax.random.key_data(keys))
@@ -165,7 +165,7 @@ def test_an_unfinished_checkpoint_is_passed_over(tmp_path):
 
 
 def test_misuse(tmp_path):
-    with pytest.raises(ValueError, match="keep at least 1"):
+    with pytest.raises(ValueError, match="keep must be a whole number of at least 1"):
         save(tmp_path, 1, keep=0)
     with pytest.raises(ValueError, match="every must be a whole number of at least 1"):
         checkpoint_callback(tmp_path, KEY, SPEC, every=0)
