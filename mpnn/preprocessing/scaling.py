@@ -150,8 +150,8 @@ def _fitted(inputs: NDArray, kind: str | None, sample_weight: NDArray | None) ->
     if kind is None:
         return InputTransform(one, 1.0, zero, everything)
     if kind in ("standard", "centred"):
-        deviation = float(_deviation(inputs, sample_weight, None))
-        scale = np.asarray(1.0 / (deviation + DEVIATION_SHARE * min(deviation, 1.0) or 1.0), np.float32)
+        common = float(_deviation(inputs, sample_weight, None))
+        scale = np.asarray(1.0 / (common + DEVIATION_SHARE * min(common, 1.0) or 1.0), np.float32)
         mean = _mean(inputs, sample_weight, 0 if kind == "centred" else None)
         return InputTransform(scale, 1.0, np.asarray(mean * scale), everything)
     if kind == "features":
