@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mpnn.atomic_files import write_atomically
-from mpnn.validation import one_of
 
 __all__ = ["MACHINES", "Machine", "load_machine", "machine_file", "save_machine"]
 
@@ -116,7 +115,8 @@ def load_machine(name: str | None = None, path: Path | None = None) -> Machine:
         For an unknown name, or where nothing was measured.
     """
     if name is not None:
-        one_of("machine", name, MACHINES)
+        if not isinstance(name, str) or name not in MACHINES:
+            raise ValueError(f"machine must be one of {', '.join(MACHINES)}, got {name!r}")
         return MACHINES[name]
     path = machine_file() if path is None else path
     if not path.is_file():

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from mpnn.message_passing.rules import amp, belief_propagation, bp_inspired, max_sum, mean_field
 from mpnn.message_passing.rules.base import GaussianMessages, Layer
-from mpnn.validation import one_of
 
 __all__ = ["RULES", "RuleEntry", "find_rule"]
 
@@ -90,6 +89,7 @@ def find_rule(name: str, one_sweep: bool) -> RuleEntry:
     one_sweep : bool
         Whether a batch gets a single sweep.
     """
-    one_of("rule", name, RULES)
+    if not isinstance(name, str) or name not in RULES:
+        raise ValueError(f"rule must be one of {sorted(RULES)}, got {name!r}")
     entry = RULES[name]
     return entry.with_one_sweep if one_sweep and entry.with_one_sweep is not None else entry
