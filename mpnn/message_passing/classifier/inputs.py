@@ -21,6 +21,7 @@ from mpnn.validation import one_of
 
 __all__ = [
     "ENCODINGS",
+    "bits_alone",
     "choose_encoder",
     "coded",
     "coded_blocks",
@@ -167,6 +168,19 @@ def transform_of_bits(encoder: TableEncoder) -> InputTransform:
     of_bits = np.where(summed, BIT_BESIDE_SUM, alone)
     of_sums = np.sqrt(3.0 * POWER_OF_A_COLUMN / (sizes * (sizes + 2.0)))[summed]
     return _of_bits(np.repeat(numbers, sizes), np.concatenate([np.repeat(of_bits, sizes), of_sums]))
+
+
+def bits_alone(transform: InputTransform) -> InputTransform:
+    """The same number of inputs, the sums of which are 0 and the bits -1 and +1.
+
+    Parameters
+    ----------
+    transform : InputTransform
+        Of :func:`transform_of_bits`.
+    """
+    assert transform.sums is not None
+    is_bit = np.arange(len(transform.scale)) < len(transform.sums)
+    return transform._replace(scale=is_bit.astype(np.float32), live=is_bit)
 
 
 def _of_bits(sums: NDArray, factors: NDArray) -> InputTransform:

@@ -32,6 +32,7 @@ from mpnn.message_passing.classifier.defaults import (
     resolve,
 )
 from mpnn.message_passing.classifier.inputs import (
+    bits_alone,
     choose_encoder,
     coded,
     columns_of_bits,
@@ -188,9 +189,14 @@ class Learner(ProbabilisticClassifier):
         read, validation = self._split(read, seed, in_portions)
         count = len(read.inputs)
         transform = self._transform_of(given, read.inputs, count, read.counts, goes_on)
-        samples = Samples(transform(read.inputs), self._targets(read.codes), read.weight)
-        tried = self._settings_to_try(given, samples.inputs, count, read.counts, goes_on)
-        settings = _best(tried, partial(noise.log_likelihood, seed, samples))
+        targets = self._targets(read.codes)
+
+        def judge(settings: Settings, inputs: NDArray) -> float:
+            return noise.log_likelihood(seed, Samples(inputs, targets, read.weight), settings)
+
+        how = given, transform, read.inputs, count, read.counts, goes_on
+        transform, inputs, settings = self._choose(judge, *how)
+        samples = Samples(inputs, targets, read.weight)
         prior = self._prior(settings) if goes_on else None
         watching = Watching(callbacks_of(self.callbacks, self.verbose), None, self.n_iter_no_change)
         if validation is not None:
@@ -320,12 +326,15 @@ class Learner(ProbabilisticClassifier):
         first._checked_prediction()
         given = first._parameters(in_portions)
         transform = first._transform_of(given, inputs, own.most_samples, counts, goes_on)
-        transformed = transform(inputs)
         seeds = [member._seed() for member in members]
         if first.early_stopping:
             raise ValueError("early_stopping belongs to a single network, not to many side by side")
-        tried = first._settings_to_try(given, transformed, own.most_samples, counts, goes_on)
-        settings = _best(tried, partial(noise.log_likelihood_many, seeds, transformed, own, problems_at_once))
+
+        def judge(settings: Settings, inputs: NDArray) -> float:
+            return noise.log_likelihood_many(seeds, inputs, own, problems_at_once, settings)
+
+        known = given, transform, inputs, own.most_samples, counts, goes_on
+        transform, transformed, settings = first._choose(judge, *known)
         priors = [member._prior(settings) for member in members] if goes_on else None
         watching = Watching(callbacks_of(first.callbacks, first.verbose))
         how = problems_at_once, first._columns_of_inputs(transform), priors, watching
@@ -384,14 +393,36 @@ class Learner(ProbabilisticClassifier):
         images = self.image_shape_ if reads_images(self.hidden) else None
         return Parameters.of(self, coded, in_portions, images)
 
-    def _settings_to_try(
-        self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
-    ) -> list[Settings]:
-        """Settings to choose from, which differ in what they assume."""
+    def _choose(
+        self,
+        judge: Callable[[Settings, NDArray], float],
+        given: Parameters,
+        transform: InputTransform,
+        inputs: NDArray,
+        num_samples: int,
+        counts: NDArray | None,
+        goes_on: bool,
+    ) -> tuple[InputTransform, NDArray, Settings]:
+        """What ``judge`` scores best, one alone unjudged: transform, transformed inputs and settings.
+
+        First what networks assume is chosen; under that, whether they read sums of bits.
+        """
         counted = len(inputs) if counts is None else float(counts.sum())
         balanced = self.class_weight == "balanced"
         tried = noise.to_try(given, num_samples, counted, goes_on, balanced=balanced)
-        return [self._settings(own, inputs, num_samples, counts) for own in tried]
+        transformed = transform(inputs)
+        settings = [self._settings(own, transformed, num_samples, counts) for own in tried]
+        if len(tried) == 1:
+            return transform, transformed, settings[0]
+        scores = [judge(own, transformed) for own in settings]
+        best = int(np.argmax(scores))
+        if transform.sums is not None and transform.sums.max() >= 0:
+            plain = bits_alone(transform)
+            bits = plain(inputs)
+            own = self._settings(tried[best], bits, num_samples, counts)
+            if judge(own, bits) > scores[best]:
+                return plain, bits, own
+        return transform, transformed, settings[best]
 
     def _settings(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None
@@ -416,11 +447,6 @@ class Learner(ProbabilisticClassifier):
         """Store the network: NumPy arrays only. With bias, the last row of the weights is the bias."""
         self.spec_, self.state_, self.hyper_ = spec, state, hyper
         self._publish_weights(weights, [bool(layer.bias) for layer in spec.weighted])
-
-
-def _best(tried: list[Settings], judge: Callable[[Settings], float]) -> Settings:
-    """The settings of the largest score, the first of equal ones; one alone is not judged."""
-    return max(tried, key=judge) if len(tried) > 1 else tried[0]
 
 
 def _architecture(spec: NetworkSpec) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.encoders import TableEncoder
-from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN, transform_of_bits
+from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN, bits_alone, transform_of_bits
 
 # The vote chooses as its members do; it trains many times as long.
 NETWORK_AND_VOTE = [MessagePassingClassifier, pytest.param(PairwiseVoteClassifier, marks=pytest.mark.slow)]
@@ -187,6 +187,9 @@ def test_columns_have_the_same_say():
         assert power == pytest.approx(POWER_OF_A_COLUMN, rel=0.3)
     weights = generator.integers(-1, 2, size=(31, 6))
     np.testing.assert_array_equal(bits.astype(int) @ transform.folded(weights), inputs @ weights)
+    plain = bits_alone(transform)
+    np.testing.assert_array_equal(plain(bits), np.pad(bits, ((0, 0), (0, 2))))
+    np.testing.assert_array_equal(plain.folded(weights), weights[:29])
 
 
 def test_bits_of_columns_with_one_threshold_stay_bits():
