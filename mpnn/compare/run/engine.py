@@ -109,6 +109,8 @@ def _collect(done: DoneJobs, results: Results, run: int, listener: Listener | No
     """Write each row as it comes; whatever stops this also stops the jobs."""
     with closing(done):
         for job, row in done:
+            if "unwritten" in row:
+                raise OSError(*row["unwritten"])
             row["run"] = run
             results.append(row)
             if listener:

@@ -66,8 +66,15 @@ class Fitter:
         return to_jsonable(row)
 
 
+class _UnwrittenError(Exception):
+    """A disk that is full, or a permission that is missing: errno, its text and the file."""
+
+
 def _fit_row(job: Job, task: Task, artifacts: Path) -> Row:
-    """Fit and judge one model; an exception becomes the row's error."""
+    """Fit and judge one model; an exception becomes the row's error.
+
+    What cannot be written is not the method's fault: the row says so, and whoever collects it stops.
+    """
     row = job.describe() | {"num_train": len(task.x_train), "num_test": len(task.x_test)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -75,6 +82,8 @@ def _fit_row(job: Job, task: Task, artifacts: Path) -> Row:
             warnings.simplefilter("ignore", developers_only)
         try:
             row |= _fit_and_judge(job, task, artifacts)
+        except _UnwrittenError as error:
+            row["unwritten"] = error.args
         except Exception as error:
             row |= {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
     texts = [f"{warning.category.__name__}: {warning.message}" for warning in caught]
@@ -99,8 +108,11 @@ def _fit_and_judge(job: Job, task: Task, artifacts: Path) -> dict[str, Any]:
     if job.robustness is not None:
         for name, accuracies in robustness_scores(method, model, task, job.robustness).items():
             scores[name]["robustness"] = accuracies
-    _write_arrays(artifacts / f"{job.key}.npz", evaluation, task)
-    sizes = _write_network(artifacts / f"{job.key}.mpnn", model, evaluation, task)
+    try:
+        _write_arrays(artifacts / f"{job.key}.npz", evaluation, task)
+        sizes = _write_network(artifacts / f"{job.key}.mpnn", model, evaluation, task)
+    except OSError as error:
+        raise _UnwrittenError(error.errno, error.strerror, str(error.filename or artifacts)) from error
     return {**cost, "scores": scores, **evaluation.facts, **sizes}
 
 

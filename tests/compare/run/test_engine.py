@@ -1,4 +1,5 @@
 import dataclasses
+import errno
 import json
 import os
 import runpy
@@ -133,6 +134,20 @@ def test_a_failing_method_becomes_a_row(tiny, tmp_path, spies):
     assert [row["key"] for row in again] == [row["key"] for row in rows]
     assert not any(row["error"] for row in again)
     assert len({row["key"] for row in again}) == len(again) == 8
+
+
+def test_what_cannot_be_written_is_no_fault_of_the_method(tiny, tmp_path, spies, monkeypatch):
+    config = dataclasses.replace(tiny, methods=SPIES)
+
+    def no_room(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mpnn.compare.run.fitting.write_atomically", no_room)
+        with pytest.raises(OSError, match="No space left on device"):
+            run_comparison(config, tmp_path)
+    assert read_rows(tmp_path / "results.jsonl") == []
+    assert not any(row["error"] for row in run_comparison(config, tmp_path))
 
 
 def test_warnings_stay_in_the_row(tiny, tmp_path):
