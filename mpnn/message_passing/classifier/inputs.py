@@ -40,6 +40,8 @@ MOST_LEVELS, FEWEST_LEVELS = 16, 2
 # a sum. Chosen on held-out parts of training parts and on drawn tables (docs/experiments/tables.md).
 POWER_OF_A_COLUMN = MOST_LEVELS * (MOST_LEVELS + 2) / 3
 BIT_BESIDE_SUM = 2.0
+# Ten times as large, what a bit without a sum counts, weights still fit eight bits.
+LARGEST_WEIGHT_BESIDE_SUMS = 12
 # Of the code and of the float32 numbers that are made from it.
 BYTES_OF_A_BIT = 1 + 4
 IN_PORTIONS = "train in portions (partial_fit, or mpnn train on a folder of files), or on fewer columns"
@@ -143,7 +145,7 @@ def columns_of_bits(encoder: TableEncoder) -> NDArray:
     return np.repeat(np.arange(len(bits)), bits) if sum(bits) else np.zeros(1, int)
 
 
-def transform_of_bits(encoder: TableEncoder) -> InputTransform:
+def transform_of_bits(encoder: TableEncoder, largest_weight: int = 1) -> InputTransform:
     """From the bits of a table to inputs: every column has the same say, however few its values are.
 
     Beside the bits of a numeric column, their sum is an input: how many thresholds a value passes, less those
@@ -151,16 +153,19 @@ def transform_of_bits(encoder: TableEncoder) -> InputTransform:
     all of theirs. Sums have whole factors that make their mean squares alike, were levels equally frequent;
     so have bits of categories and of columns with one threshold, whose sum would be the bit itself. In a
     table of such columns alone, all bits keep a factor of 1. Exported networks fold the sums into their
-    weights.
+    weights, which have eight bits: larger weights than 12 read bits alone.
 
     Parameters
     ----------
     encoder : TableEncoder
         Fitted.
+    largest_weight : int >= 1, default=1
+        Of the network's levels.
     """
     columns = [code for code in encoder.columns_ if code.num_bits]
-    if not columns:
-        return _of_bits(np.full(1, -1), np.ones(1))
+    if not columns or largest_weight > LARGEST_WEIGHT_BESIDE_SUMS:
+        num_bits = max(1, sum(code.num_bits for code in columns))
+        return _of_bits(np.full(num_bits, -1), np.ones(num_bits))
     sizes = np.array([code.num_bits for code in columns])
     summed = np.array([code.kind == "thermometer" and code.num_bits > 1 for code in columns])
     numbers = np.where(summed, np.cumsum(summed) - 1, -1)

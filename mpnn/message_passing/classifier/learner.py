@@ -45,6 +45,7 @@ from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.message_passing.weights import weight_family
 from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
@@ -382,7 +383,7 @@ class Learner(ProbabilisticClassifier):
         if goes_on:
             return self.input_transform_
         if self.encoder_ is not None:
-            return transform_of_bits(self.encoder_)
+            return transform_of_bits(self.encoder_, max(weight_family(given.weights).levels or (1,)))
         return fit_transform_of(inputs, choose_input_scaling(given, num_samples), counts)
 
     def _parameters(self, in_portions: bool) -> Parameters:

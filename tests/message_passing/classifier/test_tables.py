@@ -197,3 +197,14 @@ def test_bits_of_columns_with_one_threshold_stay_bits():
     encoder = TableEncoder().fit(words)
     bits = encoder.transform(words)
     np.testing.assert_array_equal(transform_of_bits(encoder)(bits), bits)
+
+
+@pytest.mark.parametrize("weights", [12, 13, pytest.param(31, marks=pytest.mark.slow)])
+def test_large_weights_beside_sums_fit_eight_bits(weights):
+    """A flag counts ten times beside numbers: times 15 or 31, eight bits do not hold its weights."""
+    flags, numbers = np.arange(200) % 2, np.arange(200.0) / 100.0
+    X = np.stack([flags, numbers], axis=1)
+    transform = transform_of_bits(TableEncoder().fit(X), largest_weight=weights)
+    folded = transform.folded(np.full((len(transform.scale), 1), weights))
+    assert folded.max() <= 127
+    assert (transform.sums.max() >= 0) == (weights <= 12)
