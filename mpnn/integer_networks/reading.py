@@ -210,7 +210,7 @@ def _of_features(transform: Any, layers: Any, num_inputs: int) -> tuple[Transfor
     first, num_features = transform.folded(layers[0]), len(transform.sums)
     if np.abs(first).max(initial=0) > np.iinfo(np.int8).max:
         raise ValueError(
-            f"weights with sums of bits folded in are up to {np.abs(first).max()}, more than eight bits hold: "
+            f"weights with sums of bits folded in are up to {np.abs(first).max()}, more than eight bits: "
             "train with weights of fewer levels"
         )
     plain = Transform(np.zeros(()), np.ones(()), 1.0, np.zeros(num_features), np.ones(num_features, bool))
