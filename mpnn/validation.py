@@ -17,6 +17,7 @@ __all__ = [
     "check_parameters",
     "choice",
     "flag",
+    "from_zero",
     "hidden_widths",
     "layer_sequence",
     "number",
@@ -25,6 +26,7 @@ __all__ = [
     "random_source",
     "require_different_names",
     "share",
+    "share_above_zero",
     "unless_none",
     "whole",
 ]
@@ -73,6 +75,19 @@ def whole(name: str, value: Any, at_least: int = 1, at_most: int | None = LARGES
     if at_most is not None and value > at_most:
         raise ValueError(f"{name} must be a whole number {least} and at most {at_most}, got {value!r}")
     return int(value)
+
+
+def from_zero(name: str, value: Any) -> int:
+    """The whole number ``value``, at least 0.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : int
+        What is checked.
+    """
+    return whole(name, value, at_least=0)
 
 
 def hidden_widths(hidden: Any) -> tuple[int, ...]:
@@ -145,8 +160,8 @@ def below_one(name: str, value: Any) -> float:
     return found
 
 
-def share(name: str, value: Any, *, zero: bool = True) -> float:
-    """The number ``value``, at most 1, and at least 0 or, without ``zero``, above it.
+def share(name: str, value: Any) -> float:
+    """The number ``value``, at least 0 and at most 1.
 
     Parameters
     ----------
@@ -154,12 +169,24 @@ def share(name: str, value: Any, *, zero: bool = True) -> float:
         Name of the parameter, for the error.
     value : float
         What is checked.
-    zero : bool, default=True
-        Whether 0 is one.
     """
-    found = number(value)
-    if not 0.0 <= found <= 1.0 or (found == 0.0 and not zero):
-        raise ValueError(f"{name} must be in {'[' if zero else '('}0, 1], got {value!r}")
+    if not 0.0 <= (found := number(value)) <= 1.0:
+        raise ValueError(f"{name} must be in [0, 1], got {value!r}")
+    return found
+
+
+def share_above_zero(name: str, value: Any) -> float:
+    """The number ``value``, above 0 and at most 1.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for the error.
+    value : float
+        What is checked.
+    """
+    if not 0.0 < (found := number(value)) <= 1.0:
+        raise ValueError(f"{name} must be in (0, 1], got {value!r}")
     return found
 
 

@@ -15,21 +15,15 @@ from mpnn.validation import (
     below_one,
     choice,
     flag,
+    from_zero,
     random_source,
     share,
+    share_above_zero,
     unless_none,
     whole,
 )
 
 __all__ = ["CHECKS"]
-
-
-def _from_zero(name: str, value: Any) -> None:
-    whole(name, value, at_least=0)
-
-
-def _above_zero_share(name: str, value: Any) -> None:
-    share(name, value, zero=False)
 
 
 def _layers(name: str, value: Any) -> None:
@@ -81,7 +75,7 @@ def _factors(name: str, value: Any) -> None:
 
 CHECKS: Mapping[str, Check] = {
     "activation": choice(ACTIVATIONS),
-    "adaptivity": unless_none(_above_zero_share),
+    "adaptivity": unless_none(share_above_zero),
     "augment": flag,
     "batch_size": _batch_size,
     "bias": flag,
@@ -94,7 +88,7 @@ CHECKS: Mapping[str, Check] = {
     "initial_field": unless_none(above_zero),
     "input_scaling": _name,
     "largest_gradient": unless_none(above_zero),
-    "largest_shift": _from_zero,
+    "largest_shift": from_zero,
     "learning_rate": unless_none(above_zero),
     "loss": unless_none(choice(LOSSES)),
     "momentum": below_one,
@@ -119,7 +113,7 @@ CHECKS: Mapping[str, Check] = {
     "temperature": above_zero,
     "threshold": at_least_zero,
     "variance_penalty": unless_none(at_least_zero),
-    "warm_epochs": _from_zero,
+    "warm_epochs": from_zero,
     "weight_decay": at_least_zero,
     "weights": _name,
 }

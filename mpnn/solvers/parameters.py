@@ -12,10 +12,12 @@ from mpnn.validation import (
     below_one,
     choice,
     flag,
+    from_zero,
     hidden_widths,
     number,
     random_source,
     share,
+    share_above_zero,
     unless_none,
     whole,
 )
@@ -54,14 +56,6 @@ def _widths(name: str, value: Any) -> None:
     hidden_widths(value)
 
 
-def _from_zero(name: str, value: Any) -> None:
-    whole(name, value, at_least=0)
-
-
-def _above_zero_share(name: str, value: Any) -> None:
-    share(name, value, zero=False)
-
-
 def _temperatures(name: str, value: Any) -> None:
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(f"{name} must be a pair, the coldest and the hottest, got {value!r}")
@@ -84,17 +78,17 @@ CHECKS: Mapping[str, Check] = {
     "compression": at_least_zero,
     "constant_neurons": flag,
     "engine": _engine,
-    "eps": _above_zero_share,
+    "eps": share_above_zero,
     "hidden": _widths,
     "image_shape": unless_none(_image_shape),
     "input_scaling": choice(INPUT_SCALINGS),
     "integer_weights": flag,
     "levels": _levels,
-    "links": _above_zero_share,
+    "links": share_above_zero,
     "margin": above_zero,
     "margin_share": share,
-    "max_restarts": unless_none(_from_zero),
-    "max_splits": _from_zero,
+    "max_restarts": unless_none(from_zero),
+    "max_splits": from_zero,
     "num_epochs": unless_none(whole),
     "num_replicas": whole,
     "num_steps": whole,

@@ -30,7 +30,7 @@ from mpnn.message_passing.rules import base as rules
 from mpnn.message_passing.rules.base import Inputs, Preactivation, RequiredMessages, gaussian_preactivation
 from mpnn.message_passing.ties import half_step_of_data, half_step_of_signs, settled
 from mpnn.message_passing.weights import WeightFamily, weight_family
-from mpnn.validation import one_of, share
+from mpnn.validation import one_of, share_above_zero
 
 __all__ = ["Conv2D", "Dense", "Linear", "LinearMemory"]
 
@@ -110,7 +110,7 @@ class Linear:
             if value is not None:
                 one_of(name, value, allowed)
         if self.density is not None:
-            share("density", self.density, zero=False)
+            share_above_zero("density", self.density)
 
     @property
     def linear_map(self) -> LinearMap:
