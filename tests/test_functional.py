@@ -70,9 +70,10 @@ def likelihood(noise, spec=SPEC):
 
 
 def test_training_can_be_transformed():
+    values = jnp.array([0.2, 0.6])
     own = functools.partial(likelihood, spec=mp.NetworkSpec.dense((8, 1), weights="ternary"))
-    likelihoods, slopes = jax.jit(jax.vmap(jax.value_and_grad(own)))(jnp.array([0.6, 0.6]))
-    assert likelihoods[0] == likelihoods[1]
+    likelihoods, slopes = jax.jit(jax.vmap(jax.value_and_grad(own)))(values)
+    np.testing.assert_allclose(likelihoods[1], own(0.6), rtol=1e-4)
     assert np.all(np.isfinite(slopes))
     assert np.all(slopes != 0.0)
 
