@@ -24,7 +24,7 @@ from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.layers import Unflatten
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
-from mpnn.preprocessing.scaling import InputTransform
+from mpnn.preprocessing.scaling import InputTransform, require_sums
 from mpnn.preprocessing.units import InputUnit
 from mpnn.validation import flag
 from mpnn.validation import path as path_of
@@ -147,8 +147,9 @@ def _rebuild(
         scale, metadata["power"], offset, live.astype(bool), metadata.get("dead_zone", 0.0)
     )
     if metadata.get("sums") is not None:  # older files have none
-        factors = np.array(metadata["factors"], np.float32)
-        transform = transform._replace(scale=factors, sums=np.array(metadata["sums"], int))
+        sums, factors = np.array(metadata["sums"]), np.array(metadata["factors"])
+        require_sums(sums, factors)
+        transform = transform._replace(scale=factors.astype(np.float32), sums=sums)
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
     encoder, shape = _encoder_of(metadata), _shape_of_inputs(metadata, spec)
@@ -200,7 +201,7 @@ def _num_inputs(metadata: dict[str, Any]) -> int:
     sums = metadata.get("sums")
     if sums is None:
         return num
-    if len(sums) != num or len(metadata["factors"]) != num + max(sums) + 1:
+    if len(sums) != num:
         raise ValueError(f"the sums do not fit a code of {num} bits")
     return len(metadata["factors"])
 

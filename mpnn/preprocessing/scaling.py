@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mpnn.preprocessing.intensity import is_intensity
 
-__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of"]
+__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "require_sums"]
 
 INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard", "centred", None)
 # Chosen on validation draws of training images, 2 to 40 a class: power, dead zone and centring on MNIST and
@@ -60,6 +60,19 @@ class InputTransform(NamedTuple):
             scaled = np.sign(scaled) * beyond ** np.float32(self.power)
         return ((scaled - self.offset) * self.live).astype(np.float32, copy=False)
 
+    def of_bits(self, bits: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Transform bits ``[n, features]`` where factors are whole and small, without a float in between.
+
+        Parameters
+        ----------
+        bits : int8 ndarray [n, features]
+            -1, 0 and +1.
+        """
+        if self.sums is None:
+            return bits
+        own, of_sums = np.split((self.scale * self.live).astype(np.int8), [len(self.sums)])
+        return np.concatenate([bits * own, _runs_added(bits, self.sums) * of_sums], axis=1)
+
     def folded(self, weights: NDArray) -> NDArray:
         """Whole weights of the features that do what weights of features and sums do, where all is linear.
 
@@ -68,7 +81,8 @@ class InputTransform(NamedTuple):
         weights : int ndarray [inputs, units]
             Of the transformed inputs.
         """
-        assert self.sums is not None
+        if self.sums is None:
+            raise AssertionError("there are sums to fold")
         factors = np.rint(np.broadcast_to(self.scale, (len(weights),))).astype(np.int64)
         scaled = weights.astype(np.int64) * factors[:, None]
         own, of_sums = scaled[: len(self.sums)], scaled[len(self.sums) :]
@@ -91,9 +105,35 @@ class InputTransform(NamedTuple):
 
 
 def _runs_added(inputs: NDArray, numbers: NDArray) -> NDArray:
-    """Sums ``[n, m]`` of neighbouring columns that share a number of at least 0."""
-    starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
-    return np.add.reduceat(inputs, starts, axis=1)[:, numbers[starts] >= 0]
+    """Sums ``[n, m]`` of neighbouring columns that share a number of at least 0, in the inputs' type."""
+    starts = _starts(numbers)
+    return np.add.reduceat(inputs, starts, axis=1, dtype=inputs.dtype)[:, numbers[starts] >= 0]
+
+
+def _starts(numbers: NDArray) -> NDArray:
+    """Where runs of equal numbers begin."""
+    return np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
+
+
+def require_sums(sums: NDArray, factors: NDArray) -> None:
+    """Refuse sums that are not numbered from left to right, and factors that are no whole numbers of int8.
+
+    Parameters
+    ----------
+    sums : ndarray [features]
+        As in :class:`InputTransform`.
+    factors : ndarray [features + number of sums]
+        Of the features, then of the sums.
+    """
+    runs = sums[_starts(sums)] if sums.ndim == 1 and len(sums) and sums.dtype.kind == "i" else np.array([-2])
+    summed = runs[runs != -1]
+    if not np.array_equal(summed, np.arange(len(summed))):
+        raise ValueError("sums of bits must be numbered 0, 1, ... from left to right, -1 for none")
+    if factors.shape != (len(sums) + len(summed),):
+        raise ValueError(f"{len(sums)} bits and {len(summed)} sums need as many factors, got {factors.shape}")
+    largest = np.iinfo(np.int8).max
+    if factors.dtype.kind != "i" or not np.all((factors >= 0) & (factors <= largest)):
+        raise ValueError(f"factors of bits must be whole numbers from 0 to {largest}")
 
 
 def fit_transform_of(

@@ -100,6 +100,40 @@ def test_a_file_cut_short_or_changed_is_refused(saved):
         load_model(saved)
 
 
+SUMS = [-1, *[0] * 16, *[1] * 16]  # of a flag and two numbers
+FACTORS = [10, *[2] * 32, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"sums": 5}, "numbered 0, 1, ... from left to right"),
+        ({"sums": SUMS[::-1]}, "numbered 0, 1, ... from left to right"),
+        ({"sums": [-1, *[0, 1] * 16]}, "numbered 0, 1, ... from left to right"),
+        ({"sums": [-2, *SUMS[1:]]}, "numbered 0, 1, ... from left to right"),
+        ({"sums": [0.5] * 33}, "numbered 0, 1, ... from left to right"),
+        ({"sums": SUMS[:-1]}, "need as many factors"),
+        ({"factors": FACTORS[:-1]}, "need as many factors"),
+        ({"factors": None}, "need as many factors"),
+        ({"factors": [1.5] * 35}, "whole numbers from 0 to 127"),
+        ({"factors": [128] * 35}, "whole numbers from 0 to 127"),
+        ({"factors": ["2"] * 35}, "whole numbers from 0 to 127"),
+    ],
+    ids=str,
+)
+def test_sums_that_no_table_has_are_refused(changed, sentence, tmp_path):
+    """A file that was changed by someone else, and written as a whole again."""
+    generator = np.random.default_rng(0)
+    X = np.column_stack([np.arange(60) % 2, generator.normal(size=(60, 2))])
+    model = MessagePassingClassifier((), num_sweeps=1, noise=1.0, random_state=0).fit(X, np.arange(60) % 2)
+    save_model(model, tmp_path / "model")
+    arrays, metadata = load_arrays(tmp_path / "model")
+    assert (metadata["sums"], metadata["factors"]) == (SUMS, FACTORS)
+    save_arrays(tmp_path / "changed", arrays, metadata | changed)
+    with pytest.raises(CheckpointError, match=sentence):
+        load_model(tmp_path / "changed")
+
+
 class Trap:
     """Would leave a mark if anything unpickled it."""
 

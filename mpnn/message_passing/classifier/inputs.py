@@ -152,7 +152,7 @@ def transform_of_bits(encoder: TableEncoder, largest_weight: int = 1) -> InputTr
     it does not. It lets a unit follow a column in a straight line with one weight, where the bits alone need
     all of theirs. Sums have whole factors that make their mean squares alike, were levels equally frequent;
     so have bits of categories and of columns with one threshold, whose sum would be the bit itself. In a
-    table of such columns alone, all bits keep a factor of 1. Exported networks fold the sums into their
+    table of such columns alone, bits stay as they are. Exported networks fold the sums into their
     weights, which have eight bits: larger weights than 12 read bits alone.
 
     Parameters
@@ -163,16 +163,17 @@ def transform_of_bits(encoder: TableEncoder, largest_weight: int = 1) -> InputTr
         Of the network's levels.
     """
     columns = [code for code in encoder.columns_ if code.num_bits]
-    if not columns or largest_weight > LARGEST_WEIGHT_BESIDE_SUMS:
-        num_bits = max(1, sum(code.num_bits for code in columns))
-        return _of_bits(np.full(num_bits, -1), np.ones(num_bits))
     sizes = np.array([code.num_bits for code in columns])
     summed = np.array([code.kind == "thermometer" and code.num_bits > 1 for code in columns])
+    zero = np.zeros((), np.float32)
+    if not summed.any() or largest_weight > LARGEST_WEIGHT_BESIDE_SUMS:
+        live = np.ones(max(1, sizes.sum(dtype=int)), bool)  # a table that never varies is an input of 0
+        return InputTransform(np.ones((), np.float32), 1.0, zero, live)
     numbers = np.where(summed, np.cumsum(summed) - 1, -1)
-    alone = np.sqrt(POWER_OF_A_COLUMN / sizes) if summed.any() else np.ones(len(sizes))
-    of_bits = np.where(summed, BIT_BESIDE_SUM, alone)
+    of_bits = np.where(summed, BIT_BESIDE_SUM, np.sqrt(POWER_OF_A_COLUMN / sizes))
     of_sums = np.sqrt(3.0 * POWER_OF_A_COLUMN / (sizes * (sizes + 2.0)))[summed]
-    return _of_bits(np.repeat(numbers, sizes), np.concatenate([np.repeat(of_bits, sizes), of_sums]))
+    scale = np.rint(np.concatenate([np.repeat(of_bits, sizes), of_sums])).astype(np.float32)
+    return InputTransform(scale, 1.0, zero, np.ones(len(scale), bool), sums=np.repeat(numbers, sizes))
 
 
 def bits_alone(transform: InputTransform) -> InputTransform:
@@ -183,12 +184,7 @@ def bits_alone(transform: InputTransform) -> InputTransform:
     transform : InputTransform
         Of :func:`transform_of_bits`.
     """
-    assert transform.sums is not None
+    if transform.sums is None:
+        raise AssertionError("there are sums to leave out")
     is_bit = np.arange(len(transform.scale)) < len(transform.sums)
     return transform._replace(scale=is_bit.astype(np.float32), live=is_bit)
-
-
-def _of_bits(sums: NDArray, factors: NDArray) -> InputTransform:
-    """With factors of the bits, then of the sums, rounded."""
-    scale = np.rint(factors).astype(np.float32)
-    return InputTransform(scale, 1.0, np.zeros((), np.float32), np.ones(len(scale), bool), sums=sums)

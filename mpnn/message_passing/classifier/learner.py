@@ -417,7 +417,7 @@ class Learner(ProbabilisticClassifier):
             return transform, transformed, settings[0]
         scores = [judge(own, transformed) for own in settings]
         best = int(np.argmax(scores))
-        if transform.sums is not None and transform.sums.max() >= 0:
+        if transform.sums is not None:
             plain = bits_alone(transform)
             bits = plain(inputs)
             own = self._settings(tried[best], bits, num_samples, counts)

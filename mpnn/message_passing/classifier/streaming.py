@@ -167,7 +167,7 @@ class StreamLearner(Learner):
                 return transform(in_float32(rows, self.input_unit_)), targets
             bits = apply_codes(self.encoder_.columns_, part.columns)
             bits = bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)
-            return transform(bits).astype(np.int8), targets  # bits and sums are small whole numbers
+            return transform.of_bits(bits), targets
 
         return read
 
