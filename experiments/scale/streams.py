@@ -115,7 +115,7 @@ def memory_rate(model: Any, clicks: Any, job: Mapping[str, Any]) -> float:
     share, parts = job["rows_at_once"] // job["processes"], []
     for index in range(share // job["part_rows"]):
         inputs, labels = clicks[index]
-        bits = model.encoder_.transform(inputs)
+        bits = model.input_transform_.of_bits(model.encoder_.transform(inputs))
         parts.append((bits, np.where(labels == 1, 1.0, -1.0).astype(np.float32)))
     lane = tuple(np.concatenate(leaves) for leaves in zip(*parts, strict=True))
     seconds: list[float] = []
