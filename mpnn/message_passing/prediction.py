@@ -36,6 +36,7 @@ __all__ = [
     "discrete_preactivation",
     "discrete_units",
     "moment_outputs",
+    "mode_probabilities",
     "mode_scores",
     "moment_units",
     "sample_weights",
@@ -239,7 +240,18 @@ def mode_scores(spec: NetworkSpec, weights: list[Array], inputs: Array) -> tuple
     scores = outputs / jnp.sqrt(spread)
     if spec.num_outputs == 1:
         scores = jnp.where(outputs == 0, SCORE_OF_ZERO, scores)
-    return scores, class_probabilities(Preactivation(scores, jnp.ones_like(spread)))
+    return scores, mode_probabilities(scores)
+
+
+def mode_probabilities(scores: Array) -> Array:
+    """Probabilities ``[B, C]`` of a discrete network's scores ``[B, K]``, outputs over their spread.
+
+    Parameters
+    ----------
+    scores : Array [B, K]
+        Of :func:`mode_scores`.
+    """
+    return class_probabilities(Preactivation(scores, jnp.ones_like(scores)))
 
 
 def bayes_scores(spec: NetworkSpec, state: State, inputs: Array, noise: Array) -> tuple[Array, Array]:

@@ -264,7 +264,7 @@ def test_an_activity_names_compilation():
     "arguments",
     [
         ["train", "flowers.csv", "--id", "number", "--output", "stopped", "--set", "num_sweeps=1000000"],
-        ["train", "flowers.csv", "--id", "number", "--output", "stopped", "--cv", "50"],
+        ["train", "flowers.csv", "--id", "number", "--output", "stopped", "--cv", "30"],
     ],
 )
 def test_an_interrupt_is_heard_within_two_seconds_and_leaves_nothing(arguments, folder):

@@ -161,6 +161,12 @@ print(time.process_time() - start)
 heavy = {"jax", "sklearn", "scipy", "flax", "onnx"} & set(sys.modules)
 assert not heavy, heavy
 """
+IMPORT_OF_NUMPY = """
+import time
+start = time.process_time()
+import numpy
+print(time.process_time() - start)
+"""
 
 
 @pytest.fixture
@@ -182,12 +188,19 @@ def test_runtime_needs_numpy_alone(saved):
 
 @pytest.mark.slow
 def test_first_prediction_is_quick(saved):
-    """Seconds of the processor, which other programs do not change."""
-    done = [
-        subprocess.run([sys.executable, "-c", PROGRAM, *saved[2]], capture_output=True, text=True)
-        for _ in range(5)
-    ]
-    assert min(float(each.stdout.splitlines()[-1]) for each in done) <= 0.15
+    """Of the processor, at most as much again as it takes to import NumPy, which is part of it."""
+    seconds = {
+        program: min(
+            float(
+                subprocess.run(
+                    [sys.executable, "-c", program, *saved[2]], capture_output=True, text=True, check=True
+                ).stdout.splitlines()[-1]
+            )
+            for _ in range(5)
+        )
+        for program in (PROGRAM, IMPORT_OF_NUMPY)
+    }
+    assert seconds[PROGRAM] <= 2.0 * seconds[IMPORT_OF_NUMPY]
 
 
 def test_predictions_of_many_rows_stay_small():

@@ -58,7 +58,7 @@ def summary(spec, seeds, pixels, **numbers):
     """Means over seeds, printed with every seed's errors."""
     runs = [after_one_epoch(spec, seed, pixels, **numbers) for seed in seeds]
     discrete, bayesian, polarization = (np.array(values) for values in zip(*runs, strict=True))
-    print(spec.rule, discrete.round(2), bayesian.round(2), polarization.mean(axis=0).round(4))  # noqa: T201
+    print(discrete.round(2), bayesian.round(2), polarization.mean(axis=0).round(4))  # noqa: T201
     return discrete.mean(), bayesian.mean(), polarization.mean(axis=0)
 
 

@@ -16,7 +16,17 @@ from mpnn.message_passing.rounding import SAMPLES_LOOKED_AT, has_few_links, roun
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs.bounded import bounded_jit
 
-__all__ = ["Model", "decide", "decide_many", "decode", "decode_many", "init", "init_many", "score"]
+__all__ = [
+    "Model",
+    "decide",
+    "decide_many",
+    "decode",
+    "decode_many",
+    "init",
+    "init_many",
+    "probabilities",
+    "score",
+]
 
 
 class Model(NamedTuple):
@@ -264,6 +274,10 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
         Inputs.
     """
     return _decide(spec, how, num_samples, model, inputs)[0]
+
+
+# Probabilities [B, C] of a discrete network's scores [B, K].
+probabilities = bounded_jit(prediction.mode_probabilities)
 
 
 @partial(bounded_jit, static_argnums=(0, 1, 2))

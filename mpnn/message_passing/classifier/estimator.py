@@ -296,7 +296,9 @@ class MessagePassingClassifier(StreamLearner):
         probabilities : array [n, C]
             Rows sum to 1.
         """
-        return self._decided_by(compiled.decide, X)[1]
+        if self._discrete_network() is None:
+            return self._decided_by(compiled.decide, X)[1]
+        return in_few_shapes(compiled.probabilities, self._scores(X))
 
     def _decided_by(self, compiled_function: Callable[..., Any], X: ArrayLike) -> Any:
         """Scores ``[n, K]``, or these and probabilities ``[n, C]``, as the function returns them."""

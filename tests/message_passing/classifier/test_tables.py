@@ -213,3 +213,12 @@ def test_large_weights_beside_sums_fit_eight_bits(weights):
     inputs = np.full((len(transform.live), 1), weights)
     assert (inputs if transform.sums is None else transform.folded(inputs)).max() <= 127
     assert (transform.sums is not None) == (weights <= 12)
+
+
+def test_scores_and_probabilities_rank_rows_alike():
+    """Of one layer, where the spread of the output differs from row to row."""
+    frame, labels = people(60)
+    network = MessagePassingClassifier(hidden=(), noise=0.5, num_sweeps=3, random_state=0)
+    network.fit(frame, labels)
+    order = np.argsort(network.decision_function(frame), kind="stable")
+    assert (np.diff(network.predict_proba(frame)[order, 1]) >= 0).all()
