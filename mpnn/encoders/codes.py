@@ -135,7 +135,10 @@ def apply_codes(
     bits = np.empty((num_rows, num_bits(columns)), dtype)
     ends = np.cumsum([0, *(code.num_bits for code in columns)]).tolist()
     filled = [place for place, code in enumerate(columns) if code.num_bits]
-    levels = [_levels(code, part) for code, part in zip(columns, parts, strict=True)]
+    levels = [
+        _levels(code, part).astype(np.min_scalar_type(code.num_bits + 1), copy=False)
+        for code, part in zip(columns, parts, strict=True)
+    ]
     known = {place: _rows_of_bits(columns[place], bits.dtype) for place in filled}
     cells = {place: _as_cells(bits[:, ends[place] : ends[place + 1]]) for place in filled}
     for first in range(0, num_rows, ROWS_AT_ONCE):

@@ -102,7 +102,8 @@ def check_batch(spec: NetworkSpec, batch: Batch) -> None:
         raise ValueError(f"labels must be one a sample, [{shape[0]}], got {list(batch.labels.shape)}")
     if batch.sample_weight is not None:
         _check_weights(batch.sample_weight, spec, shape[0])
-    if not isinstance(batch.inputs, Tracer) and not np.all(np.isfinite(np.asarray(batch.inputs))):
+    known = not isinstance(batch.inputs, Tracer) and jnp.issubdtype(batch.inputs.dtype, jnp.inexact)
+    if known and not np.all(np.isfinite(np.asarray(batch.inputs))):
         raise ValueError("inputs must be finite, got NaN or infinity: replace what is missing")
     labels = _counted_labels(batch)
     if spec.output_channel.joint:

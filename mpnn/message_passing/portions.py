@@ -5,6 +5,7 @@ and of the one after its last are traced: one program serves portions of all len
 trained side by side are trained in groups, one group's epoch after the other's.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -42,8 +43,9 @@ class Running(NamedTuple):
     state : State
         Beliefs; of many networks, with a leading axis P.
     progress : pytree or None, default=None
-        Of a full batch, that of its sweeps; of mini-batches, what was observed of the state. Of the group
-        that is trained; None before its first portion.
+        The order of the samples (of mini-batches; else None), and, of a full batch, the progress of its
+        sweeps, of mini-batches what was observed of the state. Of the group that is trained; None before its
+        first portion.
     info : Info or None, default=None
         Of all steps ``[num_batches, S, ...]``, 0 for those to come; None before the first portion.
     """
@@ -130,8 +132,15 @@ def _run(
 ) -> Running:
     """A portion of one network's epoch; ``hyper`` leaves are ``[T, L]``."""
     spec, state = epoch.spec, running.state
-    order = shuffled(key, data.labels.shape[0], epoch.batch_size, place.num_samples)
-    hyper, order = in_batches(spec, hyper, order, epoch.batch_size)
+    kept, progress = (None, None) if running.progress is None else running.progress
+
+    def shuffle() -> Array:
+        return shuffled(key, data.labels.shape[0], epoch.batch_size, place.num_samples)
+
+    in_order = epoch.batch_size == data.labels.shape[0]
+    # sorting a million rows takes longer than a portion
+    kept = None if in_order else _once(place, shuffle, kept)
+    hyper, order = in_batches(spec, hyper, shuffle() if kept is None else kept, epoch.batch_size)
     keys = jax.random.split(key_of_batches(key), len(order))
     # one sweep keeps nothing for a next one: its batch is a mini-batch
     full = len(order) == 1 and spec.sweeps_per_batch > 1
@@ -164,16 +173,18 @@ def _run(
         at = (0, index) if full else index
         return Running(state, progress, jax.tree.map(lambda all, own: all.at[at].set(own), now.info, info))
 
-    if running.progress is None:
-        progress = begun()
-    else:
-        progress = jax.lax.cond(place.first == 0, lambda old: begun(), lambda old: old, running.progress)
-    info = running.info
+    progress, info = _once(place, begun, progress), running.info
     if info is None:
         *_, one = jax.eval_shape(step, 0, state, progress)
         shape = (1, epoch.steps_of(1)) if full else (len(order),)
         info = jax.tree.map(lambda leaf: jnp.zeros(shape + leaf.shape, leaf.dtype), one)
-    return jax.lax.fori_loop(place.first, place.after, body, Running(state, progress, info))
+    now = jax.lax.fori_loop(place.first, place.after, body, Running(state, progress, info))
+    return now._replace(progress=(kept, now.progress))
+
+
+def _once(place: Place, begin: Callable[[], Any], old: Any) -> Any:
+    """What an epoch begins with: made by its first portion, handed on to the others."""
+    return begin() if old is None else jax.lax.cond(place.first == 0, lambda _: begin(), lambda old: old, old)
 
 
 @partial(bounded_jit, static_argnames="epoch", donate_argnames="running")

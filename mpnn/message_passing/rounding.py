@@ -147,8 +147,9 @@ def round_layer(
     """
     most = IMAGES_LOOKED_AT if _of_images(spec) else SAMPLES_LOOKED_AT
     every = slice(None, None, -(-len(inputs) // most))
-    inputs, sample_weight = inputs[every], None if sample_weight is None else sample_weight[every]
     layer, own = spec.weighted[index], state.weighted[index]
+    inputs = inputs[every].astype(jnp.promote_types(inputs.dtype, own.mean.dtype))
+    sample_weight = None if sample_weight is None else sample_weight[every]
     rows = _rows_of(spec.layers, weights, inputs, index)
     return _rounded(layer, own, hyper.sparsity[index], rows, len(inputs), sample_weight)
 
@@ -267,7 +268,8 @@ def round_with_feedback(
     else the best of them: few inputs need many non-zero weights, many inputs need few. Signs have no
     sparsest rounding; of theirs, a unit keeps the best.
     """
-    rows = inputs / jnp.maximum(jnp.linalg.norm(inputs, axis=1, keepdims=True), jnp.finfo(inputs.dtype).tiny)
+    norms = jnp.sqrt(jnp.sum(jnp.square(inputs), axis=1, keepdims=True))
+    rows = inputs / jnp.maximum(norms, jnp.finfo(inputs.dtype).tiny)
     if sample_weight is not None:  # all below is quadratic in the rows
         rows = rows * jnp.sqrt(sample_weight)[:, None]
     power = jnp.sum(jnp.square(rows), axis=0)

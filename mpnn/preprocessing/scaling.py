@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mpnn.preprocessing.intensity import is_intensity
 
-__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "require_sums"]
+__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "require_sums", "squared_norms"]
 
 INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard", "centred", None)
 # Chosen on validation draws of training images, 2 to 40 a class: power, dead zone and centring on MNIST and
@@ -70,8 +70,11 @@ class InputTransform(NamedTuple):
         """
         if self.sums is None:
             return bits
-        own, of_sums = np.split((self.scale * self.live).astype(np.int8), [len(self.sums)])
-        return np.concatenate([bits * own, _runs_added(bits, self.sums) * of_sums], axis=1)
+        count, factors = len(self.sums), (self.scale * self.live).astype(np.int8)
+        inputs = np.empty((len(bits), len(factors)), np.int8)
+        np.multiply(bits, factors[:count], out=inputs[:, :count])
+        np.multiply(_runs_added(bits, self.sums), factors[count:], out=inputs[:, count:])
+        return inputs
 
     def folded(self, weights: NDArray) -> NDArray:
         """Whole weights of the features that do what weights of features and sums do, where all is linear.
@@ -103,6 +106,28 @@ class InputTransform(NamedTuple):
             scale=self.scale * factor, offset=self.offset * gain, dead_zone=self.dead_zone * float(factor)
         )
 
+    def of_training(self, inputs: NDArray) -> NDArray:
+        """Transform ``[n, features]`` to the same numbers in a type that takes least memory: bits stay int8.
+
+        Parameters
+        ----------
+        inputs : ndarray [n, features]
+            Numbers, or bits of int8.
+        """
+        return self.of_bits(inputs) if inputs.dtype == np.int8 and self._keeps_bits else self(inputs)
+
+    @property
+    def _keeps_bits(self) -> bool:
+        """Whether bits become whole numbers of eight bits; without sums, whether they stay as they are."""
+        linear = self.power == 1.0 and self.dead_zone == 0.0 and not np.any(self.offset)
+        factors = self.scale * self.live
+        if self.sums is None:
+            return linear and bool(np.all(factors == 1.0))
+        lengths = np.bincount(self.sums[self.sums >= 0])
+        largest = np.abs(factors) * np.concatenate([np.ones(len(self.sums)), lengths])
+        whole = np.all(factors == np.rint(factors)) and largest.max() <= np.iinfo(np.int8).max
+        return linear and bool(whole)
+
 
 def _runs_added(inputs: NDArray, numbers: NDArray) -> NDArray:
     """Sums ``[n, m]`` of neighbouring columns that share a number of at least 0, in the inputs' type."""
@@ -113,6 +138,18 @@ def _runs_added(inputs: NDArray, numbers: NDArray) -> NDArray:
 def _starts(numbers: NDArray) -> NDArray:
     """Where runs of equal numbers begin."""
     return np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1]))
+
+
+def squared_norms(inputs: NDArray) -> NDArray:
+    """Squared norms of rows, float32 ``[n]``, some rows at a time.
+
+    Parameters
+    ----------
+    inputs : ndarray [n, features]
+        Numbers of any type.
+    """
+    parts = [inputs[start : start + ROWS_AT_ONCE] for start in range(0, len(inputs), ROWS_AT_ONCE)]
+    return np.concatenate([np.sum(np.square(part, dtype=np.float32), axis=1) for part in parts])
 
 
 def require_sums(sums: NDArray, factors: NDArray) -> None:

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mpnn.programs.bounded import bounded_jit
+from mpnn.programs.bounded import Programs, bounded_jit
 
 
-@partial(bounded_jit, kept=2, static_argnames="power")
+@partial(bounded_jit, among=Programs(2), static_argnames="power")
 def scaled(inputs, factor, power=1):
     """Inputs times a factor."""
     return factor * inputs**power
@@ -29,7 +29,7 @@ def test_results_are_those_of_the_function():
 def test_values_share_a_program_and_the_newest_shapes_are_kept():
     counted = []
 
-    @partial(bounded_jit, kept=2, static_argnums=1)
+    @partial(bounded_jit, among=Programs(2), static_argnums=1)
     def total(inputs, times):
         counted.append(inputs.shape)
         return times * inputs.sum()
@@ -41,10 +41,20 @@ def test_values_share_a_program_and_the_newest_shapes_are_kept():
     assert total._cache_size() == 2
 
 
+def test_functions_share_the_places_of_programs():
+    kept = Programs(2)
+    first, second = (bounded_jit(function, among=kept) for function in (jnp.add, jnp.subtract))
+    for size in (3, 4):
+        assert first(np.ones(size), 1.0).tolist() == [2.0] * size
+    assert second(np.ones(3), 1.0).tolist() == [0.0] * 3
+    assert (first._cache_size(), second._cache_size()) == (1, 1)
+
+
 def test_dropped_programs_are_freed():
-    bounded = bounded_jit(lambda inputs: inputs + 1, kept=1)
+    kept = Programs(1)
+    bounded = bounded_jit(lambda inputs: inputs + 1, among=kept)
     bounded(np.zeros(3))
-    (program,) = bounded.programs.values()
+    (program,) = kept.by_key.values()
     dropped = weakref.ref(program)
     del program
     bounded(np.zeros(4))
@@ -53,7 +63,7 @@ def test_dropped_programs_are_freed():
 
 
 def test_inside_other_transformations():
-    inner = bounded_jit(lambda inputs: inputs.sum(), kept=1)
+    inner = bounded_jit(lambda inputs: inputs.sum(), among=Programs(1))
     found = jax.jit(jax.vmap(inner))(jnp.ones((3, 4)))
     np.testing.assert_array_equal(found, [4, 4, 4])
     assert jax.grad(inner)(jnp.ones(2)).tolist() == [1, 1]

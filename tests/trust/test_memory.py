@@ -7,28 +7,26 @@ import numpy as np
 import pytest
 
 from experiments.trust.memory import fits, predictions
-from mpnn.message_passing import portions
 from mpnn.message_passing.classifier import compiled
+from mpnn.programs import bounded
 
-FUNCTIONS = {"portion": portions.portion, "_init": compiled._init, "_decode": compiled._decode}
 
-
-def programs(name):
-    """Number of programs of a function that are in memory."""
+def programs(*names):
+    """Number of programs of these functions that are in memory."""
     gc.collect()
     loaded = jax.devices()[0].client.live_executables()
-    return sum(module.name == f"jit_{name}" for one in loaded for module in one.hlo_modules())
+    modules = [module.name.removeprefix("jit_") for one in loaded for module in one.hlo_modules()]
+    return sum(name in names for name in modules)
 
 
 @pytest.mark.slow
 def test_fits_of_many_shapes_keep_few_programs(monkeypatch):
-    for function in FUNCTIONS.values():
-        monkeypatch.setattr(function, "kept", 3)
-        function.programs.clear()
-    before = {name: programs(name) for name in FUNCTIONS}
+    monkeypatch.setattr(bounded.TOGETHER, "kept", 6)
+    bounded.TOGETHER.by_key.clear()
+    names = "portion", "_init", "_decode"
+    before = programs(*names)
     assert sum(1 for _ in fits(np.random.default_rng(0), 9)) == 9
-    kept = {name: programs(name) - before[name] for name in FUNCTIONS}
-    assert kept == dict.fromkeys(FUNCTIONS, 3)
+    assert programs(*names) - before == 6
 
 
 @pytest.mark.slow

@@ -244,6 +244,7 @@ def _decide(
     inputs : Array [B, N]
         Inputs.
     """
+    inputs = inputs.astype(jnp.promote_types(inputs.dtype, jnp.float32))
     if how == "mode":
         return prediction.mode_scores(spec, model.weights, inputs)
     if how == "bayes":

@@ -78,8 +78,10 @@ def fit(
     weights = compiled.decode(settings.spec, settings.rounding, state, hyper, *known)
     state, hyper, weights = meshes.to_host((state, hyper, weights))
     fitted = Fit(state, hyper, weights, run.joined(meshes.to_host(history)))
-    given = None if samples.weight is None else [samples.weight]
-    return _hardened(settings, [fitted], [samples.inputs], columns, given)[0], watch.scores
+    if _is_hardened(settings, len(samples.inputs), 1):
+        given = None if samples.weight is None else [samples.weight]
+        (fitted,) = hardened(settings, [fitted], [samples.inputs], _numbers(columns, samples.inputs), given)
+    return fitted, watch.scores
 
 
 def fit_many(
@@ -100,7 +102,7 @@ def fit_many(
         One a network; single layers trained on full batches share the first.
     settings : Settings
         Of every run.
-    inputs : float32 array [n, features]
+    inputs : float32 or int8 array [n, features]
         The pool, transformed.
     problems : BinaryProblems
         Of the pool.
@@ -119,7 +121,10 @@ def fit_many(
         fits = _fit_pool(seeds, *how, problems, problems_at_once, priors, watching)
     else:
         fits = _fit_in_groups(seeds, *how, problems, problems_at_once, priors, watching)
-    return _hardened(settings, fits, [inputs[rows] for rows in problems.rows], columns, problems.weights)
+    if not _is_hardened(settings, problems.most_samples, len(problems)):
+        return fits
+    rows = [inputs[rows] for rows in problems.rows]
+    return hardened(settings, fits, rows, _numbers(columns, inputs), problems.weights)
 
 
 def _fit_in_groups(
@@ -148,17 +153,13 @@ def _fit_in_groups(
     return fits[: len(problems)]
 
 
-def _hardened(
-    settings: Settings,
-    fits: list[Fit],
-    rows: list[NDArray],
-    columns: NDArray | None,
-    counts: Sequence[NDArray] | None,
-) -> list[Fit]:
-    if settings.rounding != "harden" or not affordable(settings, max(map(len, rows)), len(rows)):
-        return fits
-    columns = np.arange(rows[0].shape[1]) if columns is None else columns
-    return hardened(settings, fits, rows, columns, counts)
+def _is_hardened(settings: Settings, num_samples: int, num_networks: int) -> bool:
+    return settings.rounding == "harden" and affordable(settings, num_samples, num_networks)
+
+
+def _numbers(columns: NDArray | None, inputs: NDArray) -> NDArray:
+    """Of every input, the number of its column: where none is known, each is its own."""
+    return np.arange(inputs.shape[1]) if columns is None else columns
 
 
 class _Run:

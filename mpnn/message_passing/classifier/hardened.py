@@ -44,7 +44,7 @@ def hardened(
         Of all runs.
     fits : list of Fit
         Rounded with feedback: where the descent begins.
-    rows : list of float32 array [B, N]
+    rows : list of array [B, N]
         Training inputs of each.
     columns : int array [N]
         Of every input, the number of its table's column.
@@ -56,7 +56,7 @@ def hardened(
     counts: Sequence[NDArray | None] = [None] * len(rows) if sample_weights is None else sample_weights
     moved = []
     for index, (fit, own, count) in enumerate(zip(fits, rows, counts, strict=True)):
-        inputs, weight = _with_resampled(*_merged(own, count), columns, seed=index)
+        inputs, weight = _with_resampled(*_merged(own.astype(np.float32), count), columns, seed=index)
         padded = np.zeros((longest, inputs.shape[1]), np.float32)  # one shape, one program
         padded[: len(inputs)] = inputs
         model = compiled.Model(fit.weights, fit.state, fit.hyper, np.int32(0))

@@ -42,8 +42,8 @@ POWER_OF_A_COLUMN = MOST_LEVELS * (MOST_LEVELS + 2) / 3
 BIT_BESIDE_SUM = 2.0
 # Ten times as large, what a bit without a sum counts, weights still fit eight bits.
 LARGEST_WEIGHT_BESIDE_SUMS = 12
-# Of the code and of the float32 numbers that are made from it.
-BYTES_OF_A_BIT = 1 + 4
+# Of the code, of what the network makes of it, and of the copy that is trained on.
+BYTES_OF_A_BIT = 1 + 1 + 1
 IN_PORTIONS = "train in portions (partial_fit, or mpnn train on a folder of files), or on fewer columns"
 
 
@@ -102,8 +102,8 @@ def numbers_of(estimator: Any, X: Any) -> NDArray:
     return numbers if unit is None else unit(numbers)
 
 
-def coded(encoder: TableEncoder, X: Any) -> NDArray:
-    """A table in code, float32 ``[n, N]``; of a table that never varied, one input of 0."""
+def coded(encoder: TableEncoder, X: Any) -> NDArray[np.int8]:
+    """A table in code, int8 ``[n, N]``; of a table that never varied, one input of 0."""
     X = _with_length(X)
     num_rows, num_bits = _num_rows(X), sum(code.num_bits for code in encoder.columns_)
     refuse_beyond_memory(
@@ -111,21 +111,21 @@ def coded(encoder: TableEncoder, X: Any) -> NDArray:
         f"X in code, {num_rows:,} rows of {num_bits:,} bits,",
         IN_PORTIONS,
     )
-    bits = encoder.transform(X).astype(np.float32)
-    return bits if bits.shape[1] else np.zeros((len(bits), 1), np.float32)
+    bits = encoder.transform(X)
+    return bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)
 
 
 def coded_blocks(encoder: TableEncoder, X: Any) -> Iterator[NDArray]:
-    """As :func:`coded`, some rows at a time."""
+    """As :func:`coded`, some rows at a time, float32."""
     X = _with_length(X)
     num_rows = _num_rows(X)
     size = at_once(ROWS_AT_ONCE, ACCELERATOR_ROWS)
     if num_rows <= size:
-        yield coded(encoder, X)
+        yield coded(encoder, X).astype(np.float32)
         return
     for start in range(0, num_rows, size):
         rows = np.arange(start, min(start + size, num_rows))
-        yield coded(encoder, _safe_indexing(X, rows))
+        yield coded(encoder, _safe_indexing(X, rows)).astype(np.float32)
 
 
 def _with_length(X: Any) -> Any:

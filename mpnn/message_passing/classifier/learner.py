@@ -48,7 +48,7 @@ from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
 from mpnn.preprocessing.augmentation import random_shifts
 from mpnn.preprocessing.precision import NUMBER_TYPES
-from mpnn.preprocessing.scaling import InputTransform, fit_transform_of
+from mpnn.preprocessing.scaling import InputTransform, fit_transform_of, squared_norms
 from mpnn.preprocessing.units import in_float32
 from mpnn.programs.forks import in_fresh_process
 from mpnn.validation import flag, require_different_names, whole
@@ -411,7 +411,7 @@ class Learner(ProbabilisticClassifier):
         counted = len(inputs) if counts is None else float(counts.sum())
         balanced = self.class_weight == "balanced"
         tried = noise.to_try(given, num_samples, counted, goes_on, balanced=balanced)
-        transformed = transform(inputs)
+        transformed = transform.of_training(inputs)
         settings = [self._settings(own, transformed, num_samples, counts) for own in tried]
         if len(tried) == 1:
             return transform, transformed, settings[0]
@@ -419,7 +419,7 @@ class Learner(ProbabilisticClassifier):
         best = int(np.argmax(scores))
         if transform.sums is not None:
             plain = bits_alone(transform)
-            bits = plain(inputs)
+            bits = plain.of_training(inputs)
             own = self._settings(tried[best], bits, num_samples, counts)
             if judge(own, bits) > scores[best]:
                 return plain, bits, own
@@ -429,7 +429,7 @@ class Learner(ProbabilisticClassifier):
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None
     ) -> Settings:
         """Settings of a run with ``num_samples`` of the transformed inputs ``[n, features]``."""
-        norm = float(np.sqrt(np.average(np.sum(np.square(inputs), axis=1), weights=counts))) or 1.0
+        norm = float(np.sqrt(np.average(squared_norms(inputs), weights=counts))) or 1.0
         num_outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
         widths = (inputs.shape[1], *choose_hidden(given, num_outputs), num_outputs)
         settings = resolve(given, widths, num_samples, norm)

@@ -166,7 +166,7 @@ def _log_likelihood(
     def decide(rows: NDArray) -> Any:
         return compiled.decide(settings.spec, "bayes", 1, model, rows)[1]
 
-    probabilities = in_few_shapes(decide, inputs[own])
+    probabilities = in_few_shapes(decide, inputs[own].astype(np.float32))
     classes = targets[own].astype(int) if targets.dtype.kind == "i" else (targets[own] > 0).astype(int)
     right = np.maximum(probabilities[np.arange(len(classes)), classes], LEAST_PROBABILITY)
     return float(weight[own] @ np.log(right))

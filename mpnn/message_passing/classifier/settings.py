@@ -155,8 +155,8 @@ class Samples(NamedTuple):
 
     Parameters
     ----------
-    inputs : float32 ndarray [n, N]
-        Transformed.
+    inputs : float32 or int8 ndarray [n, N]
+        Transformed; int8 where they are whole.
     targets : ndarray [n]
         -1 and +1, float32, for two classes; else class numbers, int32.
     weight : float32 ndarray [n] or None, default=None

@@ -178,7 +178,7 @@ def prepare(batch: Batch) -> Data:
         Inputs, and labels -1 and +1.
     """
     weight = jnp.ones_like(batch.labels) if batch.sample_weight is None else batch.sample_weight
-    present = (weight > 0).astype(batch.inputs.dtype)
+    present = (weight > 0).astype(jnp.promote_types(batch.inputs.dtype, weight.dtype))
     inputs = batch.inputs * present[:, None]
     labels = 0.5 * (1.0 + jnp.stack([-batch.labels, batch.labels]) * present)[:, None]
     live = jnp.any(inputs != 0.0, axis=0)[:, None].astype(inputs.dtype)
