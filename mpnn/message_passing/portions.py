@@ -146,7 +146,7 @@ def _run(
     full = len(order) == 1 and spec.sweeps_per_batch > 1
 
     def batch_of(index: Array | int) -> Batch:
-        batch = take(data, order[index])
+        batch = data if in_order and isinstance(data, Batch) else take(data, order[index])
         if epoch.augment is not None:
             batch = batch._replace(inputs=epoch.augment(keys[index], batch.inputs))
         return meshes.spread_batch(batch)

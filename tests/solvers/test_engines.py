@@ -14,6 +14,7 @@ from mpnn.solvers.engines import (
     Limits,
     MissingEngineError,
     Model,
+    driver,
     installed_engines,
     solve,
 )
@@ -151,11 +152,35 @@ def ctrl_c():
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_keeps_the_best_solution(engine):
-    threading.Timer(0.5, _thread.interrupt_main).start()
-    solution = solve(knapsack(200), Limits(10.0), engine=engine)
+    found = []
+
+    def interrupt(incumbent):
+        found.append(incumbent)
+        if len(found) == 1:
+            _thread.interrupt_main()
+
+    solution = solve(knapsack(200), Limits(60.0), engine=engine, listener=interrupt)
     assert solution.interrupted
     assert solution.status == "feasible"
-    assert solution.seconds < 9
+    assert solution.seconds < 50
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_an_engine_that_does_not_hear_is_told_again():
+    class Deaf:
+        def __init__(self):
+            self.told, self.heard = 0, threading.Event()
+
+        def run(self):
+            _thread.interrupt_main()
+            return self.heard.wait(60)
+
+        def stop(self):
+            self.told += 1
+            if self.told == 3:
+                self.heard.set()
+
+    assert driver._run_interruptibly(Deaf()) == (True, True)
 
 
 def test_one_thread_finds_the_same_twice(engine):

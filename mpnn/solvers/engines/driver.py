@@ -1,8 +1,9 @@
 """One call for every engine: time, progress, interruption."""
 
+import _thread
 from collections.abc import Callable
 from importlib.util import find_spec
-from threading import Event, Thread
+from threading import Event
 from time import perf_counter
 from typing import Any
 
@@ -137,11 +138,13 @@ def _run_interruptibly(worker: Engine, *arguments: Any) -> tuple[Outcome, bool]:
         finally:
             finished.set()
 
-    Thread(target=work, daemon=True).start()
+    _thread.start_new_thread(work, ())  # unlike Thread.start, waits for nothing: there Ctrl-C would be lost
     interrupted = False
     while not finished.is_set():
         try:
-            finished.wait(POLL_SECONDS)
+            while not finished.wait(POLL_SECONDS):
+                if interrupted:  # again and again: before its search has begun an engine hears nothing
+                    worker.stop()
         except KeyboardInterrupt:
             if interrupted:  # the second one means it
                 raise

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN, bits_alone, transform_of_bits
+from mpnn.preprocessing.scaling import InputTransform, squared_norms
 
 # The vote chooses as its members do; it trains many times as long.
 NETWORK_AND_VOTE = [MessagePassingClassifier, pytest.param(PairwiseVoteClassifier, marks=pytest.mark.slow)]
@@ -191,8 +192,22 @@ def test_columns_have_the_same_say():
     for own in (transform, plain):
         assert own.of_bits(bits).dtype == np.int8
         np.testing.assert_array_equal(own.of_bits(bits), own(bits))
+        assert own.of_training(bits).dtype == np.int8
     np.testing.assert_array_equal(plain(bits), np.pad(bits, ((0, 0), (0, 2))))
     np.testing.assert_array_equal(plain.folded(weights), weights[:29])
+
+
+def test_inputs_of_training_are_those_of_prediction():
+    """In eight bits where factors are whole and small, else in float32; their norms do not overflow."""
+    bits = np.where(np.random.default_rng(0).random((9, 40)) < 0.5, -1, 1).astype(np.int8)
+    live, sums = np.ones(41, bool), np.repeat(0, 40)
+    for factor, kind in ((3.0, np.int8), (3.5, np.float32), (4.0, np.float32)):  # a sum of 40 bits, times 4
+        scale = np.full(41, factor, np.float32)
+        transform = InputTransform(scale, 1.0, np.zeros((), np.float32), live, sums=sums)
+        inputs = transform.of_training(bits)
+        assert inputs.dtype == kind
+        np.testing.assert_array_equal(inputs, transform(bits))
+        np.testing.assert_array_equal(squared_norms(inputs), np.square(transform(bits)).sum(axis=1))
 
 
 def test_bits_of_columns_with_one_threshold_stay_bits():
