@@ -23,6 +23,7 @@ from mpnn.runs.rows import open_results, row_key
 
 AXES: dict[str, tuple[int, ...]] = {
     "rows": (1_000, 10_000, 100_000, 1_000_000),
+    "rows of a vote": (10_000, 100_000, 1_000_000),
     "columns": (10, 100, 1_000, 10_000),
     "columns of a sparse table": (1_000, 10_000, 100_000),
     "classes of one network": (2, 10, 100, 1_000),
@@ -58,9 +59,9 @@ def task(axis: str, size: int) -> tuple[Any, Any, np.ndarray]:
 
     rng = np.random.default_rng(0)
     one = MessagePassingClassifier(random_state=0)
-    if axis == "rows":
+    if axis in ("rows", "rows of a vote"):
         X = rng.normal(size=(size, 20))
-        return one, X, X[:, 0] > 0
+        return one if axis == "rows" else PairwiseVoteClassifier(one), X, X[:, 0] > 0
     if axis == "columns":
         X = rng.normal(size=(1_000, size))
         return one, X, X[:, 0] > 0

@@ -1,6 +1,6 @@
 """Compiled functions that keep few programs: those of shapes that have not come back are dropped.
 
-A program holds some 6 MiB, and ``jax.jit`` keeps one for every shape that it has seen until the process ends.
+A program holds some 5 MB, and ``jax.jit`` keeps one for every shape that it has seen until the process ends.
 """
 
 import functools
