@@ -339,7 +339,7 @@ def test_a_method_is_built_from_its_parameters(name, task):
 
 
 # Seconds for each fit.
-QUICK = {"time_limit": 1.0, "num_epochs": 2}
+QUICK = {"time_limit": 4.0, "num_epochs": 2}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""Epochs and mini-batches of many rows: generated tables, held-out rows of the same world.
+"""Epochs, mini-batches and hidden layers of many rows: generated tables, held-out rows of the same world.
 
 python -m experiments.tables.many_rows configs/many_rows/many_rows.toml
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -21,11 +21,12 @@ NUM_COLUMNS, NUM_TEST_ROWS = 20, 20_000
 
 @dataclass(frozen=True)
 class Training:
-    """How many rows, how often each is met, and those of a mini-batch; 0: as the defaults say."""
+    """Rows, how often each is met, those of a mini-batch, and hidden units; 0 or none: by default."""
 
     num_rows: int
     num_epochs: int = 0
     batch_size: int = 0
+    hidden: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,12 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     """Test accuracy in per cent, discrete and Bayesian, and the processor's seconds without compilation."""
     X, y = TABLES[job["table"]](job["num_rows"] + NUM_TEST_ROWS)
     (X, X_test), (y, y_test) = (np.split(each, [job["num_rows"]]) for each in (X, y))
-    num_epochs, batch_size = job["num_epochs"] or None, job["batch_size"] or "auto"
-    model = MessagePassingClassifier(num_epochs=num_epochs, batch_size=batch_size, random_state=0)
+    model = MessagePassingClassifier(
+        hidden=job.get("hidden", "auto"),
+        num_epochs=job["num_epochs"] or None,
+        batch_size=job["batch_size"] or "auto",
+        random_state=0,
+    )
     model.fit(X, y)
     start = process_time()
     model.fit(X, y)
@@ -77,16 +82,22 @@ def work(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"steps": model.n_iter_, "accuracy": accuracy, "processor_seconds": seconds}
 
 
+def _given(training: Training) -> dict[str, Any]:
+    """Fields of a job; hidden units only where they are not the default."""
+    job = asdict(training)
+    return job if training.hidden else {name: job[name] for name in job if name != "hidden"}
+
+
 def run(config: Config, output: Path, command: str) -> None:
     """Do what has no row yet, then print a table."""
-    jobs = [{"table": name, **asdict(each)} for name in config.tables for each in config.trainings]
-    print("| table | rows | mini-batch | steps | discrete | Bayesian | s |\n|---|---|---|---|---|---|---|")
+    jobs = [{"table": name, **_given(each)} for name in config.tables for each in config.trainings]
+    print("| table | rows | hidden | mini-batch | steps | discrete | Bayesian | s |\n" + "|---" * 8 + "|")
     for row in run_jobs(jobs, work, output, config, command):
         accuracy = row["accuracy"]
         print(
-            f"| {row['table']} | {row['num_rows']:,} | {row['batch_size'] or 'default'} | {row['steps']:,} | "
-            f"{accuracy['mode']:.1f} | "
-            f"{accuracy['bayes']:.1f} | {row['processor_seconds']:.0f} |"
+            f"| {row['table']} | {row['num_rows']:,} | {row.get('hidden', 'default')} | "
+            f"{row['batch_size'] or 'default'} | {row['steps']:,} | {accuracy['mode']:.1f} | "
+            f"{accuracy['bayes']:.1f} | {row['processor_seconds']:.1f} |"
         )
 
 

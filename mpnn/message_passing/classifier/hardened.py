@@ -15,6 +15,9 @@ __all__ = ["affordable", "hardened"]
 
 # Resampled rows beside the training rows, at which the beliefs are asked, too.
 NUM_RESAMPLED = 500
+# Passes over hidden weights. Where samples of frequent classes count less than once, rounding begins further
+# from the beliefs (docs/experiments/tables.md, rare classes).
+NUM_PASSES, NUM_PASSES_OF_PARTS = 1, 3
 # Products of samples, inputs, units and levels over all networks: some seconds on a core.
 MOST_WORK = 1 << 31
 
@@ -64,7 +67,9 @@ def hardened(
         if settings.spec.weighted[0].bias:
             inputs = np.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
         teacher = probabilities[: len(inputs)]
-        weights = harden(inputs, teacher, fit.weights, levels, sample_weight=weight, num_passes=1)
+        in_parts = weight is not None and weight.min() < 1.0
+        num_passes = NUM_PASSES_OF_PARTS if in_parts else NUM_PASSES
+        weights = harden(inputs, teacher, fit.weights, levels, sample_weight=weight, num_passes=num_passes)
         moved.append(fit._replace(weights=weights))
     return moved
 
