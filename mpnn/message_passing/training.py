@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -130,7 +131,13 @@ def _check_shares(num_problems: int) -> None:
 
 def _own_copy(state: State) -> State:
     """Arrays that the compiled epochs may take over: the caller's stay as they are."""
-    return jax.device_put(state, may_alias=False)  # unlike jnp.copy, without a program for every shape
+
+    def copied(leaf: Array) -> Array:
+        if isinstance(leaf, Array) and not leaf.is_fully_addressable:  # device_put refuses those
+            return jnp.copy(leaf)
+        return jax.device_put(leaf, may_alias=False)  # unlike jnp.copy, without a program for every shape
+
+    return jax.tree.map(copied, state)
 
 
 def train(
