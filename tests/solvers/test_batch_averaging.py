@@ -125,7 +125,6 @@ def test_scikit_learns_contract(any_engine):
         expected_failed_checks={
             "check_classifiers_classes": "outputs that tie are drawn",
             "check_classifiers_train": "asks a network that is good enough at once",
-            "check_fit_idempotent": "a search that the clock ends may end elsewhere",
         },
         on_skip=None,
     )

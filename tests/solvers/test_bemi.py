@@ -255,7 +255,6 @@ def test_scikit_learn_contract():
         BeMiClassifier((2,), time_limit=5.0, random_state=0),
         expected_failed_checks={
             "check_classifiers_train": "asks for a bias, which BeMi has not",
-            "check_fit_idempotent": "a search that the clock ends may end elsewhere",
         },
         on_skip=None,
     )
