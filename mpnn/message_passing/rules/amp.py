@@ -103,7 +103,7 @@ def first_order(
         Whether the message to the units below is required; static.
     """
     field = products.pull_weights(inputs.mean, counted(inputs, gradient))
-    field = field + layer.mean * products.pull_weights(jnp.square(inputs.mean), counted(inputs, curvature))
+    field = field + layer.mean * products.pull_weights(inputs.squared_mean, counted(inputs, curvature))
     if not down:
         return field, None
     down_field = products.pull_inputs(layer.mean, gradient)

@@ -65,6 +65,13 @@ class Inputs(NamedTuple):
     field: Array | None = None
     sample_weight: Array | None = None
 
+    @property
+    def squared_mean(self) -> Array:
+        """Squares of the means ``[B, N]``: of data, the second moments, so that products of both are one."""
+        if self.variance is not None or self.second_moment is None:
+            return jnp.square(self.mean)
+        return self.second_moment
+
 
 class Layer(NamedTuple):
     """One layer's weights, as rules take them.
@@ -305,7 +312,7 @@ def gaussian_preactivation(layer: Layer | Moments, inputs: Inputs) -> Preactivat
     mean = products.contract(layer.mean, inputs.mean)
     signs = inputs.second_moment is None and isinstance(layer, Layer) and layer.signs
     if signs and not rounds_operands():
-        certain = products.contract(jnp.square(layer.mean), jnp.square(inputs.mean))
+        certain = products.contract(jnp.square(layer.mean), inputs.squared_mean)
         return Preactivation(mean, jnp.maximum(layer.mean.shape[0] - certain, 0.0) + VARIANCE_FLOOR)
     weights = Moments(layer.mean, layer.variance)
     variance = products.sum_variance(weights, inputs.second_moment, inputs.variance, mean)

@@ -124,7 +124,7 @@ def backward_second_order(
     derivatives = derive(*preactivation)
     field, down = first_order(layer, inputs, derivatives.gradient, derivatives.curvature, required.down)
     half = 0.5 * derivatives.second
-    square, values = jnp.square(layer.mean), jnp.square(inputs.mean)
+    square, values = jnp.square(layer.mean), inputs.squared_mean
     field = field + square * products.pull_weights(values * inputs.mean, counted(inputs, half))
     if down is not None:
         down = down + values * products.pull_inputs(square * layer.mean, half)
