@@ -27,7 +27,7 @@ from mpnn.message_passing.epochs import (
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.sweep import Info, begin, observe, sweep
+from mpnn.message_passing.sweep import Info, begin, blank_info, observe, sweep
 from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs import Pace
 from mpnn.programs.bounded import bounded_jit
@@ -128,7 +128,13 @@ def pace_of(epoch: Epoch, state: State, room: int) -> Pace:
 
 
 def _run(
-    key: Array, epoch: Epoch, running: Running, data: Batch | Problems, hyper: Hyper, place: Place
+    key: Array,
+    epoch: Epoch,
+    running: Running,
+    data: Batch | Problems,
+    hyper: Hyper,
+    place: Place,
+    only_begins: bool,
 ) -> Running:
     """A portion of one network's epoch; ``hyper`` leaves are ``[T, L]``."""
     spec, state = epoch.spec, running.state
@@ -174,11 +180,10 @@ def _run(
         return Running(state, progress, jax.tree.map(lambda all, own: all.at[at].set(own), now.info, info))
 
     progress, info = _once(place, begun, progress), running.info
-    if info is None:
-        *_, one = jax.eval_shape(step, 0, state, progress)
-        shape = (1, epoch.steps_of(1)) if full else (len(order),)
-        info = jax.tree.map(lambda leaf: jnp.zeros(shape + leaf.shape, leaf.dtype), one)
-    now = jax.lax.fori_loop(place.first, place.after, body, Running(state, progress, info))
+    info = blank_info(state, len(order), spec.sweeps_per_batch) if info is None else info
+    now = Running(state, progress, info)
+    if not only_begins:
+        now = jax.lax.fori_loop(place.first, place.after, body, now)
     return now._replace(progress=(kept, now.progress))
 
 
@@ -187,8 +192,16 @@ def _once(place: Place, begin: Callable[[], Any], old: Any) -> Any:
     return begin() if old is None else jax.lax.cond(place.first == 0, lambda _: begin(), lambda old: old, old)
 
 
-@partial(bounded_jit, static_argnames="epoch", donate_argnames="running")
-def portion(key: Array, epoch: Epoch, running: Running, data: Batch, hyper: Hyper, place: Place) -> Running:
+@partial(bounded_jit, static_argnames=("epoch", "only_begins"), donate_argnames="running")
+def portion(
+    key: Array,
+    epoch: Epoch,
+    running: Running,
+    data: Batch,
+    hyper: Hyper,
+    place: Place,
+    only_begins: bool = False,
+) -> Running:
     """Some steps of one network's epoch.
 
     Parameters
@@ -205,13 +218,21 @@ def portion(key: Array, epoch: Epoch, running: Running, data: Batch, hyper: Hype
         Numbers of the epoch's sweeps, leaves ``[T, L]``.
     place : Place
         Which steps.
+    only_begins : bool, default=False
+        No steps, only room for them: for its shapes, which are soon known without tracing a step; static.
     """
-    return _run(key, epoch, running, data, hyper, place)
+    return _run(key, epoch, running, data, hyper, place, only_begins)
 
 
-@partial(bounded_jit, static_argnames="epoch", donate_argnames="running")
+@partial(bounded_jit, static_argnames=("epoch", "only_begins"), donate_argnames="running")
 def portion_of_many(
-    keys: Array, epoch: Epoch, running: Running, data: Problems, hyper: Hyper, place: Place
+    keys: Array,
+    epoch: Epoch,
+    running: Running,
+    data: Problems,
+    hyper: Hyper,
+    place: Place,
+    only_begins: bool = False,
 ) -> Running:
     """Some steps of the epochs of a group of networks on every device.
 
@@ -229,6 +250,8 @@ def portion_of_many(
         Numbers of the epoch's sweeps, leaves ``[T, L]``.
     place : Place
         Which steps, of which group.
+    only_begins : bool, default=False
+        As of :func:`portion`.
     """
 
     def train_share(shared: tuple[Array, Hyper, Place], own: Any) -> Running:
@@ -238,7 +261,7 @@ def portion_of_many(
         at_once = min(epoch.at_once, count)
 
         def one(key: Array, running: Running, samples: Any) -> Running:
-            return _run(key, epoch, running, Problems(inputs, *samples), hyper, place)
+            return _run(key, epoch, running, Problems(inputs, *samples), hyper, place, only_begins)
 
         if at_once == count:
             return jax.vmap(one)(keys, running, samples)

@@ -15,7 +15,7 @@ from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.rules.base import Inputs
 from mpnn.message_passing.spec import NetworkSpec
 
-__all__ = ["Info", "Progress", "begin", "data_inputs", "observe", "sweep"]
+__all__ = ["Info", "Progress", "begin", "blank_info", "data_inputs", "observe", "sweep"]
 
 # Weights of a layer that Info looks at.
 OBSERVED_WEIGHTS = 1 << 13
@@ -53,6 +53,21 @@ class Info(NamedTuple):
     change: Array
     polarization: Array
     error: Array
+
+
+def blank_info(state: State, *shape: int) -> Info:
+    """Room for the diagnostics of sweeps, all 0.
+
+    Parameters
+    ----------
+    state : State
+        The network's beliefs.
+    *shape : int
+        Axes of the sweeps, before those of the diagnostics.
+    """
+    layers, dtype = len(state.weighted), state.weighted[0].mean.dtype
+    one_a_layer = jnp.zeros((*shape, layers), dtype)
+    return Info(one_a_layer, one_a_layer, jnp.zeros(shape, dtype))
 
 
 def data_inputs(inputs: Array) -> Inputs:
@@ -149,8 +164,10 @@ def _inform(
         weight = batch.sample_weight
         counted = counted * (weight if weight.ndim == counted.ndim else weight[:, None])
     total, pairs = jnp.sum(counted), zip(before, after, strict=True)
+    change = jnp.stack([jnp.mean(jnp.abs(new - old)) for old, new in pairs])
+    error = jnp.sum(jnp.where(wrong, counted, 0.0)) / jnp.maximum(total, jnp.finfo(total.dtype).tiny)
     return Info(
-        change=jnp.stack([jnp.mean(jnp.abs(new - old)) for old, new in pairs]),
+        change=change,
         polarization=jnp.stack([jnp.mean(jnp.square(new)) for new in after]),
-        error=jnp.sum(jnp.where(wrong, counted, 0.0)) / jnp.maximum(total, jnp.finfo(total.dtype).tiny),
+        error=error.astype(change.dtype),
     )

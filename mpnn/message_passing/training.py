@@ -223,7 +223,7 @@ def train(
     def compiled(key: Array, running: Running, hyper: Hyper, *place: int, shapes: bool = False) -> Running:
         key, hyper = meshes.place((key, hyper))
         first, after, _ = place
-        own = portion.eval_shape if shapes else portion
+        own = partial(portion.eval_shape, only_begins=True) if shapes else portion
         return own(key, epoch, running, data, hyper, Place(first, after, num_samples))
 
     between = _Between(partial(frozen.begin_epoch, schedules, data, num_samples), on_epoch)
@@ -300,7 +300,7 @@ def train_many(
     def compiled(keys: Array, running: Running, hyper: Hyper, *place: int, shapes: bool = False) -> Running:
         keys, hyper = spread(keys), meshes.place(hyper)
         first, after, group = place
-        own = portion_of_many.eval_shape if shapes else portion_of_many
+        own = partial(portion_of_many.eval_shape, only_begins=True) if shapes else portion_of_many
         return own(keys, epoch, running, data, hyper, Place(first, after, num_samples, group))
 
     between = _Between(partial(frozen.begin_epoch_of_many, schedules, data, num_samples), on_epoch)
