@@ -75,19 +75,22 @@ class BinaryProblems:
         Their labels, -1 and +1.
     weights : sequence of float arrays or None, default=None
         How often they count, above 0; None: once.
+    room : int, default=0
+        Samples that arrays have room for at least: some problems of many are trained by the program of all.
     """
 
     rows: Sequence[NDArray]
     targets: Sequence[NDArray]
     weights: Sequence[NDArray] | None = None
+    room: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
     def most_samples(self) -> int:
-        """Samples of the longest problem."""
-        return max(len(rows) for rows in self.rows)
+        """Samples of the longest problem, or for which there is to be room."""
+        return max(self.room, *(len(rows) for rows in self.rows))
 
     def chosen(self, indices: Sequence[int]) -> "BinaryProblems":
         """Some of the problems.
@@ -101,9 +104,8 @@ class BinaryProblems:
         def of(items: Sequence[NDArray]) -> list[NDArray]:
             return [items[index] for index in indices]
 
-        return BinaryProblems(
-            of(self.rows), of(self.targets), None if self.weights is None else of(self.weights)
-        )
+        weights = None if self.weights is None else of(self.weights)
+        return replace(self, rows=of(self.rows), targets=of(self.targets), weights=weights)
 
     def reweighted(self, weigh: Callable[[NDArray, NDArray | None], NDArray | None]) -> "BinaryProblems":
         """The same problems with other weights of their samples.

@@ -5,19 +5,23 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
+from mpnn.classifiers.problems import few_sizes
 from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
 from mpnn.message_passing.rounding import SAMPLES_LOOKED_AT, has_few_links, round_layer, round_layers
 from mpnn.message_passing.spec import NetworkSpec
+from mpnn.programs import refuse_forked_child
 from mpnn.programs.bounded import bounded_jit
 
 __all__ = [
     "Model",
+    "believed",
     "decide",
     "decide_many",
     "decode",
@@ -35,7 +39,7 @@ class Model(NamedTuple):
     Parameters
     ----------
     weights : list of Array [fan in, units]
-        Discrete weights, a layer each.
+        Discrete weights, a layer each; none where only beliefs are asked.
     state : State
         The network's beliefs.
     hyper : Hyper
@@ -104,7 +108,7 @@ def decode(
     spec : NetworkSpec
         The network's static description.
     rounding : str
-        ``"mode"`` or ``"feedback"``.
+        As of :class:`Settings`; of ``"none"`` there are no weights, and hardening begins where feedback ends.
     state : State
         The network's beliefs.
     hyper : Hyper
@@ -116,6 +120,8 @@ def decode(
     num_frozen : int >= 0, default=0
         Lowest layers that have been rounded in training.
     """
+    if rounding == "none":
+        return []
     weights = _decode(spec, rounding, state, hyper, inputs, sample_weight, num_frozen)
     if rounding == "mode" or not has_few_links(spec, weights).any():
         return weights
@@ -133,7 +139,7 @@ def _decode(
     num_frozen: int,
 ) -> list[Array]:
     weights = prediction.decode(spec, state, hyper)
-    if rounding != "mode":  # hardening begins where feedback ends
+    if rounding != "mode":
         weights = round_layers(spec, state, hyper, inputs, weights, sample_weight, num_frozen)
     return weights
 
@@ -178,7 +184,7 @@ def decode_many(
     spec : NetworkSpec
         The network's static description.
     rounding : str
-        ``"mode"`` or ``"feedback"``.
+        As of :func:`decode`.
     state : State
         The network's beliefs.
     hyper : Hyper
@@ -190,6 +196,8 @@ def decode_many(
     num_frozen : int >= 0, default=0
         Lowest layers that have been rounded in training.
     """
+    if rounding == "none":
+        return []
     weights = _decode_many(spec, rounding, state, hyper, inputs, sample_weight, num_frozen)
     few = has_few_links(spec, weights)
     if rounding == "mode" or not few.any():
@@ -275,6 +283,33 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
         Inputs.
     """
     return _decide(spec, how, num_samples, model, inputs)[0]
+
+
+def believed(spec: NetworkSpec, state: State, hyper: Hyper, inputs: NDArray, room: int) -> NDArray:
+    """Bayesian probabilities ``[n, C]`` of rows that are asked for while training, by a single program.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    state : State
+        The network's beliefs.
+    hyper : Hyper
+        The numbers of the sweep, leaves ``[L]``.
+    inputs : array [n, N]
+        Inputs.
+    room : int >= 1
+        Rows of the training: so many, padded to one of few sizes, are asked for at once.
+    """
+    refuse_forked_child()
+    size, model = few_sizes(room), Model([], state, hyper, np.int32(0))
+    found = []
+    for start in range(0, len(inputs), size):
+        block = np.zeros((size, inputs.shape[1]), np.float32)
+        rows = inputs[start : start + size]
+        block[: len(rows)] = rows
+        found.append(np.asarray(decide(spec, "bayes", 1, model, block)[1])[: len(rows)])
+    return np.concatenate(found)
 
 
 # Probabilities [B, C] of a discrete network's scores [B, K].

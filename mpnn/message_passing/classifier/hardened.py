@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.classifiers.problems import few_sizes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.settings import Fit, Settings
 from mpnn.message_passing.hardening import harden, resample_columns
@@ -54,19 +52,15 @@ def hardened(
     sample_weights : sequence of array [B] or None, default=None
         How often each training row counts; None: once.
     """
-    longest = few_sizes(max(map(len, rows)) + NUM_RESAMPLED)
+    room = max(map(len, rows))
     levels = settings.spec.weighted[0].family.levels or ()
     counts: Sequence[NDArray | None] = [None] * len(rows) if sample_weights is None else sample_weights
     moved = []
     for index, (fit, own, count) in enumerate(zip(fits, rows, counts, strict=True)):
         inputs, weight = _with_resampled(*_merged(own.astype(np.float32), count), columns, seed=index)
-        padded = np.zeros((longest, inputs.shape[1]), np.float32)  # one shape, one program
-        padded[: len(inputs)] = inputs
-        model = compiled.Model(fit.weights, fit.state, fit.hyper, np.int32(0))
-        _, probabilities = jax.device_get(compiled.decide(settings.spec, "bayes", 1, model, padded))
+        teacher = compiled.believed(settings.spec, fit.state, fit.hyper, inputs, room)
         if settings.spec.weighted[0].bias:
             inputs = np.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
-        teacher = probabilities[: len(inputs)]
         in_parts = weight is not None and weight.min() < 1.0
         num_passes = NUM_PASSES_OF_PARTS if in_parts else NUM_PASSES
         weights = harden(inputs, teacher, fit.weights, levels, sample_weight=weight, num_passes=num_passes)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.classifiers.problems import BinaryProblems, in_few_shapes
+from mpnn.classifiers.problems import BinaryProblems
 from mpnn.message_passing.classifier import compiled, fitting
 from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
@@ -96,11 +96,11 @@ def log_likelihood(seed: int, samples: Samples, settings: Settings) -> float:
     """
     folds = folds_of(samples.inputs, samples.targets)
     weight = np.ones(len(folds), np.float32) if samples.weight is None else samples.weight
-    total, plain = 0.0, replace(settings, rounding="mode")
+    total, unrounded = 0.0, replace(settings, rounding="none")
     for fold in range(NUM_FOLDS):
         kept = np.where(folds == fold, np.float32(0.0), weight)
-        fit, _ = fitting.fit(seed, plain, samples._replace(weight=kept))
-        total += _log_likelihood(plain, fit, samples.inputs, samples.targets, weight - kept)
+        fit, _ = fitting.fit(seed, unrounded, samples._replace(weight=kept))
+        total += _log_likelihood(settings, fit, samples.inputs, samples.targets, weight - kept, len(folds))
     return total
 
 
@@ -131,7 +131,7 @@ def log_likelihood_many(
     chosen = np.linspace(0, len(problems) - 1, num_chosen).round().astype(int)
     runs = [(int(index), fold) for index in chosen for fold in range(NUM_FOLDS)]
     folds = {index: folds_of(inputs[problems.rows[index]], problems.targets[index]) for index in chosen}
-    total, plain = 0.0, replace(settings, rounding="mode")
+    total, unrounded = 0.0, replace(settings, rounding="none")
     for start in range(0, len(runs), count):
         own = runs[start : start + count]
         filled = [own[place % len(own)] for place in range(count)]  # one program for all
@@ -141,12 +141,12 @@ def log_likelihood_many(
             for (index, fold), weight in zip(filled, weights, strict=True)
         ]
         rows, targets = ([part[index] for index, _ in filled] for part in (problems.rows, problems.targets))
-        fits = fitting.fit_many(
-            seeds[:count], plain, inputs, BinaryProblems(rows, targets, kept), problems_at_once
-        )
+        held_back = BinaryProblems(rows, targets, kept, problems.most_samples)
+        fits = fitting.fit_many(seeds[:count], unrounded, inputs, held_back, problems_at_once)
         for place in range(len(own)):
             held = weights[place] - kept[place]
-            total += _log_likelihood(plain, fits[place], inputs[rows[place]], targets[place], held)
+            own_samples = inputs[rows[place]], targets[place]
+            total += _log_likelihood(settings, fits[place], *own_samples, held, problems.most_samples)
     return total
 
 
@@ -157,16 +157,11 @@ def _weight_of(problems: BinaryProblems, index: int) -> NDArray:
 
 
 def _log_likelihood(
-    settings: Settings, fit: Fit, inputs: NDArray, targets: NDArray, weight: NDArray
+    settings: Settings, fit: Fit, inputs: NDArray, targets: NDArray, weight: NDArray, room: int
 ) -> float:
-    """Of samples that count ``weight [n]`` times."""
+    """Of samples that count ``weight [n]`` times; ``room``: see :func:`compiled.believed`."""
     own = weight > 0
-    model = compiled.Model(fit.weights, fit.state, fit.hyper, np.int32(0))
-
-    def decide(rows: NDArray) -> Any:
-        return compiled.decide(settings.spec, "bayes", 1, model, rows)[1]
-
-    probabilities = in_few_shapes(decide, inputs[own].astype(np.float32))
+    probabilities = compiled.believed(settings.spec, fit.state, fit.hyper, inputs[own], room)
     classes = targets[own].astype(int) if targets.dtype.kind == "i" else (targets[own] > 0).astype(int)
     right = np.maximum(probabilities[np.arange(len(classes)), classes], LEAST_PROBABILITY)
     return float(weight[own] @ np.log(right))

@@ -108,8 +108,8 @@ class Settings:
         Samples of a mini-batch.
     initial_field : float >= 0
         Scale of the random initial fields.
-    rounding : ``"mode"``, ``"feedback"`` or ``"harden"``
-        From beliefs to discrete weights.
+    rounding : ``"mode"``, ``"feedback"``, ``"harden"`` or ``"none"``
+        From beliefs to discrete weights; ``"none"``: there are none, only beliefs are asked for.
     freezing : tuple of int, default=()
         Epochs at whose start hidden layers, the lowest first, become discrete, to stay so.
     annealing : Annealing or None, default=None
