@@ -209,6 +209,7 @@ def _descend_hidden(
     units = _units(x, first, last)
     outputs = units @ last
     scale, _ = _best_scale(outputs, targets, counts, np.sum(last**2), penalty)
+    room = np.empty(x.shape)  # made once: fresh pages for every change would take most of the time
     for unit in rng.permutation(first.shape[1]):
         below = x @ first[:, unit]
         for _ in range(MOST_CHANGES):
@@ -216,7 +217,7 @@ def _descend_hidden(
             gain = cross_entropy(scale * _logits(turned), targets)
             gain -= cross_entropy(scale * _logits(outputs), targets)
             own = x, below, units[:, unit], counts * gain
-            best, row, level = _best_change(*own, first[:, unit], levels)
+            best, row, level = _best_change(*own, first[:, unit], levels, room)
             if best >= -TINY:
                 break
             below = below + x[:, row] * (level - first[row, unit])
@@ -227,16 +228,25 @@ def _descend_hidden(
 
 
 def _best_change(
-    x: NDArray, below: NDArray, unit: NDArray, gain: NDArray, weights: NDArray, levels: NDArray
+    x: NDArray,
+    below: NDArray,
+    unit: NDArray,
+    gain: NDArray,
+    weights: NDArray,
+    levels: NDArray,
+    room: NDArray,
 ) -> tuple[float, int, float]:
     """The change of loss, the weight and its level that lower the loss most by turning some of the samples.
 
     below: pre-activations ``[n]``; unit: their signs ``[n]``; gain: the change of each sample's loss if its
-    unit turns ``[n]``; weights ``[N]``.
+    unit turns ``[n]``; weights ``[N]``; room: overwritten ``[n, N]``.
     """
     best, row, level = 0.0, 0, 0.0
+    is_positive = (unit > 0)[:, None]
     for candidate in levels:
-        turns = (below[:, None] + x * (candidate - weights) >= 0) != (unit > 0)[:, None]
+        moved = np.multiply(x, candidate - weights, out=room)
+        moved += below[:, None]
+        turns = np.not_equal(np.greater_equal(moved, 0.0, out=room), is_positive, out=room)
         change = gain @ turns
         place = int(change.argmin())
         if change[place] < best:
