@@ -21,7 +21,7 @@ from mpnn.programs.bounded import bounded_jit
 
 __all__ = [
     "Model",
-    "believed",
+    "bayes_probabilities",
     "decide",
     "decide_many",
     "decode",
@@ -285,7 +285,7 @@ def score(spec: NetworkSpec, how: str, num_samples: int, model: Model, inputs: A
     return _decide(spec, how, num_samples, model, inputs)[0]
 
 
-def believed(spec: NetworkSpec, state: State, hyper: Hyper, inputs: NDArray, room: int) -> NDArray:
+def bayes_probabilities(spec: NetworkSpec, state: State, hyper: Hyper, inputs: NDArray, room: int) -> NDArray:
     """Bayesian probabilities ``[n, C]`` of rows that are asked for while training, by a single program.
 
     Parameters

@@ -58,7 +58,7 @@ def hardened(
     moved = []
     for index, (fit, own, count) in enumerate(zip(fits, rows, counts, strict=True)):
         inputs, weight = _with_resampled(*_merged(own.astype(np.float32), count), columns, seed=index)
-        teacher = compiled.believed(settings.spec, fit.state, fit.hyper, inputs, room)
+        teacher = compiled.bayes_probabilities(settings.spec, fit.state, fit.hyper, inputs, room)
         if settings.spec.weighted[0].bias:
             inputs = np.pad(inputs, ((0, 0), (0, 1)), constant_values=1.0)
         in_parts = weight is not None and weight.min() < 1.0

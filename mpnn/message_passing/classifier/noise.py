@@ -159,9 +159,9 @@ def _weight_of(problems: BinaryProblems, index: int) -> NDArray:
 def _log_likelihood(
     settings: Settings, fit: Fit, inputs: NDArray, targets: NDArray, weight: NDArray, room: int
 ) -> float:
-    """Of samples that count ``weight [n]`` times; ``room``: see :func:`compiled.believed`."""
+    """Of samples that count ``weight [n]`` times; ``room``: see :func:`compiled.bayes_probabilities`."""
     own = weight > 0
-    probabilities = compiled.believed(settings.spec, fit.state, fit.hyper, inputs[own], room)
+    probabilities = compiled.bayes_probabilities(settings.spec, fit.state, fit.hyper, inputs[own], room)
     classes = targets[own].astype(int) if targets.dtype.kind == "i" else (targets[own] > 0).astype(int)
     right = np.maximum(probabilities[np.arange(len(classes)), classes], LEAST_PROBABILITY)
     return float(weight[own] @ np.log(right))
