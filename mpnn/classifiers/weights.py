@@ -8,7 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["balanced_draw", "class_weights", "only_present", "read_weights"]
+__all__ = [
+    "balanced_draw",
+    "balanced_share",
+    "check_class_weight",
+    "class_weights",
+    "count_little",
+    "only_present",
+    "read_weights",
+    "weights_of_classes",
+]
 
 
 def read_weights(sample_weight: ArrayLike | None, labels: NDArray) -> NDArray | None:
@@ -73,14 +82,43 @@ def balanced_draw(codes: NDArray, weights: NDArray | None, most: int) -> NDArray
         The same for the same labels and weights.
     """
     counts, totals = np.bincount(codes), np.bincount(codes, weights)
-    present = counts > 0
-    if len(codes) <= most or present.sum() * totals[present].min() > most:
+    if not count_little(counts, totals, most):
         return np.arange(len(codes))
+    share = balanced_share(counts, most)
+    order = np.random.default_rng(0).permutation(len(codes))
+    present = np.flatnonzero(counts)
+    return np.sort(np.concatenate([order[codes[order] == code][:share] for code in present]))
+
+
+def count_little(counts: NDArray, totals: NDArray, most: int) -> bool:
+    """Tell whether more rows than ``most`` count less than that, if all classes count as much as the rarest.
+
+    Parameters
+    ----------
+    counts : int ndarray [C]
+        Rows of the classes.
+    totals : ndarray [C]
+        How often they count together.
+    most : int >= 1
+        Rows that are trained on in one batch.
+    """
+    present = counts > 0
+    return bool(counts.sum() > most and present.sum() * totals[present].min() <= most)
+
+
+def balanced_share(counts: NDArray, most: int) -> int:
+    """Rows of each class at most, so that all classes have no more than ``most``: at least 1.
+
+    Parameters
+    ----------
+    counts : int ndarray [C]
+        Rows of the classes.
+    most : int >= 1
+        Rows of all.
+    """
     shares = np.arange(1, most + 1)
     allowed = np.minimum(counts[:, None], shares).sum(axis=0) <= most
-    share = shares[allowed].max(initial=1)
-    order = np.random.default_rng(0).permutation(len(codes))
-    return np.sort(np.concatenate([order[codes[order] == code][:share] for code in np.flatnonzero(present)]))
+    return int(shares[allowed].max(initial=1))
 
 
 def class_weights(
@@ -94,32 +132,57 @@ def class_weights(
     Parameters
     ----------
     class_weight : "balanced", dict from labels to numbers, or None
-        ``"balanced"``: all classes count as much as the rarest, a sample ``n_rarest / n_c``: never more than
-        once, which would make the beliefs about a few samples too certain. Of a dict, labels that it does not
-        name have weight 1.
+        As of :func:`weights_of_classes`.
     classes : ndarray [C]
         Labels, sorted.
     codes : int ndarray [n]
         Class numbers of the samples.
     weights : ndarray [n] or None
         Weights of the samples; None: all 1.
+    """
+    if class_weight is None:
+        return None if weights is None else weights.astype(np.float32)
+    weights = np.ones(len(codes)) if weights is None else weights
+    own = weights_of_classes(class_weight, classes, np.bincount(codes, weights, len(classes)))
+    return (weights * own[codes]).astype(np.float32)
+
+
+def weights_of_classes(class_weight: str | Mapping[Any, float], classes: NDArray, totals: NDArray) -> NDArray:
+    """How often a sample of each class counts, float64 ``[C]``.
+
+    Parameters
+    ----------
+    class_weight : "balanced" or dict from labels to numbers
+        ``"balanced"``: all classes count as much as the rarest, a sample ``n_rarest / n_c``: never more than
+        once, which would make the beliefs about a few samples too certain. Of a dict, labels that it does not
+        name have weight 1.
+    classes : ndarray [C]
+        Labels, sorted.
+    totals : ndarray [C]
+        How often their samples count together, without these weights; 0: the class is absent.
 
     Raises
     ------
     ValueError
         For another class_weight, weights that are not above 0, and labels that are none of the classes.
     """
-    if class_weight is None:
-        return None if weights is None else weights.astype(np.float32)
-    weights = np.ones(len(codes)) if weights is None else weights
+    check_class_weight(class_weight)
     if isinstance(class_weight, Mapping):
-        own = _named(class_weight, classes)
-    elif isinstance(class_weight, str) and class_weight == "balanced":
-        totals = np.bincount(codes, weights, len(classes))
-        own = totals[totals > 0].min() / np.where(totals > 0, totals, 1.0)
-    else:
+        return _named(class_weight, classes)
+    return totals[totals > 0].min() / np.where(totals > 0, totals, 1.0)
+
+
+def check_class_weight(class_weight: object) -> None:
+    """Refuse what is neither ``"balanced"``, nor a dict, nor None.
+
+    Parameters
+    ----------
+    class_weight : object
+        As given.
+    """
+    balanced = isinstance(class_weight, str) and class_weight == "balanced"
+    if not (balanced or class_weight is None or isinstance(class_weight, Mapping)):
         raise ValueError(f"class_weight must be 'balanced', a dict or None, got {class_weight!r}")
-    return (weights * own[codes]).astype(np.float32)
 
 
 def _named(class_weight: Mapping[Any, float], classes: NDArray) -> NDArray:

@@ -18,8 +18,8 @@ from mpnn.data.errors import DataError
 
 __all__ = ["BlockOrder"]
 
-Lanes = list[tuple[NDArray, NDArray]]
-ReadPart = Callable[[int], tuple[NDArray, NDArray]]
+Lanes = list[tuple[NDArray, ...]]
+ReadPart = Callable[[int], tuple[NDArray, ...]]
 # Blocks that are read ahead, while the one before is trained on.
 AHEAD = 1
 
@@ -111,7 +111,7 @@ class BlockOrder:
         lanes : sequence of int
             Lanes that this process reads.
         read : callable
-            From the number of a part to its inputs ``[n, N]`` and targets ``[n]``.
+            From the number of a part to its inputs ``[n, N]``, targets ``[n]``, and what else rows have.
         first : int >= 0
             Blocks done before.
         num_epochs : int >= 1
@@ -119,7 +119,7 @@ class BlockOrder:
 
         Yields
         ------
-        rows : list of (ndarray [n, N], ndarray [n])
+        rows : list of (ndarray [n, N], ndarray [n], ...)
             Of every lane that is read, from block ``first`` on.
 
         Raises
@@ -167,12 +167,9 @@ class _Blocks:
     def __getitem__(self, block: int) -> Lanes:
         return [self._lane(block, lane) for lane in self.lanes]
 
-    def _lane(self, block: int, lane: int) -> tuple[NDArray, NDArray]:
+    def _lane(self, block: int, lane: int) -> tuple[NDArray, ...]:
         found = [self.read(part) for part in self.order.parts(block, lane)]
-        inputs, targets = zip(*found, strict=True)
-        return (
-            (inputs[0], targets[0]) if len(found) == 1 else (np.concatenate(inputs), np.concatenate(targets))
-        )
+        return found[0] if len(found) == 1 else tuple(map(np.concatenate, zip(*found, strict=True)))
 
 
 def _grain() -> Any:

@@ -76,6 +76,18 @@ class Part(NamedTuple):
             array[:, index] = values
         return array
 
+    def without(self, rows: NDArray) -> "Part":
+        """Return the part but for some of its rows.
+
+        Parameters
+        ----------
+        rows : int ndarray [k]
+            Which of them.
+        """
+        kept = np.ones(len(self.labels), bool)
+        kept[rows] = False
+        return Part([column[kept] for column in self.columns], self.labels[kept])
+
 
 class Parts(ABC):
     """Rows of one table, a part at a time: a sequence of ``(X, y)``.
@@ -110,9 +122,13 @@ class Parts(ABC):
         return (self[index] for index in range(len(self)))
 
     def survey(
-        self, sample_rows: int = SAMPLE_ROWS, seed: int = 0, parts: Sequence[int] | None = None
+        self,
+        sample_rows: int = SAMPLE_ROWS,
+        seed: int = 0,
+        parts: Sequence[int] | None = None,
+        rows_of_class: int = 0,
     ) -> Survey:
-        """Read all rows once: count them, collect the labels, and draw a sample.
+        """Read all rows once: count those of every class, and draw a sample.
 
         Parameters
         ----------
@@ -122,17 +138,20 @@ class Parts(ABC):
             Of the sample, which is a simple random one.
         parts : sequence of int or None, default=None
             Only these; surveys of different parts add up to that of all. None: all.
+        rows_of_class : int >= 0, default=0
+            Rows of every class that are kept besides the sample, at most, for classes too rare to be in it.
         """
         chosen = range(len(self)) if parts is None else parts
-        return surveyed(((index, self.part(index)) for index in chosen), sample_rows, seed)
+        read = ((index, self.part(index)) for index in chosen)
+        return surveyed(read, sample_rows, seed, rows_of_class)
 
-    def order(self, survey: Survey, rows_at_once: int, seed: int, lanes: int = 1) -> BlockOrder:
+    def order(self, counts: Sequence[int], rows_at_once: int, seed: int, lanes: int = 1) -> BlockOrder:
         """Return the order in which the rows are trained on.
 
         Parameters
         ----------
-        survey : Survey
-            Of all parts.
+        counts : sequence of int
+            Rows of every part that are trained on.
         rows_at_once : int >= 1
             Rows of a block, about.
         seed : int >= 0
@@ -140,7 +159,7 @@ class Parts(ABC):
         lanes : int >= 1, default=1
             Readers that every mini-batch is made up by.
         """
-        return BlockOrder(tuple(survey.counts.values()), rows_at_once, seed, lanes)
+        return BlockOrder(tuple(counts), rows_at_once, seed, lanes)
 
     def merged(self, surveys: Sequence[bytes]) -> Survey:
         """Return the survey of all parts from those of some each, written by :meth:`Survey.to_bytes`.

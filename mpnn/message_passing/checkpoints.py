@@ -41,6 +41,7 @@ from mpnn.weight_files import (
 __all__ = [
     "CheckpointError",
     "Restored",
+    "blank_state",
     "checkpoint_callback",
     "load_arrays",
     "load_networks",
@@ -139,7 +140,12 @@ def save_state(
 
 
 def restore_state(
-    folder: str | Path, spec: NetworkSpec, *, epoch: int | None = None, like: State | None = None
+    folder: str | Path,
+    spec: NetworkSpec,
+    *,
+    epoch: int | None = None,
+    like: State | None = None,
+    expected: Mapping[str, Any] | None = None,
 ) -> Restored:
     """Read the newest checkpoint, or that after ``epoch`` epochs.
 
@@ -153,11 +159,13 @@ def restore_state(
         Epochs done at the checkpoint; None: the newest.
     like : State or None, default=None
         Gives the shapes where they are not those of one network, as for a stack of networks.
+    expected : mapping or None, default=None
+        Entries that the metadata must have, or the folder holds another training.
 
     Raises
     ------
     CheckpointError
-        Where there is none, it may not be read or is damaged, or it belongs to another spec.
+        Where there is none, it may not be read or is damaged, or it belongs to another spec or training.
     """
     folder = path_of("folder", folder)
     if not Path(folder).is_dir():
@@ -174,7 +182,8 @@ def restore_state(
         for part in (step, *step.rglob("*")):
             _require_readable(part)
         about = _read_about(folder, manager, chosen)
-        like = _blank(spec) if like is None else like
+        _check_metadata(folder, about["metadata"], expected or {})
+        like = blank_state(spec) if like is None else like
         check_network(folder, about, spec, like)
         content = _read_content(folder, manager, chosen, like)
     return rebuilt(folder, chosen, about, content, like)
@@ -257,8 +266,14 @@ def _named_arrays(state: State) -> dict[str, np.ndarray]:
     return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
-def _blank(spec: NetworkSpec) -> State:
-    """Shapes and types of a state of this spec."""
+def blank_state(spec: NetworkSpec) -> State:
+    """Shapes and types of a state of this spec.
+
+    Parameters
+    ----------
+    spec : NetworkSpec
+        The network's static description.
+    """
     hyper = Schedules().at_sweep(0, spec.num_layers)
     return jax.eval_shape(lambda key: network.init(key, spec, hyper), jax.random.key(0))
 
@@ -385,6 +400,14 @@ def _read_key(folder: str | Path, epoch: int, saved: Any) -> Array:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _check_metadata(folder: str | Path, own: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for name, value in expected.items():
+        if own.get(name) != value:
+            raise CheckpointError(
+                f"{folder} holds a training with other {name.replace('_', ' ')}: use another folder"
+            )
 
 
 def _check_spec(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpec) -> None:

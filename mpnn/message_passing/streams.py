@@ -18,17 +18,18 @@ from jax.sharding import NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from mpnn import sharding as meshes
-from mpnn.message_passing.epochs import run_observed_batch, shuffled
+from mpnn.message_passing.epochs import key_of_batches, run_observed_batch, shuffled
 from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.portions import Epoch, pace_of
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info, observe
+from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs.bounded import bounded_jit
 
 __all__ = ["Block", "train_blocks"]
 
-Lane = tuple[NDArray, NDArray]
+Lane = tuple[NDArray, ...]
 
 
 class Block(NamedTuple):
@@ -42,8 +43,9 @@ class Block(NamedTuple):
         Mini-batches before it, counted over all epochs: its place in the schedules.
     num_samples : int >= 0
         Samples of every lane that are used; more of a lane are left out.
-    lanes : sequence of (ndarray [n, N], ndarray [n])
-        Inputs, of any type, and targets of the lanes that this process holds.
+    lanes : sequence of (ndarray [n, N], ndarray [n]) or (ndarray [n, N], ndarray [n], ndarray [n])
+        Inputs, of any type, targets, and how often samples count (left out: once), of the lanes that this
+        process holds.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Block(NamedTuple):
     lanes: list[Lane]
 
 
+BeforeBlock = Callable[[int, State], State]
 OnBlock = Callable[[int, State, Info | None], bool | None]
 
 
@@ -65,6 +68,8 @@ def train_blocks(
     batch_size: int,
     num_lanes: int,
     most_rows: int,
+    augment: Augment | None = None,
+    before_block: BeforeBlock | None = None,
     on_block: OnBlock | None = None,
 ) -> State:
     """Train on blocks, one after the other.
@@ -87,6 +92,11 @@ def train_blocks(
         V, of all processes; a multiple of the devices along "data".
     most_rows : int >= 1
         Samples of a lane's block at most: blocks are padded, so that one program serves all.
+    augment : callable or None, default=None
+        Changes the inputs of every batch at random; None: they stay as they are.
+    before_block : callable or None, default=None
+        Called on the host as ``before_block(number, state)`` before every block; returns the state to go on
+        with.
     on_block : callable or None, default=None
         Called on the host as ``on_block(number, state, info)`` after every block, with the means of its
         sweeps' Info (None: the block had no full mini-batch); returning True stops the training.
@@ -106,8 +116,10 @@ def train_blocks(
     most_rows = max(most_rows, share)
     state = meshes.place_weights(jax.tree.map(jnp.copy, state))
     sweeps = jnp.arange(most_rows // share * spec.sweeps_per_batch)
-    pace = pace_of(Epoch(spec, batch_size, None), state, 2)
+    pace = pace_of(Epoch(spec, batch_size, augment), state, 2)
     for block in blocks:
+        if before_block is not None:
+            state = meshes.place_weights(before_block(block.number, state))
         num_batches = block.num_samples // share
         data = _placed(block.lanes, num_lanes, most_rows)
         first = block.first_batch * spec.sweeps_per_batch
@@ -117,7 +129,7 @@ def train_blocks(
         sums = None
         for begun, after in pace.portions(num_batches):
             place = _Place(begun, after, block.num_samples)
-            state, sums = _run(own, spec, share, state, sums, data, hyper, place)
+            state, sums = _run(own, spec, share, augment, state, sums, data, hyper, place)
             jax.block_until_ready(sums)
         info = None if sums is None else jax.tree.map(partial(_share, num_batches), sums)
         if on_block is not None and on_block(block.number, state, info):
@@ -137,11 +149,12 @@ class _Place(NamedTuple):
     num_samples: int
 
 
-@partial(bounded_jit, static_argnames=("spec", "share"), donate_argnames=("state", "sums"))
+@partial(bounded_jit, static_argnames=("spec", "share", "augment"), donate_argnames=("state", "sums"))
 def _run(
     key: Array,
     spec: NetworkSpec,
     share: int,
+    augment: Augment | None,
     state: State,
     sums: Info | None,
     data: Batch,
@@ -152,11 +165,15 @@ def _run(
     num_lanes, length = data.labels.shape[:2]
     keys = key[None] if num_lanes == 1 else jax.random.split(key, num_lanes)
     order = jax.vmap(lambda own: shuffled(own, length, share, place.num_samples))(keys)
+    changes = jax.random.split(key_of_batches(key), length // share)
 
     def batch_of(index: Array) -> Batch:
         rows = jax.lax.dynamic_slice_in_dim(order, index * share, share, axis=1)  # [V, share]
         lanes = jax.vmap(lambda own, chosen: jax.tree.map(lambda leaf: leaf[chosen], own))(data, rows)
-        return meshes.spread_batch(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), lanes))
+        batch = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), lanes)
+        if augment is not None:
+            batch = batch._replace(inputs=augment(changes[index], batch.inputs))
+        return meshes.spread_batch(batch)
 
     def step(index: Array, state: State, observed: tuple[Array, ...]) -> tuple[State, Any, Info]:
         steps = index * spec.sweeps_per_batch + jnp.arange(spec.sweeps_per_batch)
@@ -178,16 +195,16 @@ def _run(
 
 def _placed(lanes: list[Lane], num_lanes: int, most_rows: int) -> Batch:
     """The block on the devices: lanes ``[V, most_rows, ...]`` shared out along "data"."""
-    inputs, labels = (_stacked([_padded(lane[field], most_rows) for lane in lanes]) for field in range(2))
+    leaves = [_stacked([_padded(leaf, most_rows) for leaf in own]) for own in zip(*lanes, strict=True)]
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
-        return Batch(*jax.device_put((inputs, labels)))
+        return Batch(*jax.device_put(leaves))
     sharding = NamedSharding(mesh, PartitionSpec(meshes.DATA))
 
     def placed(leaf: NDArray) -> Array:
         return jax.make_array_from_process_local_data(sharding, leaf, (num_lanes, *leaf.shape[1:]))
 
-    return Batch(placed(inputs), placed(labels))
+    return Batch(*map(placed, leaves))
 
 
 def _stacked(leaves: list[NDArray]) -> NDArray:

@@ -139,7 +139,16 @@ class Learner(ProbabilisticClassifier):
     def _read(
         self, X: Any, y: Any, sample_weight: ArrayLike | None, known_inputs: bool, known_classes: bool
     ) -> _Read:
-        """Check samples; what is not known yet, the code of a table and the classes, is fitted."""
+        """Check samples and weigh them, of balanced classes those that are trained on."""
+        table, codes, counts = self._read_rows(X, y, sample_weight, known_inputs, known_classes)
+        own = self._balanced(codes, counts)
+        table, codes, counts = table[own], codes[own], None if counts is None else counts[own]
+        return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
+
+    def _read_rows(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None, known_inputs: bool, known_classes: bool
+    ) -> tuple[NDArray, NDArray, NDArray | None]:
+        """Inputs, class numbers and counts; what is not known yet, code of a table and classes, is fitted."""
         X = self._read_images(X, known_inputs)
         if not known_inputs:
             self.encoder_ = self._choose_encoder(X)
@@ -157,9 +166,7 @@ class Learner(ProbabilisticClassifier):
             table = coded(self.encoder_, table)
         else:
             table = self._in_units(table, known_inputs)
-        own = self._balanced(codes, counts)
-        table, codes, counts = table[own], codes[own], None if counts is None else counts[own]
-        return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
+        return table, codes, counts
 
     def _balanced(self, codes: NDArray, counts: NDArray | None) -> NDArray | slice:
         """Rows to train on: of balanced classes no more than make a batch, where the batch is left open."""

@@ -6,11 +6,8 @@ checkpoint every few blocks: a run that was killed goes on from the last one, wi
 are then.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -19,29 +16,47 @@ from sklearn.utils.validation import validate_data
 
 from mpnn import sharding as meshes
 from mpnn.atomic_files import write_atomically
-from mpnn.callbacks.base import Epoch, notify, running
 from mpnn.callbacks.estimators import callbacks_of
 from mpnn.classifiers.base import check_several
+from mpnn.classifiers.weights import (
+    balanced_share,
+    check_class_weight,
+    count_little,
+    weights_of_classes,
+)
 from mpnn.encoders.codes import apply_codes
-from mpnn.message_passing.checkpoints import CheckpointError, Restored, restore_state, save_state
-from mpnn.message_passing.classifier import compiled
+from mpnn.message_passing.classifier.defaults import FULL_BATCH_LIMIT
 from mpnn.message_passing.classifier.learner import Learner
-from mpnn.message_passing.classifier.settings import Fit, Settings
-from mpnn.message_passing.network import State
-from mpnn.message_passing.streams import Block, train_blocks
-from mpnn.message_passing.sweep import Info
+from mpnn.message_passing.classifier.settings import Fit, Samples, Settings
+from mpnn.message_passing.classifier.stream_run import StreamRun, readers_of, restored
+from mpnn.message_passing.classifier.watching import EarlyStopping, check_fraction, split_sample
 from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform
 from mpnn.preprocessing.units import in_float32
 from mpnn.programs import refuse_forked_child
-from mpnn.validation import whole
+from mpnn.validation import flag, whole
 
 __all__ = ["StreamLearner"]
 
 ROWS_AT_ONCE = 1 << 16
 SAMPLE_ROWS = 1 << 15
 SAVED_EVERY = 8
-SURVEY_FILE, STATES_FOLDER = "survey.npz", "states"
+SURVEY_FILE = "survey.npz"
+
+
+class _Sample(NamedTuple):
+    """What is learned from a sample of the rows, and what is known of all of them.
+
+    known: those that are trained on. of_classes: how often a row of each class counts ``[C]``; None: once.
+    held_out: those to judge by, transformed, and their class numbers. rows_held_out: of every part, its rows
+    among them. counts: rows of every part that are trained on.
+    """
+
+    known: Samples
+    of_classes: NDArray | None
+    held_out: tuple[NDArray, NDArray] | None
+    rows_held_out: dict[int, NDArray]
+    counts: list[int]
 
 
 class StreamLearner(Learner):
@@ -60,8 +75,10 @@ class StreamLearner(Learner):
         """Train on files that need not fit into memory.
 
         The parameters are those of :meth:`fit` for as many samples: a step that falls, or with ``rho``
-        the posterior as prior. Up to 2,000 rows are trained on by :meth:`fit`. Where several processes take
-        part (``jax.distributed``), all call this method, and each reads its own share of the files.
+        the posterior as prior. Up to 2,000 rows are trained on by :meth:`fit`, and so are as many rows drawn
+        of all, where ``class_weight="balanced"`` asks for it. ``early_stopping`` holds rows of the sample
+        out: ``validation_fraction`` of all rows, or half of the sample. Where several processes take part
+        (``jax.distributed``), all call this method, and each reads its own share of the files.
 
         Parameters
         ----------
@@ -99,7 +116,7 @@ class StreamLearner(Learner):
         for name, value in {"rows_at_once": rows_at_once, "sample_rows": sample_rows}.items():
             whole(name, value)
         whole("saved_every", saved_every)
-        self._refuse_whole_data()
+        self._refuse_what_streams_lack()
         folder = None if checkpoints is None else Path(checkpoints)
         if folder is None and jax.process_count() > 1:
             raise ValueError("several processes need checkpoints=FOLDER, which all of them can see")
@@ -108,13 +125,15 @@ class StreamLearner(Learner):
         with meshes.all_processes():
             return self._fit_shards(shards, folder, rows_at_once, sample_rows, readers, saved_every)
 
-    def _refuse_whole_data(self) -> None:
-        wanted = {"early_stopping": False, "warm_start": False, "class_weight": None, "freezing": None}
-        for name, value in wanted.items():
-            if getattr(self, name) != value:
-                raise ValueError(f"{name}={getattr(self, name)!r} belongs to fit, which has all samples")
+    def _refuse_what_streams_lack(self) -> None:
+        """Before the files are read."""
+        if flag("warm_start", self.warm_start):
+            raise ValueError(f"warm_start={self.warm_start!r} belongs to fit, which has all samples")
         if self.rounding == "harden":
             raise ValueError("rounding='harden' belongs to fit, which has all samples; use 'feedback'")
+        check_class_weight(self.class_weight)
+        if flag("early_stopping", self.early_stopping):
+            check_fraction(self.validation_fraction)
 
     def _fit_shards(
         self,
@@ -126,53 +145,97 @@ class StreamLearner(Learner):
         saved_every: int,
     ) -> Any:
         seed = self._seed()
-        survey = _survey(shards, folder, sample_rows, seed)
+        drawn = self.class_weight == "balanced" and self.batch_size == "auto"
+        survey = _survey(shards, folder, sample_rows, seed, FULL_BATCH_LIMIT if drawn else 0)
         self.classes_ = survey.classes
         check_several(self.classes_)
-        read = self._read(survey.features, survey.labels, None, False, True)
-        given = self._parameters(False)
-        transform = self._transform_of(given, read.inputs, survey.num_rows, None, False)
-        sample = transform(read.inputs)
-        settings = self._settings(given, sample, survey.num_rows, None)
-        if settings.batch_size >= survey.num_rows:
-            if survey.num_rows > len(survey.labels):
-                raise ValueError(f"batch_size must be below the {survey.num_rows} rows of the files")
-            return self.fit(survey.features, survey.labels)
-        del read
-        if settings.rounding == "mode":
-            sample = sample[:1]  # only rounding with feedback looks at it
+        if drawn and count_little(survey.class_counts, survey.class_counts, FULL_BATCH_LIMIT):
+            return self._fit_drawn(survey)
+        settings, transform, sample = self._settle(survey, seed)
+        if settings.batch_size >= sum(sample.counts):
+            if survey.num_rows > len(survey.sample):
+                raise ValueError(f"batch_size must be below the {sum(sample.counts)} rows of the files")
+            return self.fit(survey.features[survey.sample], survey.labels[survey.sample])
+        stopping = None
+        if sample.held_out is not None:
+            stopping = EarlyStopping(settings, sample.held_out, self.n_iter_no_change)
         about = {"files": shards.fingerprint, "rows_at_once": rows_at_once, "sample_rows": sample_rows}
         about["parameters"] = repr({**self.get_params(), "callbacks": None, "verbose": 0})
-        start = _restored(folder, settings, about)
-        readers = _readers(readers, start)
-        order = shards.order(survey, rows_at_once, seed, readers)
-        run = _Run(settings, seed, order, readers, survey.num_rows, folder, about, saved_every)
+        start = restored(folder, settings.spec, about, stopping)
+        readers = readers_of(readers, start)
+        order = shards.order(sample.counts, rows_at_once, seed, readers)
+        run = StreamRun(settings, seed, order, readers, sample.known, stopping, folder, about, saved_every)
         callbacks = callbacks_of(self.callbacks, self.verbose)
-        state, history = run.train(start, self._reader(shards, transform), callbacks)
-        hyper = settings.schedules.at_sweep(run.num_sweeps - 1, settings.spec.num_layers)
-        state = meshes.to_host(state)
-        weights = jax.device_get(compiled.decode(settings.spec, settings.rounding, state, hyper, sample))
-        self._publish_fit(settings, transform, Fit(state, jax.device_get(hyper), weights, history), seed)
+        state, history = run.train(start, self._reader(shards, transform, sample), callbacks)
+        weights = run.decode(state)
+        self._publish_fit(settings, transform, Fit(state, run.last_numbers(), weights, history), seed)
         self.n_iter_ = run.num_sweeps
+        if stopping is not None:
+            self.validation_scores_ = stopping.scores
         return self
 
-    def _reader(self, shards: Any, transform: InputTransform) -> Any:
-        """From the number of a part to inputs ``[n, N]``, int8 where they are bits, and targets ``[n]``."""
+    def _settle(self, survey: Any, seed: int) -> tuple[Settings, InputTransform, _Sample]:
+        """Settings and transform, learned from the sample, and what is known of all rows."""
+        own = survey.sample
+        inputs, codes, _ = self._read_rows(survey.features[own], survey.labels[own], None, False, True)
+        kept, judged = np.arange(len(codes)), np.arange(0)
+        if self.early_stopping:
+            kept, judged = split_sample(codes, survey.num_rows, self.validation_fraction, seed)
+        counts = list(survey.counts_without(own[judged]).values())
+        given = self._parameters(False)
+        transform = self._transform_of(given, inputs[kept], sum(counts), None, False)
+        sample = transform(inputs[kept])
+        settings = self._settings(given, sample, sum(counts), None)
+        if settings.rounding == "mode" and not settings.freezing:
+            sample, kept = sample[:1], kept[:1]  # only rounding with feedback looks at it
+        of_classes = None
+        if self.class_weight is not None:
+            weights = weights_of_classes(self.class_weight, self.classes_, survey.class_counts)
+            of_classes = weights.astype(np.float32)
+        weight = None if of_classes is None else of_classes[codes[kept]]
+        known = Samples(sample, self._targets(codes[kept]), weight)
+        held_out = (transform(inputs[judged]), codes[judged]) if self.early_stopping else None
+        rows_held_out = _by_part(survey.places[own[judged]])
+        return settings, transform, _Sample(known, of_classes, held_out, rows_held_out, counts)
 
-        def read(index: int) -> tuple[NDArray, NDArray]:
+    def _fit_drawn(self, survey: Any) -> Any:
+        """Train on a few rows of every class, as :meth:`fit` does where balanced classes count little."""
+        own = survey.sample
+        if survey.num_rows == len(own):
+            return self.fit(survey.features[own], survey.labels[own])
+        self._read_rows(survey.features[own], survey.labels[own], None, False, True)
+        own = survey.first_of_classes(balanced_share(survey.class_counts, FULL_BATCH_LIMIT))
+        read = self._read(survey.features[own], survey.labels[own], None, True, True)
+        return self._learn(read, False, in_portions=False)
+
+    def _reader(self, shards: Any, transform: InputTransform, sample: _Sample) -> Any:
+        """From the number of a part to inputs ``[n, N]``, int8 where they are bits, targets, and weights."""
+
+        def read(index: int) -> tuple[NDArray, ...]:
             part = shards.part(index)
-            targets = self._targets(self._known_class_numbers(part.labels))
+            if index in sample.rows_held_out:
+                part = part.without(sample.rows_held_out[index])
+            codes = self._known_class_numbers(part.labels)
+            known: tuple[NDArray, ...] = (self._targets(codes),)
+            if sample.of_classes is not None:
+                known += (sample.of_classes[codes],)
             if self.encoder_ is None:
-                rows = validate_data(self, self._as_rows(part.features()), dtype=NUMBER_TYPES, reset=False)
-                return transform(in_float32(rows, self.input_unit_)), targets
+                how: Any = {"dtype": NUMBER_TYPES, "reset": False, "ensure_min_samples": 0}
+                rows = validate_data(self, self._as_rows(part.features()), **how)
+                return transform(in_float32(rows, self.input_unit_)), *known
             bits = apply_codes(self.encoder_.columns_, part.columns)
             bits = bits if bits.shape[1] else np.zeros((len(bits), 1), np.int8)
-            return transform.of_bits(bits), targets
+            return transform.of_bits(bits), *known
 
         return read
 
 
-def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int) -> Any:
+def _by_part(places: NDArray) -> dict[int, NDArray]:
+    """Of every part, the numbers of its rows, from pairs of both."""
+    return {int(part): places[places[:, 0] == part, 1] for part in np.unique(places[:, 0])}
+
+
+def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int, rows_of_class: int) -> Any:
     """The survey of all parts: kept in the folder, else made by all processes, each of its share."""
     path = None if folder is None else folder / SURVEY_FILE
     kept = path.read_bytes() if path is not None and path.is_file() else b""
@@ -181,135 +244,9 @@ def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int) -> An
         return shards.merged([kept])
     rank, processes = jax.process_index(), jax.process_count()
     own = range(rank, len(shards), processes)
-    content = shards.survey(sample_rows, seed, own).to_bytes() if own else b""
+    content = shards.survey(sample_rows, seed, own, rows_of_class).to_bytes() if own else b""
     found = shards.merged([content for content in meshes.gather_bytes(content) if content])
     if path is not None and rank == 0:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, found.to_bytes())
     return found
-
-
-def _restored(folder: Path | None, settings: Settings, about: dict[str, Any]) -> Restored | None:
-    """The last checkpoint of this training, None if there is none."""
-    states = None if folder is None else folder / STATES_FOLDER
-    begun = states is not None and states.is_dir() and any(own.name.isdigit() for own in states.iterdir())
-    if not meshes.gather_bytes(bytes([begun]))[0][0] or states is None:
-        return None
-    restored = restore_state(states, settings.spec)
-    for name, value in about.items():
-        if restored.metadata[name] != value:
-            raise CheckpointError(
-                f"{folder} holds a training with other {name.replace('_', ' ')}: use another folder"
-            )
-    return restored
-
-
-def _readers(given: int | None, start: Restored | None) -> int:
-    """Readers of every mini-batch: those given, else as the training began, else one a device."""
-    if start is not None:
-        begun = int(start.metadata["readers"])
-        if given not in (None, begun):
-            raise ValueError(f"readers must be {begun}, as the training began, got {given}")
-        return begun
-    return meshes.axis_size(meshes.DATA) if given is None else whole("readers", given)
-
-
-@dataclass
-class _Run:
-    """A training in blocks, and where its checkpoints go."""
-
-    settings: Settings
-    seed: int
-    order: Any
-    readers: int
-    num_rows: int
-    folder: Path | None
-    about: dict[str, Any]
-    saved_every: int
-
-    @property
-    def num_sweeps(self) -> int:
-        """Sweeps that the schedules are made for."""
-        settings = self.settings
-        batches = self.num_rows // settings.batch_size
-        return settings.num_epochs * batches * settings.spec.sweeps_per_batch
-
-    def train(
-        self, start: Restored | None, read: Any, callbacks: list[Any]
-    ) -> tuple[State, dict[str, NDArray]]:
-        """Train from a checkpoint or from the beginning; the state, and a row of the history a block."""
-        settings, key = self.settings, jax.random.key(self.seed)
-        state = compiled.init(key, settings) if start is None else start.state
-        first = 0 if start is None else start.epoch
-        watch = _Watch(self, callbacks, first)
-        with running(callbacks, settings.num_epochs):
-            state = train_blocks(
-                jax.random.fold_in(key, 1),
-                settings.spec,
-                state,
-                self._blocks(read, first),
-                settings.schedules,
-                batch_size=settings.batch_size,
-                num_lanes=self.readers,
-                most_rows=self.order.most_rows,
-                on_block=watch.on_block,
-            )
-        return state, watch.history()
-
-    def _blocks(self, read: Any, first: int) -> Iterator[Block]:
-        lanes, order = meshes.own_share(self.readers, meshes.DATA), self.order
-        found = order.blocks(lanes, read, first, self.settings.num_epochs)
-        for number, rows in enumerate(found, start=first):
-            epoch = number // order.blocks_of_epoch
-            before = order.rows_before(number) // self.settings.batch_size
-            batches = epoch * (self.num_rows // self.settings.batch_size) + before
-            yield Block(number, batches, order.rows(number), rows)
-
-    def save(self, number: int, state: State) -> None:
-        """Write a checkpoint after so many blocks, if it is time to, or the last one."""
-        total = self.settings.num_epochs * self.order.blocks_of_epoch
-        if self.folder is not None and (number % self.saved_every == 0 or number == total):
-            save_state(
-                self.folder / STATES_FOLDER,
-                state,
-                epoch=number,
-                key=jax.random.key(self.seed),
-                spec=self.settings.spec,
-                metadata=self.about | {"readers": self.readers},
-            )
-
-
-class _Watch:
-    """Called after every block: keeps its numbers, writes checkpoints, and reports epochs."""
-
-    def __init__(self, run: _Run, callbacks: list[Any], first: int) -> None:
-        self._run, self._callbacks, self._first = run, callbacks, first
-        self._begun, self._infos = perf_counter(), list[Info]()
-        self._of_epoch: list[Info] = []
-        self._seconds: list[float] = []
-
-    def on_block(self, number: int, state: State, info: Info | None) -> bool:
-        """Keep, save and report; True stops the training."""
-        if info is not None:
-            info = meshes.to_host(info)
-            self._infos.append(info)
-            self._of_epoch.append(info)
-            self._seconds.append(perf_counter() - self._begun)
-        self._run.save(number + 1, state)
-        epoch, place = divmod(number + 1, self._run.order.blocks_of_epoch)
-        if place or not self._of_epoch:
-            return False
-        metrics = {
-            name: float(np.mean([getattr(info, name) for info in self._of_epoch]))
-            for name in ("error", "polarization")
-        }
-        self._of_epoch = []
-        seconds = perf_counter() - self._begun
-        return notify(self._callbacks, Epoch(epoch, self._run.settings.num_epochs, metrics, seconds))
-
-    def history(self) -> dict[str, NDArray]:
-        """One row a block."""
-        rows = {
-            name: np.array([getattr(info, name) for info in self._infos], np.float32) for name in Info._fields
-        }
-        return rows | {"seconds": np.array(self._seconds)}

@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from mpnn import sharding as meshes
 from mpnn.callbacks.base import Callback, Epoch, notify, running
 from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled
@@ -19,7 +19,22 @@ from mpnn.message_passing.network import State
 from mpnn.message_passing.sweep import Info
 from mpnn.validation import number
 
-__all__ = ["UNWATCHED", "Watch", "Watching", "split_rows"]
+__all__ = ["UNWATCHED", "EarlyStopping", "Watch", "Watching", "check_fraction", "split_rows", "split_sample"]
+
+# What codes and scalings are learned from, and layers rounded by, is the other half.
+LARGEST_SHARE_OF_SAMPLE = 0.5
+
+
+def check_fraction(fraction: float) -> None:
+    """Refuse what is no share of samples to hold out.
+
+    Parameters
+    ----------
+    fraction : float in (0, 1)
+        As given.
+    """
+    if not 0.0 < number(fraction) < 1.0:
+        raise ValueError(f"validation_fraction must be above 0 and below 1, got {fraction!r}")
 
 
 def split_rows(codes: NDArray, fraction: float, seed: int) -> tuple[NDArray, NDArray]:
@@ -39,12 +54,43 @@ def split_rows(codes: NDArray, fraction: float, seed: int) -> tuple[NDArray, NDA
     ValueError
         For another fraction, or too few samples of a class.
     """
-    if not 0.0 < number(fraction) < 1.0:
-        raise ValueError(f"validation_fraction must be above 0 and below 1, got {fraction!r}")
+    check_fraction(fraction)
     kept, validation = train_test_split(
         np.arange(len(codes)), test_size=fraction, stratify=codes, random_state=seed
     )
     return np.sort(kept), np.sort(validation)
+
+
+def split_sample(codes: NDArray, num_rows: int, fraction: float, seed: int) -> tuple[NDArray, NDArray]:
+    """As :func:`split_rows` of rows that all are a sample of: those held out are rows of the sample.
+
+    They are that share of all rows, but no more than half of the sample; a class that the sample has one row
+    of is not held out. Of a sample that is all rows, the split is that of :func:`split_rows`.
+
+    Parameters
+    ----------
+    codes : int ndarray [n]
+        Class numbers of the sample.
+    num_rows : int >= n
+        All rows.
+    fraction : float in (0, 1)
+        Share of all rows that is held out.
+    seed : int
+        Of the choice.
+
+    Returns
+    -------
+    kept, held_out : int ndarray
+        Rows of the sample.
+    """
+    if num_rows == len(codes):
+        return split_rows(codes, fraction, seed)
+    check_fraction(fraction)
+    several = np.flatnonzero(np.bincount(codes)[codes] > 1)
+    share = min(fraction * num_rows / len(codes), LARGEST_SHARE_OF_SAMPLE)
+    _, chosen = split_rows(codes[several], share, seed)
+    held_out = several[chosen]
+    return np.setdiff1d(np.arange(len(codes)), held_out), held_out
 
 
 class Watching(NamedTuple):
@@ -68,6 +114,77 @@ class Watching(NamedTuple):
 UNWATCHED = Watching()
 
 
+class EarlyStopping:
+    """Judges beliefs on held-out samples, keeps the best, and says when to stop.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the run.
+    validation : tuple of ndarray
+        Transformed inputs ``[n, N]`` and class numbers ``[n]``.
+    patience : int >= 1
+        Epochs without a better score after which to stop.
+
+    Attributes
+    ----------
+    scores : list of float
+        One an epoch.
+    best : State or None
+        The state with the best score, on the host; None: none was scored.
+    """
+
+    def __init__(self, settings: Settings, validation: tuple[NDArray, NDArray], patience: int) -> None:
+        if settings.num_epochs == 1:
+            raise ValueError(
+                "early_stopping needs several epochs: set num_epochs, and batch_size where all samples would "
+                "be in one batch"
+            )
+        self._settings, self._validation, self._patience = settings, validation, patience
+        self.scores: list[float] = []
+        self.best: State | None = None
+
+    def score_of(self, state: State) -> float:
+        """Accuracy of the Bayesian prediction on the held-out samples.
+
+        Parameters
+        ----------
+        state : State
+            After an epoch.
+        """
+        spec, (inputs, codes) = self._settings.spec, self._validation
+        hyper = self._settings.schedules.at_sweep(0, spec.num_layers)
+        model = compiled.Model([], state, hyper, np.int32(0))
+        decide = partial(compiled.decide, spec, "bayes", 1, model)
+        probabilities = in_few_shapes(lambda rows: decide(rows)[1], inputs)
+        return float(np.mean(np.argmax(probabilities, axis=1) == codes))
+
+    def add(self, score: float, state: State) -> None:
+        """Keep the score of an epoch, and its state where none was better.
+
+        Parameters
+        ----------
+        score : float
+            From :meth:`score_of`.
+        state : State
+            After the epoch.
+        """
+        if self.best is None or score > max(self.scores):
+            self.best = meshes.to_host(state)  # a copy: training takes the buffers over
+        self.scores.append(score)
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch with the best score, counted from 1; None: none was scored."""
+        return int(np.argmax(self.scores)) + 1 if self.scores else None
+
+    @property
+    def stops(self) -> bool:
+        """Whether enough epochs had no better score."""
+        best = self.best_epoch
+        return best is not None and len(self.scores) - best >= self._patience
+
+
 class Watch:
     """Watches one training: called after every epoch, as :func:`mpnn.message_passing.training.train` does.
 
@@ -82,28 +199,30 @@ class Watch:
     """
 
     def __init__(self, watching: Watching, settings: Settings, num_batches: int) -> None:
-        self._watching, self._settings, self._num_batches = watching, settings, num_batches
-        self._best: tuple[float, State] | None = None
+        self._callbacks, self._settings, self._num_batches = watching.callbacks, settings, num_batches
         self._begun = time.perf_counter()
-        self.scores: list[float] = []
-        if watching.validation is not None and settings.num_epochs == 1:
-            raise ValueError(
-                "early_stopping needs several epochs, and all samples in one batch make one: set batch_size"
-            )
+        self._stopping: EarlyStopping | None = None
+        if watching.validation is not None:
+            self._stopping = EarlyStopping(settings, watching.validation, watching.patience)
 
     @property
     def on_epoch(self) -> Callable[[int, State, Info], bool] | None:
         """What to call, or None where nothing is to happen: then no epoch waits for its numbers."""
-        return self._report if self._watching.callbacks or self._watching.validation is not None else None
+        return self._report if self._callbacks or self._stopping is not None else None
 
     def running(self) -> AbstractContextManager[None]:
         """Begin the callbacks, and end them."""
-        return running(self._watching.callbacks, self._settings.num_epochs)
+        return running(self._callbacks, self._settings.num_epochs)
+
+    @property
+    def scores(self) -> list[float]:
+        """Scores of the epochs on held-out samples, if there are any."""
+        return [] if self._stopping is None else self._stopping.scores
 
     @property
     def best_epoch(self) -> int | None:
         """The epoch with the best score, counted from 1; None: none was scored."""
-        return int(np.argmax(self.scores)) + 1 if self.scores else None
+        return None if self._stopping is None else self._stopping.best_epoch
 
     def best_of(self, state: State) -> State:
         """The state with the best score, or the last one.
@@ -113,7 +232,7 @@ class Watch:
         state : State
             After the last epoch.
         """
-        return state if self._best is None else self._best[1]
+        return state if self._stopping is None or self._stopping.best is None else self._stopping.best
 
     def _report(self, epoch: int, state: State, info: Info) -> bool:
         """Score and report an epoch; True stops the training."""
@@ -121,22 +240,10 @@ class Watch:
         share = info.error.shape[-2] / self._num_batches
         metrics = {name: share * float(np.mean(getattr(info, name))) for name in ("error", "polarization")}
         stops = False
-        if self._watching.validation is not None:
-            metrics["validation_score"] = self._score(*self._watching.validation, state)
-            stops = len(self.scores) - 1 - int(np.argmax(self.scores)) >= self._watching.patience
+        if self._stopping is not None:
+            metrics["validation_score"] = score = self._stopping.score_of(state)
+            self._stopping.add(score, state)
+            stops = self._stopping.stops
         seconds = time.perf_counter() - self._begun
         done = Epoch(epoch + 1, self._settings.num_epochs, metrics, seconds)
-        return notify(self._watching.callbacks, done) or stops
-
-    def _score(self, inputs: NDArray, codes: NDArray, state: State) -> float:
-        """Accuracy of the Bayesian prediction on held-out samples; the best state is kept."""
-        spec = self._settings.spec
-        hyper = self._settings.schedules.at_sweep(0, spec.num_layers)
-        model = compiled.Model([], state, hyper, np.int32(0))
-        decide = partial(compiled.decide, spec, "bayes", 1, model)
-        probabilities = in_few_shapes(lambda rows: decide(rows)[1], inputs)
-        score = float(np.mean(np.argmax(probabilities, axis=1) == codes))
-        self.scores.append(score)
-        if self._best is None or score > self._best[0]:
-            self._best = score, jax.device_get(state)  # a copy: training takes the buffers over
-        return score
+        return notify(self._callbacks, done) or stops

@@ -10,6 +10,7 @@ from mpnn.message_passing.checkpoints import CheckpointError
 
 pytest.importorskip("grain")
 SETTINGS = {"hidden": (8,), "num_epochs": 2, "random_state": 0}
+EARLY = {"early_stopping": True, "num_epochs": 8, "n_iter_no_change": 2, "class_weight": "balanced"}
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,14 @@ class Ended(Exception):
     pass
 
 
-class EndAfterFirst(Callback):
+class EndAfter(Callback):
+    def __init__(self, epochs):
+        self.epochs = epochs
+
     def on_epoch(self, epoch):
-        raise Ended
+        self.epochs -= 1
+        if self.epochs == 0:
+            raise Ended
 
 
 @pytest.mark.parametrize(
@@ -42,6 +48,10 @@ class EndAfterFirst(Callback):
         {},
         pytest.param({"rho": 1.0}, marks=pytest.mark.slow),
         pytest.param({"weights": "binary"}, marks=pytest.mark.slow),
+        pytest.param({"class_weight": "balanced", "batch_size": 64}, marks=pytest.mark.slow),
+        pytest.param({"class_weight": {"yes": 3.0}, "rounding": "feedback"}, marks=pytest.mark.slow),
+        pytest.param(EARLY, marks=pytest.mark.slow),
+        pytest.param({"freezing": (0.5,), "num_epochs": 4}, marks=pytest.mark.slow),
     ],
     ids=str,
 )
@@ -52,15 +62,24 @@ def test_one_block_is_what_fit_learns(scheme, table, shards):
     for own, expected in zip(streamed.weights_, whole.weights_, strict=True):
         np.testing.assert_array_equal(own, expected)
     assert streamed.n_iter_ == whole.n_iter_
+    assert getattr(streamed, "validation_scores_", None) == getattr(whole, "validation_scores_", None)
     assert streamed.score(*table) > 0.85
 
 
-@pytest.mark.parametrize("scheme", [{}, pytest.param({"rho": 1.0}, marks=pytest.mark.slow)], ids=str)
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        {},
+        pytest.param({"rho": 1.0}, marks=pytest.mark.slow),
+        pytest.param({"class_weight": "balanced"}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_what_was_ended_goes_on(scheme, table, shards, tmp_path):
     how = {"rows_at_once": 800, "readers": 2}
     whole = MessagePassingClassifier(**SETTINGS | scheme).fit_shards(shards, **how)
     assert len(whole.history_["error"]) == 6
-    ended = MessagePassingClassifier(**SETTINGS | scheme, callbacks=[EndAfterFirst()])
+    ended = MessagePassingClassifier(**SETTINGS | scheme, callbacks=[EndAfter(1)])
     with pytest.raises(Ended):
         ended.fit_shards(shards, checkpoints=tmp_path, saved_every=2, **how)
     goes_on = MessagePassingClassifier(**SETTINGS | scheme).fit_shards(
@@ -80,6 +99,36 @@ def test_what_was_ended_goes_on(scheme, table, shards, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("sample_rows", [10_000, 600])
+def test_judged_epochs_go_on_where_they_were_ended(sample_rows, table, shards, tmp_path):
+    how = {"rows_at_once": 800, "readers": 2, "sample_rows": sample_rows, "saved_every": 2}
+    settings = SETTINGS | EARLY
+    whole = MessagePassingClassifier(**settings).fit_shards(shards, **how)
+    scores = whole.validation_scores_
+    assert len(scores) - 1 - int(np.argmax(scores)) == 2
+    assert len(scores) < 8
+    ended, starts = MessagePassingClassifier(**settings), 0
+    while not hasattr(ended, "validation_scores_"):
+        starts += 1
+        try:
+            ended.set_params(callbacks=[EndAfter(2)]).fit_shards(shards, checkpoints=tmp_path, **how)
+        except Ended:
+            assert starts < len(scores)
+    assert starts > 1
+    again = MessagePassingClassifier(**settings).fit_shards(shards, checkpoints=tmp_path, **how)
+    assert len(again.history_["error"]) == 0  # it had stopped
+    for own in (ended, again):
+        assert own.validation_scores_ == scores
+        assert own.n_iter_ == whole.n_iter_
+        for layer, expected in zip(own.weights_, whole.weights_, strict=True):
+            np.testing.assert_array_equal(layer, expected)
+    with pytest.raises(CheckpointError, match="other parameters"):
+        MessagePassingClassifier(**settings | {"early_stopping": False}).fit_shards(
+            shards, checkpoints=tmp_path, **how
+        )
+
+
+@pytest.mark.slow
 def test_few_rows_are_trained_on_in_memory(table, tmp_path):
     np.savez(tmp_path / "few.npz", x=table[0][:60], y=table[1][:60])
     settings = {"hidden": (), "random_state": 0, "noise": 1.0}
@@ -89,9 +138,12 @@ def test_few_rows_are_trained_on_in_memory(table, tmp_path):
 
 
 def test_what_needs_all_samples_is_refused(shards, tmp_path):
-    for name, value in {"early_stopping": True, "warm_start": True, "class_weight": "balanced"}.items():
-        with pytest.raises(ValueError, match=f"{name}=.*has all samples"):
-            MessagePassingClassifier(**{name: value}).fit_shards(shards)
+    with pytest.raises(ValueError, match=r"warm_start=.*has all samples"):
+        MessagePassingClassifier(warm_start=True).fit_shards(shards)
+    with pytest.raises(ValueError, match=r"class_weight must be .*, got 'even'"):
+        MessagePassingClassifier(class_weight="even").fit_shards(shards)
+    with pytest.raises(ValueError, match=r"validation_fraction must be .*, got 0\.0"):
+        MessagePassingClassifier(early_stopping=True, validation_fraction=0.0).fit_shards(shards)
     with pytest.raises(ValueError, match="random_state"):
         MessagePassingClassifier().fit_shards(shards, checkpoints=tmp_path)
     with pytest.raises(ValueError, match="rounding"):
