@@ -108,16 +108,33 @@ class _Shown(Callback):
         self._shown, self._text = shown, shown.text
 
     def on_epoch(self, epoch: Epoch) -> None:
-        error = epoch.metrics["error"]
-        self._shown.text = f"{self._text}, epoch {epoch.number} of {epoch.total}, training error {error:.1%}"
+        error, score = epoch.metrics["error"], epoch.metrics.get("validation_score")
+        held_out = "" if score is None else f", held-out accuracy {score:.1%}"
+        self._shown.text = (
+            f"{self._text}, epoch {epoch.number} of {epoch.total}, training error {error:.1%}{held_out}"
+        )
+
+
+def _scores_of_training(model: Any) -> list[str]:
+    """Return lines about the training accuracy, and about the rows that early stopping held out."""
+    lines, errors = [], model.history_["error"]
+    if len(errors):  # none where the checkpoint was that of the end
+        lines.append(f"training accuracy {1.0 - float(errors[-1]):.1%} (last block, before each update)")
+    if model.early_stopping:
+        scores = model.validation_scores_
+        best = int(np.argmax(scores))
+        lines.append(
+            f"held-out accuracy by the beliefs {scores[best]:.1%}, the best of "
+            f"{counted(len(scores), 'epoch')}: number {best + 1} is kept"
+        )
+    return lines
 
 
 def _finish(command: Train, model: Any, shards: Shards, seconds: float, console: Console) -> None:
     """Print accuracies, and save."""
     label = None if command.layout.label is None else str(command.layout.label)
     schema = Schema(shards.kinds, (), label) if shards.named else None
-    errors = model.history_["error"]
-    lines = [f"training accuracy {1.0 - float(errors[-1]):.1%} (last block, before each update)"]
+    lines = _scores_of_training(model)
     if command.test is not None:
         test = read_examples(str(command.test), command.layout, schema, labelled=True)
         labels = np.asarray(test.y)

@@ -54,7 +54,10 @@ def test_surveys_of_some_parts_add_up(shards):
     some = [shards.survey(20, 3, range(start, len(shards), 3)) for start in (2, 0, 1)]
     for found in (merged(some), survey_from_bytes(survey.to_bytes()), shards.merged([survey.to_bytes()])):
         assert found.counts == survey.counts
+        assert found.class_counts.tolist() == survey.class_counts.tolist()
         assert rows_of(found.features, found.labels) == rows_of(survey.features, survey.labels)
+    labels = np.concatenate([y for _, y in shards])
+    assert survey.class_counts.tolist() == [(labels == name).sum() for name in survey.classes]
     assert len(survey.labels) == 20
     assert rows_of(shards.survey(20, 4).features, survey.labels) != rows_of(survey.features, survey.labels)
 
@@ -70,6 +73,30 @@ def test_a_sample_is_uniform():
     assert len(sample) == 5000
     deviation = np.abs(np.quantile(sample, np.linspace(0.1, 0.9, 9)) / 50_000 - np.linspace(0.1, 0.9, 9))
     assert deviation.max() < 0.02  # Dvoretzky, Kiefer and Wolfowitz, 1 - 2 exp(-4)
+
+
+def test_rows_of_rare_classes_are_kept_besides_the_sample():
+    from mpnn.data.shards import Part
+    from mpnn.data.survey import surveyed
+
+    rows = np.arange(400)
+    parts = [
+        (number, Part([rows + 400.0 * number], (rows % 100 == number).astype(int))) for number in range(9)
+    ]
+    plain, survey = surveyed(parts, 50, 0), surveyed(parts, 50, 0, rows_of_class=8)
+    some = [surveyed(own, 50, 0, 8) for own in (parts[5:], parts[:2], parts[2:5])]
+    assert survey.features[survey.sample].tolist() == plain.features.tolist()
+    assert survey.class_counts.tolist() == [3564, 36]
+    keys = np.concatenate([np.random.default_rng([0, number]).random(400) for number in range(9)])
+    labels = np.concatenate([part.labels for _, part in parts])
+    for found in (survey, merged(some)):
+        for count in (8, 3):
+            own = found.features[found.first_of_classes(count), 0].astype(int)
+            expected = [np.flatnonzero(labels == k)[np.argsort(keys[labels == k])[:count]] for k in (0, 1)]
+            assert own.tolist() == sorted(np.concatenate(expected))
+    left = survey.counts_without(np.array([0, 1, 2]))
+    assert sum(left.values()) == 3597
+    assert left[0] == 400 - (survey.places[:3, 0] == 0).sum()
 
 
 @pytest.mark.parametrize("lanes", [1, 3])

@@ -108,7 +108,7 @@ class StreamLearner(Learner):
         Raises
         ------
         ValueError
-            For parameters that need all samples at once.
+            For parameters that need all samples at once: ``warm_start`` and ``rounding="harden"``.
         CheckpointError
             If the folder holds the training of other files or parameters.
         """

@@ -5,8 +5,10 @@ import pytest
 
 from mpnn import MessagePassingClassifier
 from mpnn.callbacks import Callback
-from mpnn.data import Shards
+from mpnn.data import Parts, Shards
+from mpnn.data.shards import Part
 from mpnn.message_passing.checkpoints import CheckpointError
+from mpnn.message_passing.classifier.watching import split_rows, split_sample
 
 pytest.importorskip("grain")
 SETTINGS = {"hidden": (8,), "num_epochs": 2, "random_state": 0}
@@ -26,6 +28,22 @@ def shards(table, tmp_path_factory):
     for number, (x, y) in enumerate(zip(*(np.array_split(array, 12) for array in table), strict=True)):
         np.savez(folder / f"{number:02d}.npz", x=x, y=y)
     return Shards(folder)
+
+
+class RareClass(Parts):
+    """The same rows with other labels: four of each part are of a rare class."""
+
+    fingerprint = "rare"
+
+    def __init__(self, shards):
+        self.shards = shards
+
+    def __len__(self):
+        return len(self.shards)
+
+    def part(self, index):
+        columns, labels = self.shards.part(index)
+        return Part(columns, np.where(np.arange(len(labels)) % 50 == 7, "rare", "frequent")[: len(labels)])
 
 
 class Ended(Exception):
@@ -96,6 +114,49 @@ def test_what_was_ended_goes_on(scheme, table, shards, tmp_path):
         MessagePassingClassifier(**SETTINGS | scheme).fit_shards(
             shards, checkpoints=tmp_path, rows_at_once=800, readers=4
         )
+
+
+def test_rows_to_judge_by_are_not_trained_on(table, shards):
+    classifier = MessagePassingClassifier(early_stopping=True, validation_fraction=0.2, **SETTINGS)
+    for sample_rows, num_held_out in {10_000: 480, 1200: 480, 600: 300}.items():
+        survey = shards.survey(sample_rows, seed=0)
+        classifier.classes_ = survey.classes
+        settings, transform, sample = classifier._settle(survey, 0)
+        inputs, codes = sample.held_out
+        assert len(codes) == num_held_out  # a fifth of all rows, or half of the sample
+        read = [classifier._reader(shards, transform, sample)(index) for index in range(len(shards))]
+        assert [len(targets) for _, targets in read] == sample.counts
+        found = np.concatenate([inputs, *(own for own, _ in read)])
+        everything = transform(classifier.encoder_.transform(table[0]))
+        assert sorted(map(bytes, found)) == sorted(map(bytes, everything.astype(found.dtype)))
+        assert abs(np.mean(codes) - np.mean(table[1] == "yes")) < 0.05
+
+
+def test_a_sample_is_split_as_all_rows_would_be():
+    codes = np.repeat([0, 1, 2, 3], [60, 30, 9, 1])
+    for whole, sampled in zip(
+        split_rows(codes[:-1], 0.2, 3), split_sample(codes[:-1], 99, 0.2, 3), strict=True
+    ):
+        np.testing.assert_array_equal(sampled, whole)
+    with pytest.raises(ValueError, match="least populated class"):
+        split_sample(codes, 100, 0.2, 3)
+    for num_rows, held_out in {150: [18, 9, 3], 10_000: [30, 15, 5]}.items():
+        kept, judged = split_sample(codes, num_rows, 0.2, 3)  # the class of one row is trained on
+        assert np.abs(np.bincount(codes[judged]) - held_out).max() <= 1
+        assert sorted([*kept, *judged]) == list(range(100))
+
+
+@pytest.mark.parametrize("sample_rows", [10_000, 400])
+def test_where_classes_are_rare_few_rows_of_each_are_trained_on(sample_rows, shards, monkeypatch):
+    seen = []
+    monkeypatch.setattr(MessagePassingClassifier, "_learn", lambda self, read, *_, **__: seen.append(read))
+    rare = RareClass(shards)
+    MessagePassingClassifier(class_weight="balanced", random_state=0).fit_shards(
+        rare, sample_rows=sample_rows
+    )
+    ((_, codes, _, weight),) = seen
+    assert np.bincount(codes).tolist() == [1952, 48]
+    np.testing.assert_allclose(weight, np.where(codes == 1, 1.0, 48 / 1952), rtol=1e-6)
 
 
 @pytest.mark.slow
