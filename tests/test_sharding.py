@@ -144,9 +144,12 @@ def table_files(folder):
         np.savez(folder / f"{number}.npz", x=x, y=x[:, :3].sum(axis=1) > 0)
 
 
-def train_files(folder, name, *options):
+JUDGED = ("early_stopping=true", 'class_weight="balanced"', "freezing=[0.5]")
+
+
+def train_files(folder, name, settings, *options):
     command = [sys.executable, "-m", "mpnn", "train", str(folder / "*.npz"), "--output", folder / name]
-    how = ["--num-epochs", "6", "--rows-at-once", "800", "--readers", "4", "--set", "hidden=[8]"]
+    how = ["--num-epochs", "6", "--rows-at-once", "800", "--readers", "4", "--set", "hidden=[8]", *settings]
     flags = [*how, "--checkpoints", folder / f"{name}_run", *options]
     with (folder / f"{name}.log").open("a") as log:
         return subprocess.Popen(
@@ -155,16 +158,17 @@ def train_files(folder, name, *options):
 
 
 @pytest.mark.slow
-def test_processes_that_read_files_go_on_with_another_number(tmp_path):
+@pytest.mark.parametrize("settings", [(), JUDGED], ids=["plain", "judged"])
+def test_processes_that_read_files_go_on_with_another_number(settings, tmp_path):
     """Two processes, one killed in the middle; then one process; then four in a run of their own."""
     from mpnn import load_model
 
     pytest.importorskip("grain")
     table_files(tmp_path)
-    assert train_files(tmp_path, "alone").wait(timeout=600) == 0
+    assert train_files(tmp_path, "alone", settings).wait(timeout=600) == 0
     expected = load_model(tmp_path / "alone")
 
-    begun = train_files(tmp_path, "elastic", "--num-processes", "2")
+    begun = train_files(tmp_path, "elastic", settings, "--num-processes", "2")
     limit = time.monotonic() + 300
     while not list(tmp_path.glob("elastic_run/states/[0-9]*")) and time.monotonic() < limit:
         time.sleep(0.02)
@@ -172,8 +176,8 @@ def test_processes_that_read_files_go_on_with_another_number(tmp_path):
     os.kill(int(children[1]), signal.SIGKILL)
     assert begun.wait(timeout=120) not in (0, None)
     assert not (tmp_path / "elastic").exists()
-    assert train_files(tmp_path, "elastic").wait(timeout=600) == 0
-    assert train_files(tmp_path, "four", "--num-processes", "4").wait(timeout=600) == 0
+    assert train_files(tmp_path, "elastic", settings).wait(timeout=600) == 0
+    assert train_files(tmp_path, "four", settings, "--num-processes", "4").wait(timeout=600) == 0
 
     for name in ("elastic", "four"):
         for own, other in zip(load_model(tmp_path / name).weights_, expected.weights_, strict=True):
