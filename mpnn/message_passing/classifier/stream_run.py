@@ -134,6 +134,11 @@ class StreamRun:
         """Sweeps of the schedules in the epochs that are done."""
         return self.num_epochs * self.batches_of_epoch * self.settings.spec.sweeps_per_batch
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether enough epochs had no better score."""
+        return self.stopping is not None and self.stopping.stops
+
     def last_numbers(self) -> Hyper:
         """The numbers of the last sweep, on the host."""
         settings = self.settings
@@ -181,7 +186,7 @@ class StreamRun:
             known = meshes.place(Batch(*jax.device_put(tuple(self.known))))
             return frozen.begin_epoch(schedules, known, None, epoch, state)
 
-        if self.stopping is None or not self.stopping.stops:
+        if not self.has_stopped:
             with running(callbacks, settings.num_epochs):
                 state = train_blocks(
                     jax.random.fold_in(key, 1),
@@ -238,8 +243,8 @@ class StreamRun:
             After them.
         """
         total, stopping = self.settings.num_epochs * self.order.blocks_of_epoch, self.stopping
-        is_last = number == total or (stopping is not None and stopping.stops)
-        if self.folder is None or not (number % self.saved_every == 0 or is_last):
+        is_due = number % self.saved_every == 0 or number == total or self.has_stopped
+        if self.folder is None or not is_due:
             return
         metadata = self.about | {"readers": self.readers}
         if stopping is not None:
@@ -277,10 +282,8 @@ class _Watch:
         epoch, place = divmod(number + 1, self._run.order.blocks_of_epoch)
         score = {} if place else self._run.judge(state)
         self._run.save(number + 1, state)
-        if place:
-            return False
-        stops = self._run.stopping is not None and self._run.stopping.stops
-        return self._report(epoch, score) or stops
+        stops = not place and self._report(epoch, score)
+        return stops or self._run.has_stopped
 
     def _report(self, epoch: int, score: dict[str, float]) -> bool:
         """Tell the callbacks about an epoch, if it had a full mini-batch."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +11,6 @@ from sklearn.model_selection import train_test_split
 
 from mpnn import sharding as meshes
 from mpnn.callbacks.base import Callback, Epoch, notify, running
-from mpnn.classifiers.problems import in_few_shapes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.network import State
@@ -23,6 +21,8 @@ __all__ = ["UNWATCHED", "EarlyStopping", "Watch", "Watching", "check_fraction", 
 
 # What codes and scalings are learned from, and layers rounded by, is the other half.
 LARGEST_SHARE_OF_SAMPLE = 0.5
+# Held-out rows that are judged at once, which bounds the memory.
+ROWS_AT_ONCE = 2048
 
 
 def check_fraction(fraction: float) -> None:
@@ -154,9 +154,8 @@ class EarlyStopping:
         """
         spec, (inputs, codes) = self._settings.spec, self._validation
         hyper = self._settings.schedules.at_sweep(0, spec.num_layers)
-        model = compiled.Model([], state, hyper, np.int32(0))
-        decide = partial(compiled.decide, spec, "bayes", 1, model)
-        probabilities = in_few_shapes(lambda rows: decide(rows)[1], inputs)
+        room = min(len(inputs), ROWS_AT_ONCE)
+        probabilities = compiled.bayes_probabilities(spec, state, hyper, inputs, room)
         return float(np.mean(np.argmax(probabilities, axis=1) == codes))
 
     def add(self, score: float, state: State) -> None:
