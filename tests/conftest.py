@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -23,6 +24,13 @@ FLAGS = {
 }
 known = (flag for flag, versions in FLAGS.items() if jaxlib.__version__.startswith(versions))
 os.environ.setdefault("XLA_FLAGS", " ".join(known))
+# Tests, their workers and the processes that they start compile many programs alike: once is enough.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    programs = tempfile.TemporaryDirectory(prefix="mpnn-tests-")  # deleted when this process ends
+    kept = {"jax_compilation_cache_dir": programs.name, "jax_persistent_cache_min_compile_time_secs": 0.1}
+    for option, value in kept.items():
+        os.environ[option.upper()] = str(value)
+        jax.config.update(option, value)
 # Tracing makes many small objects, few of which are garbage: collect less often.
 gc.set_threshold(50_000, 10, 10)
 
