@@ -50,7 +50,7 @@ def known_failures(estimator):
         MessagePassingClassifier(),
         PairwiseVoteClassifier(),
         MessagePassingClassifier(hidden=(31,), weights=3, rule="amp", batch_size=8, num_epochs=5),
-        MessagePassingClassifier(hidden=(31,), bias=True, batch_size=8, num_epochs=5),
+        MessagePassingClassifier(hidden=(31,), bias=True, batch_size=8, num_epochs=20),
         MessagePassingClassifier(hidden=(4, 4), bias=True, prediction="bayes"),
         PairwiseVoteClassifier(MessagePassingClassifier(hidden=(4,)), ties="head_to_head"),
         PairwiseVoteClassifier(vote="soft", pairs_per_batch=2),
