@@ -23,7 +23,7 @@ from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.portions import Epoch, pace_of
 from mpnn.message_passing.spec import NetworkSpec
-from mpnn.message_passing.sweep import Info, observe
+from mpnn.message_passing.sweep import Info, blank_info, observe
 from mpnn.preprocessing.augmentation import Augment
 from mpnn.programs.bounded import bounded_jit
 
@@ -126,12 +126,12 @@ def train_blocks(
         own, hyper = meshes.place(
             (jax.random.fold_in(key, block.number), schedules.at(first + sweeps, spec.num_layers))
         )
-        sums = None
+        sums = meshes.place(blank_info(state))
         for begun, after in pace.portions(num_batches):
             place = _Place(begun, after, block.num_samples)
             state, sums = _run(own, spec, share, augment, state, sums, data, hyper, place)
             jax.block_until_ready(sums)
-        info = None if sums is None else jax.tree.map(partial(_share, num_batches), sums)
+        info = jax.tree.map(partial(_share, num_batches), sums) if num_batches else None
         if on_block is not None and on_block(block.number, state, info):
             break
     return state
@@ -156,7 +156,7 @@ def _run(
     share: int,
     augment: Augment | None,
     state: State,
-    sums: Info | None,
+    sums: Info,
     data: Batch,
     hyper: Hyper,
     place: _Place,
@@ -185,11 +185,7 @@ def _run(
         state, observed, info = step(index, *now[:2])
         return state, observed, jax.tree.map(jnp.add, now[2], info)
 
-    observed = observe(state)
-    if sums is None:
-        *_, one = jax.eval_shape(step, 0, state, observed)
-        sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), one)
-    state, _, sums = jax.lax.fori_loop(place.first, place.after, body, (state, observed, sums))
+    state, _, sums = jax.lax.fori_loop(place.first, place.after, body, (state, observe(state), sums))
     return state, sums
 
 

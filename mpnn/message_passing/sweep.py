@@ -65,9 +65,8 @@ def blank_info(state: State, *shape: int) -> Info:
     *shape : int
         Axes of the sweeps, before those of the diagnostics.
     """
-    layers, dtype = len(state.weighted), state.weighted[0].mean.dtype
-    one_a_layer = jnp.zeros((*shape, layers), dtype)
-    return Info(one_a_layer, one_a_layer, jnp.zeros(shape, dtype))
+    of_layers, dtype = (*shape, len(state.weighted)), state.weighted[0].mean.dtype
+    return Info(*(jnp.zeros(own, dtype) for own in (of_layers, of_layers, shape)))
 
 
 def data_inputs(inputs: Array) -> Inputs:
