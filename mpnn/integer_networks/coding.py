@@ -13,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.integer_networks.inputs import PixelTable, RealInputs
-from mpnn.integer_networks.reading import ReadNetwork, Transform
+from mpnn.integer_networks.reading import ReadNetwork, Transform, centred_at
 
-__all__ = ["SNAP", "Coding", "code_inputs", "linear_step", "needs_fractions", "rounded_up"]
+__all__ = [
+    "SNAP",
+    "Coding",
+    "code_inputs",
+    "kind_of_inputs",
+    "linear_step",
+    "needs_fractions",
+    "rounded_up",
+    "with_whole_codes",
+]
 
 # Sums below are exact in float32; those of real inputs fit in int32.
 PIXEL_SUMS, REAL_SUMS = 2**24 - 1, 2**31 - 1
@@ -93,21 +102,20 @@ def code_inputs(
     ----------
     members : networks on the same inputs.
     columns : used inputs, int64 ``[used]``.
-    kind : ``"auto"``, ``"uint8"``, ``"whole"`` or ``"real"``.
+    kind : ``"uint8"``, ``"whole"`` or ``"real"``.
     bits : of the largest code of a table.
     rows : examples ``[n, F]``, or None.
     fractions : whether fractions of the cuts decide (:func:`needs_fractions`).
     """
     transform = members[0].transform
-    if kind == "auto":
-        kind = _kind_of_inputs(transform, rows)
     whole = transform.is_one_factor
     bound = partial(_largest_sum, members, columns)
     if kind == "uint8":
         return _pixel_codes(transform, columns, bound, bits, fractions, members)
     if kind == "whole" and not whole and not transform.rounded:
         raise ValueError("inputs='whole' needs a linear input scaling of one scale; use 'uint8' or 'real'")
-    return _real_codes(transform, bound, kind == "whole" and whole, bits, rows, fractions)
+    fan_in = _fan_in(members, columns)
+    return _real_codes(transform, columns, fan_in, kind == "whole" and whole, bits, rows, fractions)
 
 
 def _largest_sum(members: Sequence[ReadNetwork], columns: NDArray, magnitudes: NDArray[np.float64]) -> float:
@@ -119,17 +127,72 @@ def _largest_sum(members: Sequence[ReadNetwork], columns: NDArray, magnitudes: N
     return float(weights.sum(axis=0).max(initial=0.0) * windows.num_summed * magnitudes.max(initial=0.0))
 
 
-def _kind_of_inputs(transform: Transform, rows: NDArray | None) -> str:
-    if rows is not None:
-        if rows.dtype.kind in "biuf" and np.array_equal(rows, np.round(rows)):
-            if rows.min(initial=0) >= 0 and rows.max(initial=0) <= 255:
-                return "uint8"
-            return "whole" if transform.is_one_factor or transform.rounded else "real"
+def with_whole_codes(member: ReadNetwork, kind: str) -> ReadNetwork:
+    """The same network, a linear transform of which counts from where codes are the inputs or whole.
+
+    Parameters
+    ----------
+    member : ReadNetwork
+        A network.
+    kind : str
+        ``"uint8"``, ``"whole"`` or ``"real"``.
+    """
+    transform = member.transform
+    if kind == "real" or not transform.is_one_factor or not transform.centre.any():
+        return member
+    # pixels stay what they are; other numbers may be far from 0
+    return centred_at(member, np.zeros(()) if kind == "uint8" else np.round(transform.centre))
+
+
+def kind_of_inputs(members: Sequence[ReadNetwork], columns: NDArray, rows: NDArray | None) -> str:
+    """What inputs are, by examples, else by the scale of the transform: ``"uint8"``, ``"whole"``, ``"real"``.
+
+    Parameters
+    ----------
+    members : networks on the same inputs.
+    columns : used inputs, int64 ``[used]``.
+    rows : examples ``[n, F]``, or None.
+    """
+    transform = members[0].transform
+    if rows is None:
+        return _kind_by_scale(transform)
+    if rows.dtype.kind not in "biuf" or not np.array_equal(rows, np.round(rows)):
         return "real"
-    if transform.rounded or transform.scale.ndim:
+    if rows.min(initial=0) >= 0 and rows.max(initial=0) <= 255:
+        return "uint8" if _num_kinds(transform, columns) <= MOST_KINDS else "real"
+    if transform.rounded:
+        return "whole"
+    fits = transform.is_one_factor and _farthest(transform, columns, rows) <= _clip(_fan_in(members, columns))
+    return "whole" if fits else "real"
+
+
+def _kind_by_scale(transform: Transform) -> str:
+    if transform.rounded or transform.scale.ndim or transform.centre.ndim:
         return "real"
-    steps = 1.0 / float(transform.scale)
-    return "uint8" if 1.5 < steps < 255.5 and abs(steps - round(steps)) < 1e-4 else "real"
+    least, steps = float(transform.centre), 1.0 / float(transform.scale)
+    whole = abs(steps - round(steps)) < 1e-4 and least == round(least)
+    return "uint8" if whole and steps > 1.5 and least >= 0.0 and least + steps < 255.5 else "real"
+
+
+def _num_kinds(transform: Transform, columns: NDArray) -> int:
+    """Number of different transforms of the used inputs."""
+    parts = [np.broadcast_to(part, len(transform.live))[columns] for part in (transform.centre, transform.scale)]
+    return np.unique(parts, axis=1).shape[1]
+
+
+def _farthest(transform: Transform, columns: NDArray, rows: NDArray) -> float:
+    """Largest distance of the used inputs from where they count as 0."""
+    return float(np.abs(rows - transform.centre)[:, columns].max(initial=0.0))
+
+
+def _fan_in(members: Sequence[ReadNetwork], columns: NDArray) -> int:
+    """Bound of the first layer's sums of codes up to 1."""
+    return max(int(_largest_sum(members, columns, np.ones(1))), 1)
+
+
+def _clip(fan_in: int) -> int:
+    """Largest code of inputs that are not pixels."""
+    return min(REAL_SUMS // (2 * fan_in), 2**30)
 
 
 def _values(transform: Transform, inputs: NDArray) -> NDArray[np.float64]:
@@ -179,24 +242,28 @@ def _pixel_codes(
 
 def _real_codes(
     transform: Transform,
-    bound: Callable[[NDArray], float],
+    columns: NDArray,
+    fan_in: int,
     whole: bool,
     bits: int,
     rows: NDArray | None,
     fractions: bool,
 ) -> Coding:
-    num_inputs = len(transform.live)
-    fan_in = max(int(bound(np.ones(1))), 1)
-    clip = min(REAL_SUMS // (2 * fan_in), 2**30)
+    num_inputs, clip = len(transform.live), _clip(fan_in)
     if transform.rounded:
         # as the classifier rounds: nothing is clipped that is exact there
         return Coding(_inputs_of(transform, 1.0, LARGEST_WHOLE), 1.0, True)
     if whole:
-        step = _step(transform)
-        factor = 2.0 ** max(0, 30 - int(fan_in).bit_length() - 17) if fractions else 1.0
-        coding = RealInputs(np.zeros(1), np.full(1, factor), 1.0, clip, num_inputs)
+        farthest = 1.0 if rows is None else max(_farthest(transform, columns, rows), 1.0)
+        if farthest > clip:
+            raise ValueError(f"whole inputs up to {farthest:g} have sums beyond 32 bits; use inputs='real'")
+        step, spare = _step(transform), 30 - int(fan_in).bit_length() - 17
+        factor = 2.0 ** max(0, min(spare, math.floor(math.log2(clip / farthest)))) if fractions else 1.0
+        coding = RealInputs(np.atleast_1d(transform.centre), np.full(1, factor), 1.0, clip, num_inputs)
         return Coding(coding, factor / step, True)
-    reach = REAL_REACH if rows is None else float(np.abs(_values(transform, rows)).max(initial=0.0)) or 1.0
+    reach = REAL_REACH
+    if rows is not None:  # what is not used may be far larger
+        reach = float(np.abs(_values(transform, rows)[:, columns]).max(initial=0.0)) or 1.0
     unit = min(2.0**bits / reach, clip / reach)
     return Coding(_inputs_of(transform, unit, clip), unit, False)
 
@@ -204,5 +271,11 @@ def _real_codes(
 def _inputs_of(transform: Transform, unit: float, clip: int) -> RealInputs:
     offset, scale = np.atleast_1d(transform.centre), np.atleast_1d(transform.scale)
     factor = unit ** (1.0 / transform.power)
+    if not np.all(np.isfinite(scale * factor)):
+        smallest = float(1.0 / np.abs(scale).max())
+        raise ValueError(
+            f"inputs that differ by {smallest:g} have no whole codes: their inverse is beyond float64; "
+            "train on X times a power of two"
+        )
     num_inputs, dead_zone = len(transform.live), transform.dead_zone * factor
     return RealInputs(offset, scale * factor, transform.power, clip, num_inputs, dead_zone)

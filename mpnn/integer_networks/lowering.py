@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mpnn.integer_networks.coding import Coding, code_inputs, needs_fractions, rounded_up
+from mpnn.integer_networks.coding import (
+    Coding,
+    code_inputs,
+    kind_of_inputs,
+    needs_fractions,
+    rounded_up,
+    with_whole_codes,
+)
 from mpnn.integer_networks.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
 from mpnn.integer_networks.inputs import Column, RealInputs, Thermometer, as_rows
 from mpnn.integer_networks.network import IntegerNetwork, Layer
@@ -80,12 +87,10 @@ def lower(
         encoder = _own_encoder(model)
     table = None if encoder is None else _thermometer(encoder)
     is_vote = hasattr(model, "estimators_") and hasattr(model, "pairs_")
-    if (unit := getattr(model.estimators_[0] if is_vote else model, "input_unit_", None)) is not None:
-        raise ValueError(
-            "the classifier measures its inputs from an origin and in a unit; exported code does "
-            f"not: train it on (X - {unit.origin}) / {unit.unit}"
-        )
     members = _vote_members(model) if is_vote else [read_network(model)]
+    unit = _unit_of(model.estimators_ if is_vote else [model])
+    if unit is not None:
+        members = [replace(member, transform=member.transform.measured_in(unit)) for member in members]
     ties = model.ties if is_vote else None
     columns = used_columns(members)
     rows = None if examples is None else as_rows(examples)
@@ -93,7 +98,9 @@ def lower(
         rows = _numbers(rows)
     if table is not None:
         inputs, rows = "whole" if inputs == "auto" else inputs, None
-    coding = code_inputs(members, columns, inputs, bits, rows, needs_fractions(members, ties))
+    kind = kind_of_inputs(members, columns, rows) if inputs == "auto" else inputs
+    members = [with_whole_codes(member, kind) for member in members]
+    coding = code_inputs(members, columns, kind, bits, rows, needs_fractions(members, ties))
     if table is not None and isinstance(coding.inputs, RealInputs) and coding.inputs.is_identity:
         bits_only = RealInputs(np.zeros(1), np.ones(1), 1.0, 1, table.num_bits)
         coding = Coding(bits_only, coding.unit, coding.exact)
@@ -111,6 +118,15 @@ def lower(
         {"model": type(model).__name__}
         | ({"notes": "; ".join(notes)} if (notes := members[0].notes) else {}),
     )
+
+
+def _unit_of(members: Sequence[Any]) -> Any:
+    """The origin and the unit that inputs are measured in before their transform; None: as they are."""
+    first, *others = (getattr(member, "input_unit_", None) for member in members)
+    for other in others:
+        if (first is None) != (other is None) or not all(map(np.array_equal, first or (), other or ())):
+            raise ValueError("members must measure inputs in one unit to be exported as one network")
+    return first
 
 
 def _numbers(rows: NDArray) -> NDArray:

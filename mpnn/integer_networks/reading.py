@@ -19,6 +19,7 @@ from mpnn.integer_networks.windows import Windows
 __all__ = [
     "ReadNetwork",
     "Transform",
+    "centred_at",
     "read_members",
     "read_network",
     "stack_cuts",
@@ -51,6 +52,17 @@ class Transform:
     def is_one_factor(self) -> bool:
         """Whether all inputs are multiplied by one number, and that is all."""
         return self.power == 1.0 and self.dead_zone == 0.0 and self.scale.ndim == 0 and not self.rounded
+
+    def measured_in(self, unit: Any) -> "Transform":
+        """The transform of inputs as they are, if this one is of ``(x - unit.origin) / unit.unit``.
+
+        Parameters
+        ----------
+        unit : InputUnit
+            Of a transform whose own centre is 0.
+        """
+        origin, one = (_plain(np.asarray(part, np.float64)) for part in unit)
+        return replace(self, centre=origin, scale=self.scale / one)
 
     def equals(self, other: "Transform") -> bool:
         """Whether two transforms are the same."""
@@ -87,6 +99,24 @@ class ReadNetwork:
     def windows_of(self, index: int) -> Windows | None:
         """Windows of a layer; None: it is dense."""
         return self.windows[index] if self.windows else None
+
+
+def centred_at(network: ReadNetwork, centre: NDArray) -> ReadNetwork:
+    """The same network with another centre of its linear transform: the cuts take up the difference.
+
+    Parameters
+    ----------
+    network : ReadNetwork
+        Whose transform is one factor.
+    centre : float64 ndarray []
+        Where the transform is to be 0.
+    """
+    transform, windows = network.transform, network.windows_of(0)
+    difference = np.broadcast_to((transform.centre - centre) * transform.scale, transform.offset.shape)
+    shift = _offset_cut(replace(transform, offset=difference), network.weights[0], windows)
+    shift = shift * (1 if windows is None else windows.num_summed)
+    moved = replace(transform, centre=centre, offset=transform.offset + difference)
+    return replace(network, transform=moved, cuts=(network.cuts[0] + shift, *network.cuts[1:]))
 
 
 def used_columns(members: Sequence[ReadNetwork]) -> NDArray[np.int64]:
@@ -191,11 +221,15 @@ def _check_signs(name: str, activation: str, num_layers: int) -> None:
         raise ValueError(f"{name} cannot be exported: its hidden units are {activation!r}, not signs")
 
 
+def _plain(numbers: NDArray) -> NDArray:
+    """One number without an axis, which model files give it."""
+    return numbers.reshape(()) if numbers.size == 1 else numbers
+
+
 def _power_transform(transform: Any, num_inputs: int) -> Transform:
-    scale = np.asarray(transform.scale, np.float64)
     return Transform(
         np.zeros(()),
-        scale.reshape(()) if scale.size == 1 else scale,  # model files hold one number as an array of one
+        _plain(np.asarray(transform.scale, np.float64)),
         float(transform.power),
         np.broadcast_to(np.asarray(transform.offset, np.float64), (num_inputs,)),
         np.asarray(transform.live, bool),
