@@ -16,6 +16,7 @@ from mpnn.deploy.c_layers import (
     takes_bytes,
     word_bits_of,
 )
+from mpnn.deploy.c_links import jump_source
 from mpnn.deploy.c_text import c_array
 from mpnn.deploy.c_windows import ImageWords, first_windows, sign_windows
 from mpnn.integer_networks.decisions import Vote
@@ -218,15 +219,26 @@ def _sign_function(network: IntegerNetwork, name: str, index: int) -> str:
     else:
         target = f"{words_of(network, index + 1)[0]} *above"
         store = _store_sign(network, index, "above", "output", ("block", "place", "own"))
+    jumps, jump = jump_source(network, prefix, index)
+    store = f"{jump}\n                {store}" if jump else store
+    read = f"const {below} *below, "
+    if layer.link is not None:
+        read += f"const {words_of(network, layer.link.below)[0]} *linked, "
     if layer.windows is not None:
-        return sign_windows(name, index, layer, target, store)
+        return jumps + sign_windows(name, index, layer, f"{read}{target}", store)
     parts = sign_layer(prefix, layer)
     loop = parts.loop % {"name": name, "store": store}
-    return f"""{parts.data}
-static void {prefix}(const {below} *below, {target})
+    return f"""{parts.data}{jumps}
+static void {prefix}({read}{target})
 {{
 {loop}}}
 """
+
+
+def _signs_for(network: IntegerNetwork, index: int) -> str:
+    """Signs that a layer reads, and those that its link adds."""
+    link = network.layers[index].link
+    return f"signs{index}" if link is None else f"signs{index}, signs{link.below}"
 
 
 def _outputs_function(network: IntegerNetwork, name: str) -> str:
@@ -243,7 +255,8 @@ def _outputs_function(network: IntegerNetwork, name: str) -> str:
     )
     targets = [*(f"signs{index}" for index in range(2, count)), "outputs"]
     calls = "".join(
-        f"    {name}_layer{index}(signs{index}, {target});\n" for index, target in enumerate(targets, start=1)
+        f"    {name}_layer{index}({_signs_for(network, index)}, {target});\n"
+        for index, target in enumerate(targets, start=1)
     )
     if layer.windows is not None:
         return f"""{head}{declared}    uint32_t unit;

@@ -132,7 +132,7 @@ def _by_position(layer: Layer) -> np.ndarray:
     return layer.thresholds.reshape(blocks, layer.positions, units).transpose(1, 0, 2)
 
 
-def sign_windows(name: str, index: int, layer: Layer, target: str, store: str) -> str:
+def sign_windows(name: str, index: int, layer: Layer, arguments: str, store: str) -> str:
     """The function ``<name>_layer<index>`` of a layer of windows over signs.
 
     Parameters
@@ -143,8 +143,8 @@ def sign_windows(name: str, index: int, layer: Layer, target: str, store: str) -
         Of the layer.
     layer : Layer
         The layer.
-    target : str
-        The argument that gets the units.
+    arguments : str
+        Of the function: the words ``below``, others, and the one that gets the units.
     store : str
         C that stores ``output`` of ``own`` at ``place`` in ``block``.
     """
@@ -168,7 +168,7 @@ def sign_windows(name: str, index: int, layer: Layer, target: str, store: str) -
         limits = (limits.reshape(blocks, -1, units) + of_kernels).ravel()
     data += c_array(f"{prefix}_limits", limits)
     return f"""{data}
-static void {prefix}(const {words.ctype} *below, {target})
+static void {prefix}({arguments})
 {{
 {_kernel_loop(prefix, layer, windows, words, planes.shape[3], store)}}}
 """

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mpnn.atomic_files import write_atomically
 from mpnn.deploy.onnx_graph import Graph, whole_type_of
-from mpnn.deploy.onnx_windows import window_sums
+from mpnn.deploy.onnx_windows import largest_of_squares, window_sums
 from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote, all_pairs
 from mpnn.integer_networks.inputs import PixelTable, as_rows
 from mpnn.integer_networks.network import IntegerNetwork, Layer
@@ -56,7 +56,7 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
     graph = Graph()
     kind = np.dtype(np.float32 if network.largest_sum < EXACT_FLOAT32 else np.float64)
     codes = graph.annotate(_codes(graph, network, kind), _code_type(network))
-    outputs = codes
+    outputs, signs = codes, [codes]
     for index, layer in enumerate(network.layers):
         own, first = kind if index == 0 else np.dtype(np.float32), index == 0
         if layer.windows is None:
@@ -64,13 +64,18 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
         else:
             below = _everywhere(graph, network, outputs) if first else outputs
             sums = window_sums(graph, layer, below, own, shared=first)
-        bound = int(
-            layer.largest_sums(network.inputs.largest[network.columns] if first else None).max(initial=1)
-        )
+        largest = network.inputs.largest[network.columns] if first else None
+        bound = int(layer.largest_sums(largest).max(initial=1))
         graph.annotate(sums, whole_type_of(-bound, bound))
+        if layer.link is not None:
+            begin = network.layers[layer.link.below]
+            linked = largest_of_squares(graph, begin, signs[layer.link.below])
+            sums = _with_jumps(graph, layer, sums, linked)
+            graph.annotate(sums, whole_type_of(-bound, bound + int(layer.link.jumps.max())))
         outputs = graph("Sub", sums, graph.constant(layer.unit_thresholds.astype(own)))
         if index < len(network.layers) - 1:
             outputs = _signs(graph, outputs)
+            signs.append(outputs)
     winner = _decide(graph, network, codes, outputs, kind)
     labels = np.array(network.labels)
     table = labels if network.unlabelled is None else np.array([*network.labels, network.unlabelled])
@@ -166,6 +171,13 @@ def _sums(graph: Graph, layer: Layer, below: str, kind: np.dtype) -> str:
     sums = graph("MatMul", apart, graph.weights(layer.weights, kind))
     sums = graph("Transpose", sums, perm=[1, 0, 2])
     return graph("Reshape", sums, graph.constant(np.array([-1, blocks * units])))
+
+
+def _with_jumps(graph: Graph, layer: Layer, sums: str, linked: str) -> str:
+    """Sums, and the jumps of a link where the linked units are +1."""
+    assert layer.unit_jumps is not None
+    on = graph("Relu", linked)  # 1 or 0
+    return graph("Add", sums, graph("Mul", on, graph.constant(layer.unit_jumps.astype(np.float32))))
 
 
 def _signs(graph: Graph, outputs: str) -> str:

@@ -5,7 +5,7 @@ import numpy as np
 from mpnn.deploy.onnx_graph import Graph
 from mpnn.integer_networks.network import Layer
 
-__all__ = ["window_sums"]
+__all__ = ["largest_of_squares", "window_sums"]
 
 
 def window_sums(graph: Graph, layer: Layer, below: str, kind: np.dtype, *, shared: bool) -> str:
@@ -33,8 +33,8 @@ def window_sums(graph: Graph, layer: Layer, below: str, kind: np.dtype, *, share
     image = graph.reshape(below, -1, groups, height, width, channels)
     image = graph("Transpose", image, perm=[0, 1, 4, 2, 3])
     image = graph.reshape(image, -1, groups * channels, height, width)
-    if (size := windows.largest_of) > 1:
-        image = graph("MaxPool", image, kernel_shape=[size] * 2, strides=[size] * 2)
+    if windows.largest_of > 1:
+        image = _max_pool(graph, image, windows.largest_of)
     if (size := windows.sum_of) > 1:  # not a mean, which is no whole number
         ones = graph.constant(np.ones((groups * channels, 1, size, size), np.float32))
         image = graph("Conv", image, ones, group=groups * channels, strides=[size] * 2)
@@ -56,6 +56,30 @@ def window_sums(graph: Graph, layer: Layer, below: str, kind: np.dtype, *, share
     )
     sums = graph.reshape(sums, -1, blocks, units, windows.positions)
     return graph.reshape(graph("Transpose", sums, perm=[0, 1, 3, 2]), -1, layer.num_units)
+
+
+def largest_of_squares(graph: Graph, layer: Layer, units: str) -> str:
+    """Units ``[n, G * inputs]`` as a layer reads them, with the largest of each square where it takes that.
+
+    Parameters
+    ----------
+    graph : Graph
+        Gets the nodes.
+    layer : Layer
+        Which reads the units.
+    units : str
+        Signs.
+    """
+    if layer.windows is None or layer.windows.largest_of == 1:
+        return units
+    windows, blocks = layer.windows, len(layer.weights)
+    image = graph("Transpose", graph.reshape(units, -1, *windows.shape), perm=[0, 3, 1, 2])
+    image = graph("Transpose", _max_pool(graph, image, windows.largest_of), perm=[0, 2, 3, 1])
+    return graph.reshape(image, -1, blocks * windows.num_pooled)
+
+
+def _max_pool(graph: Graph, image: str, size: int) -> str:
+    return graph("MaxPool", image, kernel_shape=[size] * 2, strides=[size] * 2)
 
 
 def _product(graph: Graph, layer: Layer, codes: str, kind: np.dtype) -> str:

@@ -1,6 +1,6 @@
 """The packed file: an integer network at the bits it holds.
 
-Layout, little-endian: ``MPNNnet1`` (8 bytes, the version last), length of the header (uint32), SHA-256 of all
+Layout, little-endian: ``MPNNnet1`` or ``MPNNnet2`` (8 bytes, the version last), length of the header (uint32), SHA-256 of all
 that follows (32 bytes), header (JSON, UTF-8), sections. The header lists each section's coding and length, in
 the order in which the reader asks for them.
 
@@ -21,6 +21,7 @@ from mpnn.atomic_files import write_atomically
 from mpnn.deploy.bits import pack_numbers, pack_weights, unpack_numbers, unpack_weights
 from mpnn.integer_networks.decisions import Argmax, Confidence, Sign, Vote
 from mpnn.integer_networks.inputs import Column, PixelTable, RealInputs, Thermometer
+from mpnn.integer_networks.links import Link
 from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.integer_networks.windows import Windows
 from mpnn.validation import path as path_of
@@ -35,7 +36,9 @@ __all__ = [
     "to_bytes",
 ]
 
-MAGIC, VERSION = b"MPNNnet", b"1"
+MAGIC = b"MPNNnet"
+# Networks with residual links have the second version, which older releases refuse by its name.
+VERSION, LINKED = b"1", b"2"
 PREFIX = struct.Struct("<8sI32s")
 # Bits become int8, 8 bytes a byte, and there are a few copies of sections that expand 4 times.
 MEMORY_MULTIPLE = 256
@@ -115,7 +118,8 @@ def to_bytes(network: IntegerNetwork) -> bytes:
     header["sections"] = [[coding, len(data)] for data, coding in writer.sections]
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     body = text + b"".join(data for data, _ in writer.sections)
-    return PREFIX.pack(MAGIC + VERSION, len(text), hashlib.sha256(body).digest()) + body
+    version = LINKED if any(layer.link is not None for layer in network.layers) else VERSION
+    return PREFIX.pack(MAGIC + version, len(text), hashlib.sha256(body).digest()) + body
 
 
 def from_bytes(data: bytes) -> IntegerNetwork:
@@ -129,9 +133,10 @@ def from_bytes(data: bytes) -> IntegerNetwork:
     if len(data) < PREFIX.size or not data.startswith(MAGIC):
         raise PackedFileError("not a packed network: the file does not start with MPNNnet")
     magic, length, digest = PREFIX.unpack_from(data)
-    if magic[len(MAGIC) :] != VERSION:
+    if magic[len(MAGIC) :] not in (VERSION, LINKED):
         version = magic[len(MAGIC) :].decode("ascii", "replace")
-        raise PackedFileError(f"the packed network has version {version!r}, this reads {VERSION.decode()!r}")
+        known = f"{VERSION.decode()!r} and {LINKED.decode()!r}"
+        raise PackedFileError(f"the packed network has version {version!r}, this reads {known}")
     body = memoryview(data)[PREFIX.size :]
     if hashlib.sha256(body).digest() != digest:
         raise PackedFileError("the packed network is damaged: its checksum differs")
@@ -228,10 +233,13 @@ def _read_inputs(reader: _Reader, header: Any) -> tuple[PixelTable | RealInputs,
 def _write_layer(writer: _Writer, layer: Layer) -> list[Any]:
     writer.weights(layer.weights)
     writer.numbers(layer.thresholds)
-    shape = list(layer.weights.shape)
-    if layer.windows is None:
-        return shape
-    return [*shape, len(layer.thresholds), asdict(layer.windows)]
+    header: list[Any] = list(layer.weights.shape)
+    if layer.windows is not None:
+        header += [len(layer.thresholds), asdict(layer.windows)]
+    if layer.link is not None:
+        writer.numbers(layer.link.jumps)
+        header.append(layer.link.below)
+    return header
 
 
 def _read_layer(reader: _Reader, header: Any) -> Layer:
@@ -239,11 +247,14 @@ def _read_layer(reader: _Reader, header: Any) -> Layer:
     if not blocks or not units:
         raise ValueError("a layer needs at least one block and one unit")
     weights = reader.weights((blocks, inputs, units))
-    if len(header) == 3:
-        return Layer(weights, reader.numbers(blocks * units))
-    count, sizes = header[3:]
-    windows = _read_windows(sizes)
-    return Layer(weights, reader.numbers(whole(count, 1, LARGEST_SIZE)), windows)
+    count, windows, rest = blocks * units, None, header[3:]
+    if len(rest) > 1:
+        count, windows, rest = whole(rest[0], 1, LARGEST_SIZE), _read_windows(rest[1]), rest[2:]
+    thresholds, link = reader.numbers(count), None
+    if rest:
+        (below,) = rest
+        link = Link(whole(below, 1, LARGEST_SIZE), reader.numbers(blocks * units))
+    return Layer(weights, thresholds, windows, link)
 
 
 def _read_windows(sizes: Any) -> Windows:

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.integer_networks.inputs import PixelTable, RealInputs
-from mpnn.integer_networks.reading import ReadNetwork, Transform, centred_at
+from mpnn.integer_networks.read_networks import ReadNetwork, Transform, centred_at
 
 __all__ = [
     "SNAP",
     "Coding",
     "code_inputs",
     "kind_of_inputs",
+    "linked_thresholds",
     "linear_step",
     "needs_fractions",
     "rounded_up",
@@ -86,6 +87,24 @@ def rounded_up(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
     nearest = np.round(cuts)
     close = np.abs(cuts - nearest) <= SNAP * np.maximum(np.abs(cuts), 1.0)
     return np.where(close, nearest, np.ceil(cuts))
+
+
+def linked_thresholds(
+    cuts: NDArray[np.float64], reach: NDArray[np.float64], bounds: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Thresholds of the sums beside a linked unit of -1, and how much less they are beside one of +1.
+
+    Parameters
+    ----------
+    cuts : float64 ndarray [units]
+        What sums have to reach, the link's share included.
+    reach : float64 ndarray [units]
+        Magnitude of the link's share, at least 0.
+    bounds : int64 ndarray [units]
+        Of the sums: a threshold out of reach decides alike wherever it is.
+    """
+    low, high = (np.clip(rounded_up(cuts + side), -bounds, bounds + 1) for side in (-reach, reach))
+    return high.astype(np.int64), (high - low).astype(np.int64)
 
 
 def code_inputs(

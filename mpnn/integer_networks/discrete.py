@@ -11,10 +11,18 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mpnn.integer_networks.coding import SNAP, linear_step, rounded_up
+from mpnn.integer_networks.coding import SNAP, linear_step, linked_thresholds, rounded_up
 from mpnn.integer_networks.inputs import NUM_PIXELS
+from mpnn.integer_networks.links import HalfJumps, Link
 from mpnn.integer_networks.prediction import EXACT_FLOAT32, rows_of_a_chunk
-from mpnn.integer_networks.reading import ReadNetwork, Transform, stack_cuts, stack_members, used_columns
+from mpnn.integer_networks.read_networks import (
+    ReadNetwork,
+    Transform,
+    stack_cuts,
+    stack_members,
+    stack_reach,
+    used_columns,
+)
 from mpnn.integer_networks.sign_layers import SignLayer
 from mpnn.integer_networks.window_layers import WindowLayer
 from mpnn.integer_networks.windows import Windows
@@ -43,13 +51,20 @@ class DiscreteNetwork:
         windows = [members[0].windows_of(index) for index in range(len(layers))]
         cuts = [stack_cuts(members, index) for index in range(len(layers))]
         self._first = _FirstLayer(members[0].transform, self._columns, layers[0], cuts[0], windows[0])
-        above = zip(layers[1:], map(rounded_up, cuts[1:]), windows[1:], strict=True)
-        self._above = [_layer_of(*parts) for parts in above]
+        reaches = [stack_reach(members, index) for index in range(len(layers))]
+        self._above, self._jumps = [], []
+        for weights, cut, own, reach in list(zip(layers, cuts, windows, reaches, strict=True))[1:]:
+            jumps, thresholds = None, rounded_up(cut)
+            if reach is not None:
+                link, thresholds = _linked(reach, weights, cut, own)
+                jumps = HalfJumps(link, windows[link.below], len(weights), _positions(own))
+            self._above.append(_layer_of(weights, thresholds, own))
+            self._jumps.append(jumps)
         self._gains = np.concatenate([member.gains for member in members])
         self._biases = np.concatenate([member.biases for member in members])
         self._last_squares, self._last_cuts = np.square(layers[-1].astype(np.float64)), cuts[-1]
         self._ordered = len(members) == 1 and len(self._gains) > 1
-        positions = [1 if own is None else own.positions for own in windows]
+        positions = map(_positions, windows)
         widest = [
             layer.shape[0] * max(layer.shape[1:]) * count
             for layer, count in zip(layers, positions, strict=True)
@@ -99,10 +114,12 @@ class DiscreteNetwork:
 
     def _last_bits(self, rows: NDArray) -> NDArray[np.bool_]:
         """Units below the last layer."""
-        bits = self._first.bits(rows)
-        for layer in self._above[:-1]:
-            bits = layer.half_sums(bits) >= layer.limits
-        return bits
+        units = [self._first.bits(rows)]
+        for layer, jumps in zip(self._above[:-1], self._jumps[:-1], strict=True):
+            sums = layer.half_sums(units[-1])
+            sums = sums if jumps is None else jumps.added_to(sums, units)
+            units.append(sums >= layer.limits)
+        return units[-1]
 
     def _outputs_of_bits(self, bits: NDArray[np.bool_]) -> NDArray[np.float64]:
         last = self._above[-1]
@@ -126,6 +143,20 @@ class DiscreteNetwork:
         if self._ordered:  # one spread for all outputs, so that the largest output is the most probable class
             return outputs / np.sqrt(variance.mean(axis=1, keepdims=True))
         return np.where(outputs == 0, SCORE_OF_ZERO, outputs / np.sqrt(variance))
+
+
+def _positions(windows: Windows | None) -> int:
+    return 1 if windows is None else windows.positions
+
+
+def _linked(
+    reach: tuple[int, NDArray], weights: NDArray[np.int8], cuts: NDArray, windows: Windows | None
+) -> tuple[Link, NDArray[np.int64]]:
+    """The link that ends at a layer of weights ``[G, inputs, units]``, and the layer's thresholds."""
+    bounds = np.abs(weights.astype(np.int64)).sum(axis=1).ravel()
+    bounds = bounds * (1 if windows is None else windows.num_summed)
+    thresholds, jumps = linked_thresholds(cuts, reach[1], bounds)
+    return Link(reach[0], jumps), thresholds
 
 
 def _layer_of(

@@ -17,21 +17,23 @@ from mpnn.integer_networks.coding import (
     Coding,
     code_inputs,
     kind_of_inputs,
+    linked_thresholds,
     needs_fractions,
     rounded_up,
     with_whole_codes,
 )
 from mpnn.integer_networks.decisions import SCORE_BITS, Argmax, Confidence, Sign, Vote
 from mpnn.integer_networks.inputs import Column, RealInputs, Thermometer, as_rows
+from mpnn.integer_networks.links import Link
 from mpnn.integer_networks.network import IntegerNetwork, Layer
-from mpnn.integer_networks.reading import (
+from mpnn.integer_networks.read_networks import (
     ReadNetwork,
-    read_members,
-    read_network,
     stack_cuts,
     stack_members,
+    stack_reach,
     used_columns,
 )
+from mpnn.integer_networks.reading import read_members, read_network
 
 __all__ = ["lower"]
 
@@ -195,15 +197,19 @@ def _integers(
         bounds = layer.largest_sums(largest)
         if len(cut) != len(bounds):  # of every position
             bounds = np.repeat(bounds.reshape(len(weights), 1, -1), layer.positions, axis=1).ravel()
+        link, reach = None, stack_reach(members, index)
         if argmax and index == len(layers) - 1:
             thresholds, decision = _argmax(cut, members[0].gains, bounds)
+        elif reach is not None:
+            thresholds, jumps = linked_thresholds(cut, reach[1], bounds)
+            link = Link(reach[0], jumps)
         else:
             raised = rounded_up(cut)
             if ties != "confidence" or index < len(layers) - 1:
                 # a cut out of reach decides alike wherever it is
                 raised = np.clip(raised, -bounds, bounds + 1)
             thresholds = raised.astype(np.int64)
-        built.append(replace(layer, thresholds=thresholds))
+        built.append(replace(layer, thresholds=thresholds, link=link))
     if argmax:
         return tuple(built), decision
     if ties is None:

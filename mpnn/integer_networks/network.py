@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mpnn.integer_networks.decisions import Argmax, Sign, Vote, tied_rows
 from mpnn.integer_networks.inputs import PixelTable, RealInputs, Thermometer, as_rows
+from mpnn.integer_networks.links import Link, largest_of_squares, of_units
 from mpnn.integer_networks.windows import Windows
 
 __all__ = ["IntegerNetwork", "Layer"]
@@ -40,11 +41,14 @@ class Layer:
     windows : Windows or None, default=None
         Of a convolution: at each of Q positions its inputs are those of a
         window. Units are in the order of blocks, positions, channels.
+    link : Link or None, default=None
+        A residual link that ends here; not at the first layer and the last.
     """
 
     weights: NDArray[np.int8]
     thresholds: NDArray[np.int64]
     windows: Windows | None = None
+    link: Link | None = None
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 3 or self.weights.dtype != np.int8:
@@ -55,6 +59,15 @@ class Layer:
             raise ValueError(f"windows of {self.windows.fan_in} inputs need as many weights a unit")
         if self.thresholds.shape not in {(self.num_kernels,), (self.num_units,)}:
             raise ValueError(f"thresholds must be [{self.num_kernels}], got {self.thresholds.shape}")
+        if self.link is not None:
+            self._check_jumps(self.link.jumps)
+
+    def _check_jumps(self, jumps: NDArray[np.int64]) -> None:
+        if jumps.shape != (self.num_kernels,):
+            raise ValueError(f"jumps of a link must be [{self.num_kernels}], got {jumps.shape}")
+        # thresholds out of reach decide alike, and are never farther apart than these
+        if np.any(jumps < 0) or np.any(jumps > 2 * self.largest_sums() + 1):
+            raise ValueError("jumps of a link must be at least 0 and no larger than sums of both signs are apart")
 
     @property
     def num_kernels(self) -> int:
@@ -82,9 +95,12 @@ class Layer:
         """Thresholds of all units ``[G * Q * units]``."""
         if len(self.thresholds) == self.num_units:
             return self.thresholds
-        blocks, _, units = self.weights.shape
-        apart = self.thresholds.reshape(blocks, 1, units)
-        return np.broadcast_to(apart, (blocks, self.positions, units)).ravel()
+        return of_units(self.thresholds, len(self.weights), self.positions)
+
+    @property
+    def unit_jumps(self) -> NDArray[np.int64] | None:
+        """Jumps of the link of all units ``[G * Q * units]``; None: no link ends here."""
+        return None if self.link is None else of_units(self.link.jumps, len(self.weights), self.positions)
 
     def largest_sums(self, largest: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Bounds of the kernels' sums ``[G * units]``; ``largest [inputs]`` bounds the inputs, None: by 1."""
@@ -157,6 +173,9 @@ class IntegerNetwork:
         for below, above in zip(self.layers[:-1], self.layers[1:], strict=True):
             if below.num_units != above.num_inputs:
                 raise ValueError(f"a layer of {below.num_units} units feeds one of {above.num_inputs} inputs")
+        for index, layer in enumerate(self.layers):
+            if layer.link is not None:
+                self._check_link(index, layer, layer.link.below)
         if self.layers[-1].num_units != self.decision.num_outputs:
             raise ValueError(
                 f"the decision needs {self.decision.num_outputs} outputs, got {self.layers[-1].num_units}"
@@ -175,6 +194,19 @@ class IntegerNetwork:
         elif first.windows.num_inputs != self.inputs.num_inputs or first.windows.largest_of > 1:
             raise ValueError(f"windows over the inputs must have {self.inputs.num_inputs} of them")
 
+    def _check_link(self, index: int, layer: Layer, below: int) -> None:
+        """Whether a link begins at as many units, block by block, as it ends at."""
+        if not 1 <= below <= index or index == len(self.layers) - 1:
+            raise ValueError(f"a link to layer {index} cannot begin at the inputs of layer {below}")
+        begin = self.layers[below]
+        units = begin.num_inputs
+        if begin.windows is not None:
+            if begin.windows.sum_of > 1:
+                raise ValueError("a link carries signs, not sums of squares")
+            units = len(begin.weights) * begin.windows.num_pooled
+        if len(begin.weights) != len(layer.weights) or units != layer.num_units:
+            raise ValueError(f"a link begins at {units} units and ends at {layer.num_units}")
+
     @property
     def num_inputs(self) -> int:
         """Columns of the rows that :meth:`predict` takes."""
@@ -186,7 +218,7 @@ class IntegerNetwork:
         first = self.layers[0].largest_sums(self.inputs.largest[self.columns])
         bounds = [first, *(layer.largest_sums() for layer in self.layers[1:])]
         reach = [
-            int(bound.max(initial=0)) + int(np.abs(layer.thresholds).max(initial=0))
+            int(bound.max(initial=0)) + int(np.abs(layer.thresholds).max(initial=0)) + _largest_jump(layer)
             for bound, layer in zip(bounds, self.layers, strict=True)
         ]
         return max(reach)
@@ -201,12 +233,13 @@ class IntegerNetwork:
         """Most operations of one prediction: additions, XNORs of words of 32 bits, multiplications."""
         first, *above = self.layers
         words = sum(_words_of(layer) * layer.num_units for layer in above)
+        linked = sum(layer.num_units for layer in above if layer.link is not None)
         magnitudes = np.abs(first.weights)
         # a weight of magnitude m adds a shifted code once for every bit of m
         additions = int(np.bitwise_count(magnitudes.view(np.uint8)).sum(dtype=np.int64)) * first.positions
         scaled = isinstance(self.decision, Argmax) and self.decision.multipliers is not None
         products = self.decision.num_outputs if scaled else 0
-        return {"additions": additions, "xnors": words, "multiplications": products}
+        return {"additions": additions + linked, "xnors": words, "multiplications": products}
 
     def codes(self, X: ArrayLike) -> NDArray:
         """Codes ``[n, used]`` of rows ``X [n, F]``.
@@ -248,10 +281,13 @@ class IntegerNetwork:
         signal = codes.astype(np.int64)
         if self.layers[0].windows is not None:
             signal = self.everywhere(signal)
-        for index, layer in enumerate(self.layers):
-            sums = layer.sums(signal) - layer.unit_thresholds
-            if index < len(self.layers) - 1:
-                signal = np.where(sums >= 0, 1, -1)
+        signals = [signal]
+        for layer in self.layers:
+            sums = layer.sums(signals[-1]) - layer.unit_thresholds
+            if layer.link is not None:
+                linked = largest_of_squares(signals[layer.link.below], self.layers[layer.link.below].windows)
+                sums = sums + np.where(linked > 0, layer.unit_jumps, 0)
+            signals.append(np.where(sums >= 0, 1, -1))
         return sums
 
     def winners(self, codes: NDArray, outputs: NDArray) -> NDArray[np.int64]:
@@ -300,6 +336,10 @@ class IntegerNetwork:
         """
         codes = self.codes(X)
         return self.label_array(self.winners(codes, self.outputs(codes)))
+
+
+def _largest_jump(layer: Layer) -> int:
+    return 0 if layer.link is None else int(layer.link.jumps.max(initial=0))
 
 
 def _words_of(layer: Layer) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mpnn.integer_networks.decisions import Argmax, Vote
 from mpnn.integer_networks.inputs import PixelTable, as_rows
+from mpnn.integer_networks.links import HalfJumps
 from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.integer_networks.sign_layers import SignLayer
 from mpnn.integer_networks.window_layers import WindowLayer, window_sums
@@ -86,6 +87,7 @@ class Predictor:
             else WindowLayer(layer.weights, layer.unit_thresholds, layer.windows)
             for layer in network.layers[1:]
         ]
+        self._jumps = [self._jumps_of(layer) for layer in network.layers[1:]]
         self._rows = rows_of_a_chunk(max(network.num_inputs, *map(_width_of, network.layers)))
 
     def predict(self, X: ArrayLike) -> NDArray:
@@ -135,11 +137,20 @@ class Predictor:
         return network.codes(rows).astype(self._type)
 
     def _outputs_of(self, codes: NDArray) -> NDArray:
-        sums, limits = self._first_sums(codes), self._limits
-        for layer in self._above:
-            sums, limits = layer.half_sums(sums >= limits), layer.limits
+        sums, limits, units = self._first_sums(codes), self._limits, []
+        for layer, jumps in zip(self._above, self._jumps, strict=True):
+            units.append(sums >= limits)
+            sums, limits = layer.half_sums(units[-1]), layer.limits
+            sums = sums if jumps is None else jumps.added_to(sums, units)
         outputs = sums - limits
         return 2 * outputs if self._above else outputs
+
+    def _jumps_of(self, layer: Layer) -> HalfJumps | None:
+        if layer.link is None:
+            return None
+        return HalfJumps(
+            layer.link, self.network.layers[layer.link.below].windows, len(layer.weights), layer.positions
+        )
 
     def _first_sums(self, codes: NDArray) -> NDArray:
         if (windows := self.network.layers[0].windows) is None:

@@ -63,6 +63,11 @@ class Windows:
         return self.shape[0] // side, self.shape[1] // side
 
     @property
+    def num_pooled(self) -> int:
+        """Units of one block that the pools leave."""
+        return self.pooled[0] * self.pooled[1] * self.shape[2]
+
+    @property
     def num_inputs(self) -> int:
         """Inputs of one block."""
         return self.shape[0] * self.shape[1] * self.shape[2]

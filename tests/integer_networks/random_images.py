@@ -47,11 +47,8 @@ def fitted_to_images(rng, transform, image, hidden, weights, outputs, classes, *
     spec = NetworkSpec((int(np.prod(image)),), layers, output=output)
     model.spec_, model.input_transform_, model.classes_ = spec, transform, classes
     model.n_features_in_, model.image_shape_ = int(np.prod(image)), image
-    shapes = [
-        (layer.fan_in(place.in_shape) - bias, layer.linear_map.units)
-        for layer, place in zip(spec.layers, spec.places, strict=True)
-        if layer.num_weighted
-    ]
+    layers = zip(spec.weighted, spec.fan_ins, strict=True)
+    shapes = [(fan_in - bias, layer.linear_map.units) for layer, fan_in in layers]
     model.weights_ = [draw_weights(rng, weights, shape) for shape in shapes]
     model.biases_ = [draw_weights(rng, weights, units) for _, units in shapes] if bias else None
     model.state_ = model.hyper_ = model.encoder_ = None
