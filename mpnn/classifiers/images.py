@@ -99,7 +99,9 @@ def reads_images(hidden: Any) -> bool:
 
 
 def _is_spatial(layer: Any) -> bool:
-    """Whether an item is a layer, but not a dense one, which has a number of units."""
+    """Whether an item is a layer, but not a dense one, which has a number of units, or a branch of these."""
+    if hasattr(layer, "layers"):
+        return any(map(_is_spatial, layer.layers))
     return hasattr(layer, "out_shape") and not hasattr(layer, "units")
 
 

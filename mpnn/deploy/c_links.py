@@ -14,8 +14,8 @@ __all__ = ["jump_source"]
 def jump_source(network: IntegerNetwork, prefix: str, index: int) -> tuple[str, str]:
     """Tables, and C that adds the jump of a layer's unit to ``output``; both empty without a link.
 
-    The C reads the words ``linked``, which hold what the layer at the other end reads, and the unit's ``block``,
-    its place ``own`` in it and, of windows, its ``place``.
+    The C reads the words ``linked``, which hold what the layer at the other end reads, and the unit's
+    ``block``, its place ``own`` in it and, of windows, its ``place``.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def _bit(words: str, word: str, unit: str, bits: int) -> str:
 
 def _of_image(windows: Windows, unit: str, jump: str) -> str:
     """C for a link that begins at an image, or at the largest of its squares."""
-    image, size, (height, width) = ImageWords(windows.shape[2]), windows.largest_of, windows.pooled
+    image, size, width = ImageWords(windows.shape[2]), windows.largest_of, windows.pooled[1]
     full, channels = windows.shape[1], windows.shape[2]
     pixel, bits = f"{unit} / {channels}u", image.bits
     start = f"block * {windows.shape[0] * full}u"

@@ -70,7 +70,7 @@ def onnx_model(network: IntegerNetwork) -> "onnx.ModelProto":
         if layer.link is not None:
             begin = network.layers[layer.link.below]
             linked = largest_of_squares(graph, begin, signs[layer.link.below])
-            sums = _with_jumps(graph, layer, sums, linked)
+            sums = _with_jumps(graph, sums, linked, layer.of_units(layer.link.jumps))
             graph.annotate(sums, whole_type_of(-bound, bound + int(layer.link.jumps.max())))
         outputs = graph("Sub", sums, graph.constant(layer.unit_thresholds.astype(own)))
         if index < len(network.layers) - 1:
@@ -173,11 +173,10 @@ def _sums(graph: Graph, layer: Layer, below: str, kind: np.dtype) -> str:
     return graph("Reshape", sums, graph.constant(np.array([-1, blocks * units])))
 
 
-def _with_jumps(graph: Graph, layer: Layer, sums: str, linked: str) -> str:
+def _with_jumps(graph: Graph, sums: str, linked: str, jumps: NDArray[np.int64]) -> str:
     """Sums, and the jumps of a link where the linked units are +1."""
-    assert layer.unit_jumps is not None
     on = graph("Relu", linked)  # 1 or 0
-    return graph("Add", sums, graph("Mul", on, graph.constant(layer.unit_jumps.astype(np.float32))))
+    return graph("Add", sums, graph("Mul", on, graph.constant(jumps.astype(np.float32))))
 
 
 def _signs(graph: Graph, outputs: str) -> str:

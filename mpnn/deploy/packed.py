@@ -1,8 +1,8 @@
 """The packed file: an integer network at the bits it holds.
 
-Layout, little-endian: ``MPNNnet1`` or ``MPNNnet2`` (8 bytes, the version last), length of the header (uint32), SHA-256 of all
-that follows (32 bytes), header (JSON, UTF-8), sections. The header lists each section's coding and length, in
-the order in which the reader asks for them.
+Layout, little-endian: ``MPNNnet1`` or ``MPNNnet2`` (8 bytes, the version last), length of the header
+(uint32), SHA-256 of all that follows (32 bytes), header (JSON, UTF-8), sections. The header lists each
+section's coding and length, in the order in which the reader asks for them.
 
 Opening runs nothing of the file and uses at most ``MEMORY_MULTIPLE`` times its size and a constant.
 """

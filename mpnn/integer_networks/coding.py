@@ -195,7 +195,9 @@ def _kind_by_scale(transform: Transform) -> str:
 
 def _num_kinds(transform: Transform, columns: NDArray) -> int:
     """Number of different transforms of the used inputs."""
-    parts = [np.broadcast_to(part, len(transform.live))[columns] for part in (transform.centre, transform.scale)]
+    parts = [
+        np.broadcast_to(part, len(transform.live))[columns] for part in (transform.centre, transform.scale)
+    ]
     return np.unique(parts, axis=1).shape[1]
 
 
@@ -210,8 +212,8 @@ def _fan_in(members: Sequence[ReadNetwork], columns: NDArray) -> int:
 
 
 def _clip(fan_in: int) -> int:
-    """Largest code of inputs that are not pixels."""
-    return min(REAL_SUMS // (2 * fan_in), 2**30)
+    """Largest code of inputs that are not pixels: thresholds may be as large as sums, both below 2^30."""
+    return min(REAL_SUMS // (4 * fan_in), 2**29)
 
 
 def _values(transform: Transform, inputs: NDArray) -> NDArray[np.float64]:

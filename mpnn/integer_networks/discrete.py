@@ -52,14 +52,16 @@ class DiscreteNetwork:
         cuts = [stack_cuts(members, index) for index in range(len(layers))]
         self._first = _FirstLayer(members[0].transform, self._columns, layers[0], cuts[0], windows[0])
         reaches = [stack_reach(members, index) for index in range(len(layers))]
-        self._above, self._jumps = [], []
+        self._above: list[SignLayer | WindowLayer] = []
+        self._jumps: list[HalfJumps | None] = []
         for weights, cut, own, reach in list(zip(layers, cuts, windows, reaches, strict=True))[1:]:
-            jumps, thresholds = None, rounded_up(cut)
-            if reach is not None:
-                link, thresholds = _linked(reach, weights, cut, own)
-                jumps = HalfJumps(link, windows[link.below], len(weights), _positions(own))
+            if reach is None:
+                self._above.append(_layer_of(weights, rounded_up(cut), own))
+                self._jumps.append(None)
+                continue
+            link, thresholds = _linked(reach, weights, cut, own)
             self._above.append(_layer_of(weights, thresholds, own))
-            self._jumps.append(jumps)
+            self._jumps.append(HalfJumps(link, windows[link.below], len(weights), _positions(own)))
         self._gains = np.concatenate([member.gains for member in members])
         self._biases = np.concatenate([member.biases for member in members])
         self._last_squares, self._last_cuts = np.square(layers[-1].astype(np.float64)), cuts[-1]

@@ -15,14 +15,14 @@ __all__ = ["HalfJumps", "Link", "largest_of_squares", "of_units"]
 class Link:
     """A residual link, which ends at a layer of sign units.
 
-    A unit's sum plus +1 or -1 reaches a threshold where the sum reaches one of two thresholds. The layer has the
-    higher one, and where the unit at the other end is +1, the sum gets their difference.
+    A unit's sum plus +1 or -1 reaches a threshold where the sum reaches one of two thresholds. The layer has
+    the higher one, and where the unit at the other end is +1, the sum gets their difference.
 
     Parameters
     ----------
     below : int >= 1
-        Number of the layer whose inputs are linked, the largest of squares where it takes these; they are as many
-        as the layer's units, in the same order.
+        Number of the layer whose inputs are linked, the largest of squares where it takes these; they are as
+        many as the layer's units, in the same order.
     jumps : int64 ndarray [G * units]
         Differences of the thresholds, at least 0, one a kernel.
     """

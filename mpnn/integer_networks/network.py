@@ -67,7 +67,9 @@ class Layer:
             raise ValueError(f"jumps of a link must be [{self.num_kernels}], got {jumps.shape}")
         # thresholds out of reach decide alike, and are never farther apart than these
         if np.any(jumps < 0) or np.any(jumps > 2 * self.largest_sums() + 1):
-            raise ValueError("jumps of a link must be at least 0 and no larger than sums of both signs are apart")
+            raise ValueError(
+                "jumps of a link must be at least 0 and no larger than sums of both signs are apart"
+            )
 
     @property
     def num_kernels(self) -> int:
@@ -95,12 +97,17 @@ class Layer:
         """Thresholds of all units ``[G * Q * units]``."""
         if len(self.thresholds) == self.num_units:
             return self.thresholds
-        return of_units(self.thresholds, len(self.weights), self.positions)
+        return self.of_units(self.thresholds)
 
-    @property
-    def unit_jumps(self) -> NDArray[np.int64] | None:
-        """Jumps of the link of all units ``[G * Q * units]``; None: no link ends here."""
-        return None if self.link is None else of_units(self.link.jumps, len(self.weights), self.positions)
+    def of_units(self, values: NDArray) -> NDArray:
+        """Values of the kernels ``[G * units]`` for the units of all positions ``[G * Q * units]``.
+
+        Parameters
+        ----------
+        values : ndarray [G * units]
+            One a kernel.
+        """
+        return of_units(values, len(self.weights), self.positions)
 
     def largest_sums(self, largest: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Bounds of the kernels' sums ``[G * units]``; ``largest [inputs]`` bounds the inputs, None: by 1."""
@@ -286,7 +293,7 @@ class IntegerNetwork:
             sums = layer.sums(signals[-1]) - layer.unit_thresholds
             if layer.link is not None:
                 linked = largest_of_squares(signals[layer.link.below], self.layers[layer.link.below].windows)
-                sums = sums + np.where(linked > 0, layer.unit_jumps, 0)
+                sums = sums + np.where(linked > 0, layer.of_units(layer.link.jumps), 0)
             signals.append(np.where(sums >= 0, 1, -1))
         return sums
 

@@ -23,8 +23,8 @@ class Path:
     name : str
         Of the classifier, for messages.
     layers : sequence of Layer
-        From inputs to outputs: with ``linear_map`` where they have weights, ``layers`` where they are a residual
-        branch, else ``out_shape`` or ``shape``.
+        From inputs to outputs: with ``linear_map`` where they have weights, ``layers`` where they are a
+        residual branch, else ``out_shape`` or ``shape``.
     in_shape : tuple of int
         Of one sample of the inputs.
 

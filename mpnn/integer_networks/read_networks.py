@@ -183,7 +183,7 @@ def stack_cuts(members: Sequence[ReadNetwork], index: int) -> NDArray[np.float64
 
 
 def stack_reach(members: Sequence[ReadNetwork], index: int) -> tuple[int, NDArray[np.float64]] | None:
-    """The residual link to a layer, members side by side: where it begins, and its reach; None: there is none.
+    """Where the residual link to a layer begins, and its reach, members side by side; None: there is none.
 
     Parameters
     ----------
@@ -196,7 +196,9 @@ def stack_reach(members: Sequence[ReadNetwork], index: int) -> tuple[int, NDArra
     return (links[0].below, np.concatenate([link.reach for link in links])) if links else None
 
 
-def cut_of_offset(transform: Transform, first: NDArray, windows: Windows | None = None) -> NDArray[np.float64]:
+def cut_of_offset(
+    transform: Transform, first: NDArray, windows: Windows | None = None
+) -> NDArray[np.float64]:
     """What the offsets add to the cuts, ``[units]``, or ``[Q, units]`` where positions differ.
 
     Parameters

@@ -59,8 +59,8 @@ def read_network(model: Any, prediction: str | None = None) -> ReadNetwork:
     if hasattr(model, "stem"):
         raise ValueError(
             f"{name} cannot be exported: its first convolution and its outputs have real weights"
-            f"{CARRIED.get(model.block, '')}; networks of Conv2D, MaxPool2D and Residual from mpnn.layers can be, "
-            "trained by MessagePassingClassifier, STEClassifier or BopClassifier"
+            f"{CARRIED.get(model.block, '')}; networks of Conv2D, MaxPool2D and Residual "
+            "(mpnn.layers) can be, trained by MessagePassingClassifier, STEClassifier or BopClassifier"
         )
     if any(np.asarray(layer).ndim != 2 for layer in model.weights_):
         raise ValueError(f"{name} cannot be exported: its weights are no matrices [inputs, units]")
@@ -134,15 +134,17 @@ def _first_with_inputs(name: str, layers: Any, path: Path) -> Any:
         return layers
     if path.links[0] is None or len(links) > 1:
         raise ValueError(
-            f"{name} cannot be exported: a residual link around several layers that begins at the inputs carries "
-            "numbers, not signs; put a layer of sign units before it"
+            f"{name} cannot be exported: a residual link around several layers that begins at the inputs "
+            "carries numbers, not signs; put a layer of sign units before it"
         )
     first, windows = np.asarray(layers[0]).astype(np.int64), path.windows[0]
     place = 0 if windows is None else windows.margins[0] * windows.window[1] + windows.margins[1]
     units = np.arange(first.shape[1])
     first[place * len(units) + units, units] += 1
     if np.abs(first).max() > np.iinfo(np.int8).max:
-        raise ValueError(f"{name} cannot be exported: weights of 127 and a link of 1 are more than eight bits")
+        raise ValueError(
+            f"{name} cannot be exported: weights of 127 and a link of 1 are more than eight bits"
+        )
     return [first, *layers[1:]]
 
 
@@ -223,7 +225,9 @@ def _read_gradient(model: Any, name: str, prediction: str) -> ReadNetwork:
             weights[index], cuts[index] = (layer * sign).astype(np.int8), cut * sign
             gains = np.abs(gains)
     links = _links(path, reaches)
-    read = ReadNetwork(transform, tuple(weights), tuple(cuts), gains, biases[-1], link="logistic", links=links)
+    read = ReadNetwork(
+        transform, tuple(weights), tuple(cuts), gains, biases[-1], link="logistic", links=links
+    )
     return _of_sums(read, windows)
 
 

@@ -10,109 +10,33 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mpnn.deploy.c_source import c_inputs, save_c
-from mpnn.deploy.packed import from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor
-from mpnn.integer_networks.decisions import Vote
 from mpnn.integer_networks.lowering import lower
-from tests.integer_networks.random_images import draw_image_classifier
+from mpnn.layers import Dense, Flatten, Residual
+from mpnn.preprocessing.scaling import fit_transform_of
+from tests.deploy.checks import (
+    STRICT,
+    check_against_classifier,
+    check_c,
+    check_c_of_many,
+    check_onnx,
+    check_packed,
+    lower_any,
+    reference,
+)
+from tests.integer_networks.random_images import (
+    draw_image_classifier,
+    draw_images,
+    draw_linked_layers,
+    fitted_to_images,
+)
 from tests.integer_networks.random_networks import draw_classifier, draw_network, plain_encoder
 from tests.integer_networks.trained_networks import draw_like, trained_models
-
-WARNINGS = ["all", "extra", "pedantic", "conversion", "sign-conversion", "shadow", "error"]
-STRICT = ["-std=c99", *(f"-W{name}" for name in WARNINGS)]
-SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 def few_fast(number, fast=6):
     """So many seeds, the first few in the fast suite."""
     return [*range(fast), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(fast, number))]
-
-
-@pytest.fixture(scope="session")
-def gcc():
-    found = shutil.which("gcc")
-    if found is None:
-        pytest.skip("install gcc to test the exported C")
-    return found
-
-
-def reference(network, X):
-    codes = network.codes(X)
-    return network.winners(codes, network.outputs(codes))
-
-
-def check_packed(network, X):
-    again = Predictor(from_bytes(to_bytes(network)))
-    np.testing.assert_array_equal(again.outputs(X), network.outputs(network.codes(X)))
-    np.testing.assert_array_equal(again.predict(X), network.predict(X))
-    np.testing.assert_array_equal(again.predict(X[:1]), network.predict(X)[:1])
-
-
-def check_c(compiler, folder, network, X, optimize):
-    """Every row in the compiled test vector, with the sanitizers on; gcc warns of nothing."""
-    source, _ = save_c(network, folder / "net.c", X, optimize=optimize)
-    program = folder / "net"
-    command = [compiler, *STRICT, "-O1", *SANITIZE, "-DNET_MAIN", str(source), "-o", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[:2000]
-    done = subprocess.run([str(program)], capture_output=True, text=True)
-    assert done.stdout == f"0 of {len(X)} classes differ\n", done.stdout + done.stderr[:2000]
-
-
-def check_c_of_many(compiler, folder, drawn, optimize, **options):
-    """The same of many networks in one program."""
-    lines = []
-    for index, (network, X) in enumerate(drawn):
-        save_c(network, folder / f"net{index}.c", X, optimize=optimize, **options)
-        lines += [f"#define NET{index}_MAIN", f"#define main net{index}_main", f'#include "net{index}.c"']
-        lines.append("#undef main")
-    calls = " + ".join(f"net{index}_main()" for index in range(len(drawn)))
-    source, program = folder / "many.c", folder / "many"
-    source.write_text("\n".join([*lines, f"int main(void) {{ return {calls}; }}\n"]))
-    sanitize = SANITIZE if "gcc" in compiler else []  # a package of its own for clang
-    command = [compiler, *STRICT, "-O1", *sanitize, str(source), "-o", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[:2000]
-    done = subprocess.run([str(program)], capture_output=True, text=True)
-    expected = [f"0 of {len(X)} classes differ" for _, X in drawn]
-    assert done.stdout.splitlines() == expected, done.stdout + done.stderr[:2000]
-
-
-def check_onnx(network, X):
-    onnxruntime = pytest.importorskip("onnxruntime", reason="install mpnn[onnx] to test the ONNX model")
-    from mpnn.deploy.onnx_model import onnx_inputs, onnx_model
-
-    session = onnxruntime.InferenceSession(onnx_model(network).SerializeToString())
-    labels, scores = session.run(None, {"x": onnx_inputs(network, X)})
-    np.testing.assert_array_equal(labels, network.predict(X))
-    expected = Predictor(network).scores(X)
-    np.testing.assert_array_equal(scores, expected if expected.ndim == 2 else expected[:, None])
-
-
-def check_against_classifier(network, model, X):
-    """Equal labels, but for three reasons.
-
-    A table of codes rounds; confidences may differ by less than their precision; and where a sum is exactly
-    its threshold, the classifier's float32 sees a rounded one.
-    """
-    expected, labels = model.predict(X), network.predict(X)
-    differ = np.flatnonzero(expected != labels)
-    if isinstance(network.decision, Vote) and network.decision.confidence is not None and len(differ):
-        shares = model.decision_function(X)
-        shares = np.stack([-shares, shares], axis=1) / 2 if shares.ndim == 1 else shares
-        names = model.classes_.tolist()
-        for row in differ:
-            own, other = (names.index(label[row]) for label in (expected, labels))
-            gap = shares[row, own] - shares[row, other]
-            assert gap < 2e-3, (row, shares[row])
-        return
-    if network.exact:
-        first = network.layers[0]
-        codes = network.codes(X[differ]).astype(np.int64)
-        codes = codes if first.windows is None else network.everywhere(codes)
-        tied = (first.sums(codes) == first.unit_thresholds).any(axis=1)
-        assert tied.all()
-    assert len(differ) <= len(X) // 40, differ
 
 
 @pytest.mark.parametrize("seed", few_fast(14))
@@ -239,7 +163,6 @@ def test_encoder_of_a_table():
 def test_classifier_behind_an_encoder():
     rng = np.random.default_rng(0)
     from mpnn.integer_networks.lowering import _thermometer
-    from mpnn.preprocessing.scaling import fit_transform_of
     from tests.integer_networks.random_networks import fitted
 
     encoder, table = plain_encoder(), np.empty((50, 3), object)
@@ -267,26 +190,53 @@ def test_images(seed):
     np.testing.assert_array_equal(network.predict(X.reshape(-1, *model.image_shape_)), network.predict(X))
 
 
+@pytest.mark.parametrize("seed", few_fast(40, fast=4))
+def test_residual_links(seed):
+    model, X = draw_image_classifier(seed, draw_linked_layers)
+    network = lower_any(model, X)
+    check_against_classifier(network, model, X)
+    check_packed(network, X)
+    check_onnx(network, X)
+
+
+def test_residual_links_are_one_more_term():
+    """In NumPy alone: units(x) = sign(V units(U x) + x) of signs x, with drawn weights."""
+    rng = np.random.default_rng(0)
+    X = draw_images(rng, (3, 5, 1))
+    transform = fit_transform_of(X.astype(np.float32), "max_abs")
+    hidden = (Flatten(), 12, Residual((Dense(7), Dense(12))))
+    model = fitted_to_images(rng, transform, (3, 5, 1), hidden, "ternary", 3, np.arange(3), bias=False)
+    first, inner, last, output = (weights.astype(int) for weights in model.weights_)
+    below = np.where(X @ first >= 0, 1, -1)
+    branch = np.where(below @ inner >= 0, 1, -1) @ last
+    expected = (np.where(branch + below >= 0, 1, -1) @ output).argmax(axis=1)
+    assert np.any(expected != (np.where(branch >= 0, 1, -1) @ output).argmax(axis=1))
+    np.testing.assert_array_equal(lower(model, examples=X).predict(X), expected)
+    np.testing.assert_array_equal(model.predict(X), expected)
+
+
+@pytest.mark.parametrize("seeds", [[4], pytest.param([*range(12)], marks=pytest.mark.slow)])
+def test_c_of_residual_links(gcc, tmp_path, seeds):
+    drawn = [draw_image_classifier(seed, draw_linked_layers) for seed in seeds]
+    check_c_of_many(gcc, tmp_path, [(lower_any(model, X), X) for model, X in drawn], "size")
+
+
 def test_c_of_images(gcc, tmp_path):
     drawn = [draw_image_classifier(seed) for seed in (0, 1, 3)]
     check_c_of_many(gcc, tmp_path, [(lower_any(model, X), X) for model, X in drawn], "size")
 
 
-def lower_any(model, X):
-    """The integer network, codes of reals where inputs have scales of their own."""
-    transform = getattr(model, "estimators_", [model])[0].input_transform_
-    return lower(model, inputs="real" if np.ndim(transform.scale) else "auto", examples=X)
-
-
 def draw_any(seed, trained):
-    """A random network of one of four kinds, checked against its classifier, and rows to predict."""
-    kind = seed % 4
+    """A random network of one of five kinds, checked against its classifier, and rows to predict."""
+    kind = seed % 5
     if kind == 0:
         return draw_network(seed)
     if kind == 1:
         model, X = draw_classifier(seed)
     elif kind == 2:
         model, X = draw_image_classifier(seed)
+    elif kind == 3:
+        model, X = draw_image_classifier(seed, draw_linked_layers)
     else:
         model, X = draw_like(trained, seed)
     network = lower_any(model, X)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.layers import Conv2D, Flatten, MaxPool2D, MeanPool2D
+from mpnn.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Residual
 from mpnn.message_passing.classifier.architecture import network_layers
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.preprocessing.scaling import fit_transform_of
@@ -56,10 +56,40 @@ def fitted_to_images(rng, transform, image, hidden, weights, outputs, classes, *
     return model
 
 
-def draw_image_classifier(seed):
-    """A fitted classifier or vote over images, and rows to predict."""
+def draw_linked_layers(rng):
+    """Hidden layers with residual links, around one layer or several, dense or of images."""
+    side, channels = int(rng.integers(4, 7)), int(rng.integers(1, 12))
+    image = (side, int(rng.integers(4, 7)), channels if rng.random() < 0.3 else 1)
+    if rng.random() < 0.3:
+        layers, units = [Flatten()], int(rng.integers(1, 40))
+        layers.append(units if rng.random() < 0.7 else Residual((Dense(int(np.prod(image))),)))
+        units = units if layers[1] == units else int(np.prod(image))
+        return image, (*layers, *(_dense_branch(rng, units) for _ in range(int(rng.integers(1, 3)))))
+    first = Conv2D(channels, 3, padding="same")
+    layers = [Residual((first,)) if image[2] == channels else first]
+    for _ in range(int(rng.integers(1, 3))):
+        if rng.random() < 0.4:
+            layers.append(MaxPool2D(2 if len(layers) == 1 else 1))
+        layers.append(_image_branch(rng, channels))
+    return image, (*layers, *([MeanPool2D(2)] if rng.random() < 0.3 else []), Flatten(), 3)
+
+
+def _dense_branch(rng, units):
+    inner = [Dense(int(rng.integers(1, 40))) for _ in range(int(rng.integers(0, 2)))]
+    inner += [_dense_branch(rng, inner[-1].units)] if inner and rng.random() < 0.3 else []
+    return Residual((*inner, Dense(units)))
+
+
+def _image_branch(rng, channels):
+    sizes = rng.integers(1, 4, int(rng.integers(0, 2)))
+    inner = [Conv2D(int(rng.integers(1, 12)), int(size), padding="same") for size in sizes]
+    return Residual((*inner, Conv2D(channels, int(rng.integers(1, 4)), padding="same")))
+
+
+def draw_image_classifier(seed, draw=draw_layers):
+    """A fitted classifier or vote over images, and rows to predict; ``draw`` gives their shape and layers."""
     rng = np.random.default_rng(seed)
-    image, hidden = draw_layers(rng)
+    image, hidden = draw(rng)
     X = draw_images(rng, image)
     transform = fit_transform_of(X.astype(np.float32), SCALINGS[seed % len(SCALINGS)])
     weights, bias = ["binary", "ternary", 2, 5][int(rng.integers(4))], bool(rng.integers(2))

@@ -10,8 +10,11 @@ from mpnn.classifiers import base
 from mpnn.ensemble import pairwise
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.lowering import lower
+from mpnn.layers import Residual
 from mpnn.message_passing.spec import NetworkSpec
+from tests.integer_networks.random_images import draw_image_classifier, draw_linked_layers
 from tests.integer_networks.random_networks import draw_classifier
+from tests.integer_networks.trained_networks import draw_like, trained_models
 
 
 @pytest.fixture
@@ -31,8 +34,9 @@ def exact_ties(model, X):
     """Rows with a first-layer sum at its threshold, which float32 rounds to either side."""
     scaled_apart = np.ndim(getattr(model, "estimators_", [model])[0].input_transform_.scale) > 0
     network = lower(model, inputs="real" if scaled_apart else "auto", examples=X)
-    sums = network.layers[0].sums(network.codes(X).astype(np.int64))
-    return (sums == network.layers[0].thresholds).any(axis=1) if network.exact else np.zeros(len(X), bool)
+    first, codes = network.layers[0], network.codes(X).astype(np.int64)
+    sums = first.sums(codes if first.windows is None else network.everywhere(codes))
+    return (sums == first.unit_thresholds).any(axis=1) if network.exact else np.zeros(len(X), bool)
 
 
 def check_equal(model, X, compiled):
@@ -58,6 +62,30 @@ def check_equal(model, X, compiled):
 def test_labels_are_those_of_the_compiled_network(seed, compiled):
     model, X = draw_classifier(seed)
     check_equal(model, X, compiled)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_residual_links(seed, compiled):
+    model, X = draw_image_classifier(seed, draw_linked_layers)
+    check_equal(model, X, compiled)
+
+
+@pytest.mark.slow
+def test_residual_links_of_gradient_networks(compiled):
+    trained = [model for model in trained_models() if has_links(getattr(model, "hidden", ()))]
+    assert len(trained) == 2
+    for seed in range(40):
+        model, X = draw_like(trained, seed)
+        if seed % 3 == 0 and model.real_:
+            model.real_[1][:2] = 0.0  # a scale of batch norm
+        assert discrete_network(model) is not None
+        differ = model.predict(X) != compiled(model.predict, X)
+        assert not np.any(differ & ~exact_ties(model, X))
+
+
+def has_links(hidden):
+    return any(isinstance(layer, Residual) for layer in hidden)
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 
 from mpnn import PairwiseVoteClassifier
 from mpnn.gradient import BayesBiNNClassifier, BopClassifier, STEClassifier
-from mpnn.layers import Conv2D, Flatten, MaxPool2D, MeanPool2D
+from mpnn.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanPool2D, Residual
 from mpnn.solvers import LocalSearchClassifier
 
 LARGEST = 16
@@ -25,9 +25,12 @@ def trained_models():
     # images of 3 x 4, of which a window of 2 x 2 leaves 2 x 3, and the pool one pixel
     images = {"image_shape": (3, 4, 1), "num_epochs": 1, "random_state": 0}
     means = (Conv2D(5, 2), MeanPool2D(2), Flatten(), 4)
+    linked = (Conv2D(5, 3, padding="same"), MaxPool2D(2), Residual((Conv2D(5, 1), Conv2D(5, 1))))
     models = [
         STEClassifier(hidden=(Conv2D(5, 3, padding="same"), MaxPool2D(2)), recipe="batch_norm", **images),
         BopClassifier(hidden=means, **images),
+        STEClassifier(hidden=linked, recipe="batch_norm", **images),
+        BopClassifier(hidden=(6, Residual((Dense(6),))), norm=None, num_epochs=1, random_state=0),
         STEClassifier(hidden=(6, 5), recipe="batch_norm", num_epochs=1, random_state=0),
         STEClassifier(hidden=(6,), recipe="plain", num_epochs=1, random_state=0),
         BopClassifier(hidden=(4,), norm=None, num_epochs=1, bias=True, random_state=0),
