@@ -1,8 +1,9 @@
 """An integer network as self-contained C99: one header, one source.
 
-No allocation, no library, no floating point but comparisons of a table's real columns: tables lie in flash,
-sums on the stack. Layers add shifted codes or count differing signs; multiplications occur only in an argmax
-over outputs that batch norm scales, and divisions only where ``ties="confidence"`` orders tied classes.
+No allocation, no library, no floating point but comparisons of a table's real columns and the codes of real
+inputs: tables lie in flash, sums on the stack. Layers add shifted codes or count differing signs;
+multiplications occur only in these codes and in an argmax over outputs that batch norm scales, and divisions
+only where ``ties="confidence"`` orders tied classes.
 """
 
 import keyword
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mpnn.atomic_files import write_atomically
+from mpnn.deploy.c_codes import check_of_codes, codes_declaration, codes_source, describe_inputs, has_codes
 from mpnn.deploy.c_functions import network_functions, words_of
 from mpnn.deploy.c_layers import input_type, takes_rows
 from mpnn.deploy.c_tables import (
@@ -27,7 +29,7 @@ from mpnn.deploy.c_tables import (
 )
 from mpnn.deploy.c_text import c_array, c_comment, c_string
 from mpnn.deploy.c_windows import ImageWords
-from mpnn.integer_networks.inputs import PixelTable, RealInputs, as_pixels, as_rows
+from mpnn.integer_networks.inputs import PixelTable, as_pixels, as_rows
 from mpnn.integer_networks.network import IntegerNetwork, Layer
 from mpnn.validation import one_of
 
@@ -168,13 +170,11 @@ def c_files(
         parts += [table_source(network.encoder, name, ctype), _of_rows(network, name, ctype)]
     else:
         ctype = input_type(network)
-        what = (
-            f"/* x: {name.upper()}_INPUTS {_describe_inputs(network.inputs, network.encoder is not None)}. */"
-        )
+        what = f"/* x: {name.upper()}_INPUTS {describe_inputs(network, name)}. */"
         if column_names is not None and network.encoder is None:
             what += _list_columns(column_names, network.inputs.num_inputs)
         header = _header(network, name, ctype, network.inputs.num_inputs, what)
-        parts += network_functions(network, name, optimize)
+        parts += [codes_source(network, name), *network_functions(network, name, optimize)]
     if given is not None:
         parts.append(_main(network, name, given, ctype))
     return header, "\n".join(part for part in parts if part)
@@ -215,22 +215,6 @@ def c_inputs(network: IntegerNetwork, X: ArrayLike, row_type: str = "auto") -> N
     if isinstance(network.inputs, PixelTable):
         return as_pixels(rows)
     return network.inputs.encode(rows, np.arange(network.inputs.num_inputs)).astype(np.int32)
-
-
-def _describe_inputs(inputs: PixelTable | RealInputs, encoded: bool) -> str:
-    if isinstance(inputs, PixelTable):
-        return "whole numbers 0..255"
-    if encoded:
-        return "the bits of the encoder, -1, 0 or 1"
-    if inputs.is_identity:
-        return f"whole numbers, -{inputs.clip}..{inputs.clip}"
-    if len(inputs.offset) == len(inputs.multiplier) == 1:
-        scaled = f"(x - {inputs.offset[0]!r}) * {inputs.multiplier[0]!r}"
-    else:
-        scaled = "(x[i] - offset[i]) * multiplier[i], the numbers of the packed file"
-    zone = "" if inputs.dead_zone == 0.0 else f", moved towards 0 by at most {inputs.dead_zone!r}"
-    power = "" if inputs.power == 1.0 else f", then the signed power {inputs.power!r}"
-    return f"codes: {scaled}{zone}{power}, rounded to the nearest, -{inputs.clip}..{inputs.clip}"
 
 
 def stack_bytes(network: IntegerNetwork) -> int:
@@ -286,7 +270,7 @@ int {name}_predict(const {ctype} *x);
 
 /* The last layer's sums less their thresholds, {upper}_OUTPUTS numbers. */
 void {name}_outputs(const {ctype} *x, int32_t *outputs);
-{_of_bits(network, name)}
+{_of_bits(network, name)}{codes_declaration(network, name)}
 #ifdef __cplusplus
 }}
 #endif
@@ -309,7 +293,10 @@ def _main(network: IntegerNetwork, name: str, given: NDArray, ctype: str) -> str
     codes = network.codes(given)
     expected = network.winners(codes, network.outputs(codes))
     upper, count, rows = name.upper(), len(given), c_inputs(network, given, ctype)
-    vector = c_array(f"{name}_test_inputs", rows, ctype)
+    vector, coded = c_array(f"{name}_test_inputs", rows, ctype), ""
+    if has_codes(network):
+        vector += c_array(f"{name}_test_rows", given.astype(np.float64), "double")
+        coded = check_of_codes(network, name)
     return f"""#ifdef {upper}_MAIN
 #include <stdio.h>
 {vector}
@@ -320,9 +307,8 @@ int main(void)
     int wrong = 0;
     for (row = 0u; row < {count}u; ++row) {{
         const {ctype} *x = &{name}_test_inputs[row * {rows.shape[1]}u];
-        if ({name}_predict(x) != {name}_test_classes[row]) {{
-            ++wrong;
-        }}
+        int differs = {name}_predict(x) != {name}_test_classes[row];
+{coded}        wrong += differs;
     }}
     printf("%d of {count} classes differ\\n", wrong);
     return wrong != 0;

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.integer_networks.inputs import PixelTable, RealInputs
-from mpnn.integer_networks.read_networks import ReadNetwork, Transform, centred_at
+from mpnn.integer_networks.read_networks import ReadNetwork, Transform, centred_at, within_float64
 
 __all__ = [
     "SNAP",
@@ -292,11 +292,8 @@ def _real_codes(
 def _inputs_of(transform: Transform, unit: float, clip: int) -> RealInputs:
     offset, scale = np.atleast_1d(transform.centre), np.atleast_1d(transform.scale)
     factor = unit ** (1.0 / transform.power)
-    if not np.all(np.isfinite(scale * factor)):
-        smallest = float(1.0 / np.abs(scale).max())
-        raise ValueError(
-            f"inputs that differ by {smallest:g} have no whole codes: their inverse is beyond float64; "
-            "train on X times a power of two"
-        )
+    with np.errstate(over="ignore"):
+        multiplier = scale * factor
     num_inputs, dead_zone = len(transform.live), transform.dead_zone * factor
-    return RealInputs(offset, scale * factor, transform.power, clip, num_inputs, dead_zone)
+    multiplier = within_float64(multiplier, 1.0 / scale)
+    return RealInputs(offset, multiplier, transform.power, clip, num_inputs, dead_zone)

@@ -24,6 +24,7 @@ __all__ = [
     "stack_members",
     "stack_reach",
     "used_columns",
+    "within_float64",
 ]
 
 
@@ -57,7 +58,9 @@ class Transform:
             Of a transform whose own centre is 0.
         """
         origin, one = (plain(np.asarray(part, np.float64)) for part in unit)
-        return replace(self, centre=origin, scale=self.scale / one)
+        with np.errstate(over="ignore"):
+            scale = self.scale / one
+        return replace(self, centre=origin, scale=within_float64(scale, one))
 
     def equals(self, other: "Transform") -> bool:
         """Whether two transforms are the same."""
@@ -216,6 +219,24 @@ def cut_of_offset(
     # as means of squares, which become sums with the other parts of the cuts
     cuts = windows.patches(offset[None])[0] @ first.astype(np.float64) / windows.num_summed
     return cuts[0] if np.array_equal(cuts, np.broadcast_to(cuts[0], cuts.shape)) else cuts
+
+
+def within_float64(multiplier: NDArray[np.float64], unit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What inputs are multiplied by; refuses infinity.
+
+    Parameters
+    ----------
+    multiplier : float64 ndarray
+        Of the inputs.
+    unit : float64 ndarray
+        What inputs differ by, for the message.
+    """
+    if not np.all(np.isfinite(multiplier)):
+        raise ValueError(
+            f"inputs that differ by {float(np.min(unit)):g} have no whole codes, whose scale is beyond "
+            "float64: train on X times a power of two"
+        )
+    return multiplier
 
 
 def plain(numbers: NDArray) -> NDArray:

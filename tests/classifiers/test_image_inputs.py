@@ -6,9 +6,9 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
-from mpnn.classifiers.images import as_rows
+from mpnn.classifiers.images import as_rows, reads_images
 from mpnn.gradient import STEClassifier
-from mpnn.layers import Conv2D
+from mpnn.layers import Conv2D, Dense, Residual
 from mpnn.solvers import LocalSearchClassifier
 
 CLASSIFIERS = {
@@ -78,3 +78,8 @@ def test_colours_come_last():
     rows, shape = as_rows(np.arange(48).reshape(2, 2, 4, 3))
     assert shape == (2, 4, 3)
     np.testing.assert_array_equal(rows[1], np.arange(24, 48))
+
+
+def test_branches_of_dense_layers_read_rows():
+    assert not reads_images((12, Residual((Dense(5), Dense(12)))))
+    assert reads_images((Residual((Conv2D(1, 3, padding="same"),)), 12))

@@ -1,10 +1,12 @@
 """The packed file: its size, what is refused, and that no bytes make the reader crash, hang or swell."""
 
 import hashlib
+import json
 import resource
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +14,12 @@ import pytest
 from mpnn.deploy import bits, packed
 from mpnn.deploy.packed import MEMORY_MULTIPLE, PackedFileError, from_bytes, to_bytes
 from mpnn.deploy.runtime import Predictor, load
+from mpnn.integer_networks.decisions import Sign
+from mpnn.integer_networks.inputs import PixelTable
+from mpnn.integer_networks.links import Link
+from mpnn.integer_networks.network import IntegerNetwork, Layer
+from tests.deploy.checks import lower_any
+from tests.integer_networks.random_images import draw_image_classifier, draw_linked_layers
 from tests.integer_networks.random_networks import draw_network, draw_weights
 
 CONSTANT = 2**20
@@ -47,10 +55,16 @@ def mutants(data, rng, count):
         )
 
 
-def check_mutants(seeds, count):
+def draw_linked_network(seed):
+    """A network with residual links, and rows to predict."""
+    model, X = draw_image_classifier(seed, draw_linked_layers)
+    return lower_any(model, X), X
+
+
+def check_mutants(seeds, count, draw=draw_network):
     refused = 0
     for seed in seeds:
-        network, X = draw_network(seed)
+        network, X = draw(seed)
         for mutant in mutants(to_bytes(network), np.random.default_rng(seed), count):
             try:
                 again = Predictor(from_bytes(mutant))
@@ -66,9 +80,74 @@ def test_damaged_files_are_refused():
     check_mutants(range(12), 50)
 
 
+def test_damaged_files_with_links_are_refused():
+    check_mutants(range(3), 40, draw_linked_network)
+
+
 @pytest.mark.slow
 def test_many_damaged_files_are_refused():
     check_mutants(range(60), 250)
+    check_mutants(range(20), 250, draw_linked_network)
+
+
+def linked_file(change):
+    """A packed file of 5 signs, 3 and again 5, the last with a link, whose description is changed."""
+    weights = [np.ones((1, count, units), np.int8) for count, units in ((4, 5), (5, 3), (3, 5), (5, 1))]
+    link = Link(1, np.full(5, 2))
+    layers = [Layer(own, np.zeros(own.shape[2], int)) for own in weights]
+    layers[2] = replace(layers[2], link=link)
+    inputs = PixelTable(np.arange(256)[None], np.zeros(4, np.uint8))
+    data = to_bytes(IntegerNetwork(inputs, np.arange(4), tuple(layers), Sign(), (0, 1)))
+    _, length, _ = packed.PREFIX.unpack_from(data)
+    body = data[packed.PREFIX.size :]
+    header = json.loads(body[:length])
+    change(header["layers"])
+    text = json.dumps(header).encode()
+    return data, sealed(text + body[length:], len(text))
+
+
+def test_only_files_with_links_have_the_second_version():
+    data, again = linked_file(lambda layers: None)
+    assert data.startswith(b"MPNNnet2")
+    X = np.random.default_rng(0).integers(0, 256, (9, 4))
+    np.testing.assert_array_equal(from_bytes(again).predict(X), from_bytes(data).predict(X))
+    for seed in range(12):
+        assert to_bytes(draw_network(seed)[0]).startswith(b"MPNNnet1")
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (0, "from 1 to"),
+        (-1, "from 1 to"),
+        (True, "whole"),
+        ("1", "whole"),
+        (3, "cannot begin"),
+        (2**40, "from 1 to"),
+        (2, "begins at 3 units and ends at 5"),
+        ([1], "whole"),
+    ],
+)
+def test_links_to_nowhere_are_refused(entry, reason):
+    def change(layers):
+        layers[2][-1] = entry
+
+    with pytest.raises(PackedFileError, match=reason):
+        from_bytes(linked_file(change)[1])
+
+
+@pytest.mark.parametrize("jumps", [[-1] * 5, [8] * 5, [2] * 4])
+def test_jumps_out_of_range_are_refused(jumps):
+    with pytest.raises(ValueError, match="jumps of a link"):
+        Layer(np.ones((1, 3, 5), np.int8), np.zeros(5, int), None, Link(1, np.array(jumps)))
+
+
+def test_the_last_layer_ends_no_link():
+    def change(layers):
+        layers[3].append(layers[2].pop())
+
+    with pytest.raises(PackedFileError, match="cannot be read"):
+        from_bytes(linked_file(change)[1])
 
 
 @pytest.mark.parametrize("data", [b"", b"MPNNnet", b"MPNNnet1" + bytes(40), b"x" * 100, bytes(1000)])

@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.deploy import export
+from mpnn.deploy.runtime import load
 from mpnn.preprocessing.intensity import is_intensity
 from mpnn.preprocessing.units import unit_of
 
@@ -70,15 +71,16 @@ def test_what_float64_does_not_resolve_is_refused_by_its_column(name, digits):
         MAKE[name].fit(pixels + 1e16, labels)
 
 
-def test_files_hold_the_unit_and_exports_refuse_it(digits, tmp_path):
+def test_files_and_exports_hold_the_unit(digits, tmp_path):
     pixels, labels = digits[0] + 1e9, digits[1]
     for name in ("single", "vote", "features"):
         model = MAKE[name].fit(pixels, labels)
         save_model(model, tmp_path / "model")
         loaded = load_model(tmp_path / "model")
         np.testing.assert_array_equal(loaded.predict_proba(pixels), model.predict_proba(pixels))
-        with pytest.raises(ValueError, match=r"train it on \(X - "):
-            export(model, tmp_path / "model.mpnn")
+        report = export(loaded, tmp_path / "model.mpnn", check=pixels)
+        assert report.labels_changed == 0
+        np.testing.assert_array_equal(load(tmp_path / "model.mpnn").predict(pixels), model.predict(pixels))
 
 
 def test_later_portions_are_in_the_unit_of_the_first(digits):
