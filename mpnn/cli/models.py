@@ -99,7 +99,7 @@ class Saved(NamedTuple):
 def load(path: Path) -> Saved:
     """Load what `save` wrote, or a model that was saved from Python."""
     from mpnn import load_model
-    from mpnn.deploy.packed import MAGIC
+    from mpnn.deploy.packed import SIGNATURE
 
     if path.is_dir():
         raise ConfigError(f"the model must be a file, got the folder {path}")
@@ -109,7 +109,7 @@ def load(path: Path) -> Saved:
         raise ConfigError(f"{path} is a table, not a model; the model comes first, then the data")
     try:
         with path.open("rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
+            if file.read(len(SIGNATURE)) == SIGNATURE:
                 raise ConfigError(f"{path} is an exported network; name the model that `mpnn train` wrote")
         model = load_model(path)
         metadata = load_arrays(path)[1]

@@ -27,7 +27,7 @@ from mpnn.integer_networks.windows import Windows
 from mpnn.validation import path as path_of
 
 __all__ = [
-    "MAGIC",
+    "SIGNATURE",
     "MEMORY_MULTIPLE",
     "PackedFileError",
     "from_bytes",
@@ -36,7 +36,7 @@ __all__ = [
     "to_bytes",
 ]
 
-MAGIC = b"MPNNnet"
+SIGNATURE = b"MPNNnet"
 # Networks with residual links have the second version, which older releases refuse by its name.
 VERSION, LINKED = b"1", b"2"
 PREFIX = struct.Struct("<8sI32s")
@@ -119,7 +119,7 @@ def to_bytes(network: IntegerNetwork) -> bytes:
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
     body = text + b"".join(data for data, _ in writer.sections)
     version = LINKED if any(layer.link is not None for layer in network.layers) else VERSION
-    return PREFIX.pack(MAGIC + version, len(text), hashlib.sha256(body).digest()) + body
+    return PREFIX.pack(SIGNATURE + version, len(text), hashlib.sha256(body).digest()) + body
 
 
 def from_bytes(data: bytes) -> IntegerNetwork:
@@ -130,11 +130,11 @@ def from_bytes(data: bytes) -> IntegerNetwork:
     PackedFileError
         If the bytes are not a packed network: in one sentence, why.
     """
-    if len(data) < PREFIX.size or not data.startswith(MAGIC):
+    if len(data) < PREFIX.size or not data.startswith(SIGNATURE):
         raise PackedFileError("not a packed network: the file does not start with MPNNnet")
     magic, length, digest = PREFIX.unpack_from(data)
-    if magic[len(MAGIC) :] not in (VERSION, LINKED):
-        version = magic[len(MAGIC) :].decode("ascii", "replace")
+    if magic[len(SIGNATURE) :] not in (VERSION, LINKED):
+        version = magic[len(SIGNATURE) :].decode("ascii", "replace")
         known = f"{VERSION.decode()!r} and {LINKED.decode()!r}"
         raise PackedFileError(f"the packed network has version {version!r}, this reads {known}")
     body = memoryview(data)[PREFIX.size :]
@@ -158,7 +158,7 @@ def load_network(path: str | Path) -> IntegerNetwork:
     with path_of("path", path).open("rb") as file:
         start = file.read(PREFIX.size)
         # the start is looked at first: a large file of another kind is not read
-        data = start + file.read() if start.startswith(MAGIC) else start
+        data = start + file.read() if start.startswith(SIGNATURE) else start
     return from_bytes(data)
 
 

@@ -28,7 +28,7 @@ CONSTANT = 2**20
 def sealed(header_and_sections, length):
     """A file with a right checksum, whatever it holds."""
     digest = hashlib.sha256(header_and_sections).digest()
-    return packed.PREFIX.pack(packed.MAGIC + packed.VERSION, length, digest) + header_and_sections
+    return packed.PREFIX.pack(packed.SIGNATURE + packed.VERSION, length, digest) + header_and_sections
 
 
 def mutants(data, rng, count):
