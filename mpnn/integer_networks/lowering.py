@@ -34,6 +34,7 @@ from mpnn.integer_networks.read_networks import (
     used_columns,
 )
 from mpnn.integer_networks.reading import read_members, read_network
+from mpnn.integer_networks.scalers import before_scalers, is_scaler, unit_of_scaler
 
 __all__ = ["lower"]
 
@@ -63,7 +64,7 @@ def lower(
     model : classifier
         Fitted ``MessagePassingClassifier`` with ``prediction="mode"``, gradient classifier with sign units,
         solver classifier of whole weights, or ``PairwiseVoteClassifier`` of these with ``vote="hard"``; or a
-        pipeline of an encoder with ``columns_`` and one of these.
+        pipeline of scalers of scikit-learn, an encoder with ``columns_`` and one of these.
     inputs : str, default="auto"
         ``"uint8"``: whole numbers 0..255; ``"whole"``: any whole numbers, for linear transforms; ``"real"``;
         ``"auto"``: what ``examples`` are, else by the transform's scale.
@@ -83,16 +84,18 @@ def lower(
         raise ValueError(f"inputs must be one of {INPUTS}, got {inputs!r}")
     if not isinstance(bits, int | np.integer) or not 2 <= bits <= 15:
         raise ValueError(f"bits must be a whole number from 2 to 15, got {bits!r}")
+    scalers: list[Any] = []
     if hasattr(model, "steps"):
-        model, encoder = _pipeline_parts(model)
+        model, encoder, scalers = _pipeline_parts(model)
     if encoder is None:
         encoder = _own_encoder(model)
-    table = None if encoder is None else _thermometer(encoder)
+    table = None if encoder is None else before_scalers(_thermometer(encoder), scalers)
     is_vote = hasattr(model, "estimators_") and hasattr(model, "pairs_")
     members = _vote_members(model) if is_vote else [read_network(model)]
     unit = _unit_of(model.estimators_ if is_vote else [model])
-    if unit is not None:
-        members = [replace(member, transform=member.transform.measured_in(unit)) for member in members]
+    units = [] if table is not None else [*map(unit_of_scaler, scalers), *([] if unit is None else [unit])]
+    for each in reversed(units):
+        members = [replace(member, transform=member.transform.measured_in(each)) for member in members]
     ties = model.ties if is_vote else None
     columns = used_columns(members)
     rows = None if examples is None else as_rows(examples)
@@ -142,11 +145,18 @@ def _numbers(rows: NDArray) -> NDArray:
     return numbers
 
 
-def _pipeline_parts(model: Any) -> tuple[Any, Any]:
-    parts = [step for _, step in model.steps]
-    if len(parts) != 2 or not hasattr(parts[0], "columns_"):
-        raise ValueError("only a pipeline of one encoder with columns_ and one classifier can be exported")
-    return parts[1], parts[0]
+def _pipeline_parts(model: Any) -> tuple[Any, Any, list[Any]]:
+    """The classifier of a pipeline, its encoder or None, and the scalers before."""
+    *parts, classifier = [step for _, step in model.steps if not isinstance(step, str | None)]
+    encoder = parts.pop() if parts and hasattr(parts[-1], "columns_") else None
+    for step in parts:
+        if not is_scaler(step):
+            raise ValueError(
+                f"a pipeline with {type(step).__name__} cannot be exported: before the classifier may stand "
+                "StandardScaler, RobustScaler, MinMaxScaler or MaxAbsScaler without clip, and one encoder "
+                "with columns_"
+            )
+    return classifier, encoder, parts
 
 
 def _own_encoder(model: Any) -> Any:

@@ -54,13 +54,15 @@ class Transform:
 
         Parameters
         ----------
-        unit : InputUnit
-            Of a transform whose own centre is 0.
+        unit : InputUnit or pair of ndarray [] or [F]
+            Origin and unit.
         """
+        if self.rounded:
+            raise ValueError("a classifier of whole inputs cannot be exported behind a scaler: leave it out")
         origin, one = (plain(np.asarray(part, np.float64)) for part in unit)
         with np.errstate(over="ignore"):
             scale = self.scale / one
-        return replace(self, centre=origin, scale=within_float64(scale, one))
+        return replace(self, centre=origin + self.centre * one, scale=within_float64(scale, one))
 
     def equals(self, other: "Transform") -> bool:
         """Whether two transforms are the same."""
