@@ -54,17 +54,17 @@ def _of_image(windows: Windows, unit: str, jump: str) -> str:
     start = f"block * {windows.shape[0] * full}u"
     if size > 1:
         start += f" + pixel / {width}u * {size * full}u + pixel % {width}u * {size}u"
-        start += f" + corner / {size}u * {full}u + corner % {size}u"
+        start += f" + covered / {size}u * {full}u + covered % {size}u"
     else:
         start += " + pixel"
     word = f"({start}) * {image.words}u + (channel >> {bits.bit_length() - 1})"
     found = f"any |= {_bit('linked', word, 'channel', bits)};"
     if size > 1:
-        found = f"for (corner = 0u; corner < {size * size}u; ++corner) {{ {found} }}"
-    corner = "uint32_t corner, any = 0u;" if size > 1 else "uint32_t any = 0u;"
+        found = f"for (covered = 0u; covered < {size * size}u; ++covered) {{ {found} }}"
+    covered = "uint32_t covered, any = 0u;" if size > 1 else "uint32_t any = 0u;"
     return f"""{{
                     const uint32_t pixel = {pixel}, channel = {unit} % {channels}u;
-                    {corner}
+                    {covered}
                     {found}
                     if (any != 0u) {{ output += {jump}; }}
                 }}"""
