@@ -61,6 +61,8 @@ def before_scalers(table: Thermometer, steps: Sequence[Any]) -> Thermometer:
     steps : sequence of transformer
         Scalers, in the order in which they are applied.
     """
+    if not steps:
+        return table
     most = max((len(column.thresholds) for column in table.columns), default=0)
     wanted = np.full((most, len(table.columns)), -np.inf)
     for place, column in enumerate(table.columns):
