@@ -304,7 +304,7 @@ def bayes_probabilities(spec: NetworkSpec, state: State, hyper: Hyper, inputs: N
     refuse_forked_child()
     size, model = few_sizes(room), Model([], state, hyper, np.int32(0))
     found = []
-    for start in range(0, len(inputs), size):
+    for start in range(0, max(len(inputs), 1), size):  # no rows at all: an array of none
         block = np.zeros((size, inputs.shape[1]), np.float32)
         rows = inputs[start : start + size]
         block[: len(rows)] = rows

@@ -143,6 +143,13 @@ def test_a_table_that_never_varies_is_the_majority():
     assert set(model.predict(np.zeros((4, 3)))) == {0}
 
 
+@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+def test_two_rows_many_times_leave_nothing_to_hold_out(make):
+    truth = np.arange(60) % 2
+    labels = np.where(np.arange(60) < 6, 1 - truth, truth)
+    assert make().fit(truth[:, None], labels).score(truth[:, None], truth) == 1.0
+
+
 def test_new_numbers_of_rows_share_programs():
     from mpnn.message_passing.classifier import compiled
 
