@@ -6,6 +6,7 @@ checkpoint every few blocks: a run that was killed goes on from the last one, wi
 are then.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +42,6 @@ __all__ = ["StreamLearner"]
 ROWS_AT_ONCE = 1 << 16
 SAMPLE_ROWS = 1 << 15
 SAVED_EVERY = 8
-SURVEY_FILE = "survey.npz"
 
 
 class _Sample(NamedTuple):
@@ -236,8 +236,14 @@ def _by_part(places: NDArray) -> dict[int, NDArray]:
 
 
 def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int, rows_of_class: int) -> Any:
-    """The survey of all parts: kept in the folder, else made by all processes, each of its share."""
-    path = None if folder is None else folder / SURVEY_FILE
+    """The survey of all parts: kept in the folder, else made by all processes, each of its share.
+
+    The file's name tells what was surveyed: files that have changed since are read again.
+    """
+    path = None
+    if folder is not None:
+        what = repr((shards.fingerprint, sample_rows, seed, rows_of_class))
+        path = folder / f"survey-{hashlib.sha256(what.encode()).hexdigest()[:16]}.npz"
     kept = path.read_bytes() if path is not None and path.is_file() else b""
     kept = meshes.gather_bytes(kept)[0]  # the first process decides whether there is one
     if kept:

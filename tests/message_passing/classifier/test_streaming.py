@@ -7,7 +7,9 @@ from mpnn import MessagePassingClassifier
 from mpnn.callbacks import Callback
 from mpnn.data import Parts, Shards
 from mpnn.data.shards import Part
+from mpnn.layers import Conv2D
 from mpnn.message_passing.checkpoints import CheckpointError
+from mpnn.message_passing.classifier.streaming import _survey
 from mpnn.message_passing.classifier.watching import split_rows, split_sample
 
 pytest.importorskip("grain")
@@ -144,6 +146,33 @@ def test_a_sample_is_split_as_all_rows_would_be():
         kept, judged = split_sample(codes, num_rows, 0.2, 3)  # the class of one row is trained on
         assert np.abs(np.bincount(codes[judged]) - held_out).max() <= 1
         assert sorted([*kept, *judged]) == list(range(100))
+
+
+def test_files_that_have_changed_are_surveyed_again(tmp_path):
+    for number, rows in enumerate((40, 60, 50)):
+        np.savez(tmp_path / f"{number}.npz", x=np.arange(2.0 * rows).reshape(rows, 2), y=np.arange(rows) % 2)
+        found = [_survey(Shards(tmp_path / "*.npz"), tmp_path / "run", 100, 0, 0) for _ in range(2)]
+        assert [survey.num_rows for survey in found] == [(40, 100, 150)[number]] * 2
+
+
+@pytest.mark.slow
+def test_images_are_shifted_as_in_fit(digit_images, tmp_path):
+    images, labels = digit_images
+    np.savez(tmp_path / "digits.npz", x=images, y=labels)
+    settings = {"hidden": (Conv2D(6, 3, stride=2),), "image_shape": (8, 8, 1), "largest_shift": 1}
+    settings |= {"batch_size": 32, "num_epochs": 2}
+    found, expected = (
+        fit(MessagePassingClassifier(random_state=0, **settings))
+        for fit in (
+            lambda classifier: classifier.fit_shards(Shards(tmp_path), rows_at_once=10_000),
+            lambda classifier: classifier.fit(images.reshape(-1, 64), labels),
+        )
+    )
+    for own, other in zip(found.weights_, expected.weights_, strict=True):
+        np.testing.assert_array_equal(own, other)
+    without = MessagePassingClassifier(random_state=0, **settings | {"largest_shift": 0})
+    without.fit(images.reshape(-1, 64), labels)
+    assert np.any(without.weights_[0] != expected.weights_[0])
 
 
 @pytest.mark.parametrize("sample_rows", [10_000, 400])
