@@ -36,7 +36,7 @@ def keep_on_disk(folder: str | Path | None = None) -> Path | None:
     Returns
     -------
     folder : Path or None
-        Where they are kept; None: nowhere, the folder cannot be made or written.
+        Where they are kept; None: nowhere, the folder or what is in it cannot be made or written.
     """
     given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     if given is None and (jax := sys.modules.get("jax")) is not None:
@@ -50,7 +50,12 @@ def keep_on_disk(folder: str | Path | None = None) -> Path | None:
     if not os.access(chosen, os.W_OK):
         return None
     if not given:
-        _tidy(chosen)
+        try:
+            _tidy(chosen)
+        except OSError:  # of a full disk, or files of another user
+            return None
+    # one that another process is writing now: it is compiled, and kept by the next that needs it
+    warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry", UserWarning)
     for name, value in {**KEPT, "jax_compilation_cache_dir": str(chosen)}.items():
         os.environ.setdefault(name.upper(), str(value))  # read when JAX is imported
         if (jax := sys.modules.get("jax")) is not None:
@@ -63,8 +68,6 @@ def _tidy(folder: Path) -> None:
 
     JAX never writes a program again that it finds, and complains in every process that cannot read it.
     """
-    # one that another process is writing now: it is compiled, and kept by the next that needs it
-    warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry", UserWarning)
     begun, checked = time.time(), folder / CHECKED
     since = checked.stat().st_mtime if checked.exists() else 0.0
     programs = []

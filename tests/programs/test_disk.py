@@ -50,6 +50,16 @@ def test_the_oldest_programs_go_first(tmp_path, monkeypatch):
     assert not any(path.exists() for path in gone)
 
 
+def test_a_folder_that_cannot_be_tidied_is_not_used(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise OSError("no space left on device")
+
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.delitem(sys.modules, "jax")  # which has a folder already
+    monkeypatch.setattr(disk, "_tidy", refuse)
+    assert disk.keep_on_disk(tmp_path) is None
+
+
 @pytest.mark.slow
 def test_a_torn_program_is_compiled_anew_without_a_word(tmp_path):
     own = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
