@@ -12,7 +12,9 @@ RESHAPING = ("Flatten", "Unflatten", "Reshape")
 
 
 class Fork:
-    """Where a residual link begins."""
+    """Where a residual link begins; layers are known by the names of their kinds, and the steps of gradient
+    networks, which are unfolded, have one of this name, too.
+    """
 
 
 class Path:
