@@ -19,7 +19,7 @@ from mpnn.atomic_files import open_atomically
 from mpnn.data.errors import damaged
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
-_UNREADABLE = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 _CIFAR_RECORD = 1 + 3 * 32 * 32
 
 
@@ -57,7 +57,7 @@ def _open_npz(path: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()
             if missing:
                 raise ValueError(f"it has no array {', '.join(missing)} (found: {', '.join(archive.files)})")
             return {name: archive[name] for name in (*names, *optional) if name in archive.files}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise damaged(path, f"cannot be read as npz: {error}") from error
 
 
@@ -91,7 +91,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return file.read()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise damaged(path, f"cannot be read: {error}") from error
 
 
@@ -143,7 +143,7 @@ def read_cifar_binary(path: Path) -> Arrays:
             for member in archive:
                 if member.name in (*train, test) and (stream := archive.extractfile(member)):
                     parts[member.name] = stream.read()
-    except (tarfile.TarError, *_UNREADABLE) as error:
+    except (tarfile.TarError, *UNREADABLE) as error:
         raise damaged(path, f"cannot be read as a tar.gz archive: {error}") from error
     for name in (*train, test):
         if name not in parts:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.data.errors import DataError
+from mpnn.data.formats import UNREADABLE
 
 __all__ = ["Survey", "merged", "survey_from_bytes", "surveyed"]
 
@@ -204,9 +205,21 @@ def survey_from_bytes(content: bytes) -> Survey:
     ----------
     content : bytes
         The file's content.
+
+    Raises
+    ------
+    DataError
+        It is no whole survey.
     """
-    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-        arrays = dict(stored)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            return _survey_of(dict(stored))
+    except (KeyError, IndexError, TypeError, *UNREADABLE) as error:
+        raise DataError(f"this is no whole survey of rows: {error}") from error
+
+
+def _survey_of(arrays: dict[str, NDArray]) -> Survey:
+    """Of the arrays of a file."""
     if "features" not in arrays:
         features, is_text = arrays["numbers"].astype(object), arrays["is_text"]
         features[:, is_text.any(axis=0)] = None  # a missing word, in columns of words

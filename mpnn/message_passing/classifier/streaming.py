@@ -247,7 +247,10 @@ def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int, rows_
     kept = path.read_bytes() if path is not None and path.is_file() else b""
     kept = meshes.gather_bytes(kept)[0]  # the first process decides whether there is one
     if kept:
-        return shards.merged([kept])
+        try:
+            return shards.merged([kept])
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}; delete it, and the rows are surveyed again") from error
     rank, processes = jax.process_index(), jax.process_count()
     own = range(rank, len(shards), processes)
     content = shards.survey(sample_rows, seed, own, rows_of_class).to_bytes() if own else b""

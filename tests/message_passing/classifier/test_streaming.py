@@ -155,6 +155,18 @@ def test_files_that_have_changed_are_surveyed_again(tmp_path):
         assert [survey.num_rows for survey in found] == [(40, 100, 150)[number]] * 2
 
 
+def test_a_damaged_survey_is_named(tmp_path):
+    np.savez(tmp_path / "rows.npz", x=np.arange(80.0).reshape(40, 2), y=np.arange(40) % 2)
+    survey = Shards(tmp_path / "rows.npz"), tmp_path / "run", 100, 0, 0
+    _survey(*survey)
+    (path,) = (tmp_path / "run").glob("survey-*.npz")
+    content = path.read_bytes()
+    for damage in (content[:-40], content[:200], b"no archive", content.replace(b"keys", b"kegs")):
+        path.write_bytes(damage)
+        with pytest.raises(ValueError, match="survey-.*no whole survey.*delete it"):
+            _survey(*survey)
+
+
 @pytest.mark.slow
 def test_images_are_shifted_as_in_fit(digit_images, tmp_path):
     images, labels = digit_images
