@@ -26,6 +26,7 @@ __all__ = [
     "parquet_groups",
     "parquet_names",
     "read_npy",
+    "read_npz",
     "read_npz_part",
     "read_parquet_columns",
 ]
@@ -96,6 +97,22 @@ def holds_test_part(path: Path) -> bool:
         The file.
     """
     return "x_test" in map(str.lower, _members(path_of("path", path)))
+
+
+def read_npz(path: Path) -> dict[str, NDArray]:
+    """Read all arrays of an npz file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Raises
+    ------
+    DataError
+        It is none, damaged, or unpacks to a great multiple of its size.
+    """
+    return {name: _member(path, name) for name in _members(path)}
 
 
 def _members(path: Path) -> list[str]:

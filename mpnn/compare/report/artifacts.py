@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mpnn.compare.report.series import Series
+from mpnn.data.array_files import read_npz
+from mpnn.data.errors import DataError
 from mpnn.runs.rows import Row
+from mpnn.runs.toml import ConfigError
 
 __all__ = ["Confusion", "WeightPictures", "read_confusion", "read_reliability", "read_weights"]
 
@@ -44,7 +48,7 @@ def read_confusion(series: Series, folder: Path) -> Confusion | None:
     found = [arrays for arrays in loaded if name in arrays]
     if not found:
         return None
-    counts = np.sum([arrays[name] for arrays in found], axis=0)
+    counts = _sum([arrays[name] for arrays in found], folder)
     shares = 100.0 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return Confusion(
         series.label, shots, tuple(found[0]["classes"].tolist()), tuple(map(tuple, shares.tolist()))
@@ -56,7 +60,7 @@ def read_reliability(series: Series, folder: Path) -> NDArray | None:
     loaded = [_load(row, folder) for row in series.rows[max(series.rows)]]
     name = f"reliability_{series.prediction}"
     found = [arrays[name] for arrays in loaded if name in arrays]
-    return np.sum(found, axis=0) if found else None
+    return _sum(found, folder) if found else None
 
 
 def read_weights(series: Series, folder: Path) -> WeightPictures | None:
@@ -79,8 +83,38 @@ def _load(row: Row, folder: Path) -> dict[str, NDArray]:
     path = folder / "artifacts" / f"{row['key']}.npz"
     if not path.exists():
         return {}
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    try:
+        arrays = read_npz(path)
+        _check(arrays)
+    except (DataError, KeyError, ValueError) as error:
+        raise ConfigError(f"{path} is damaged ({error}); delete it, and the report does without") from error
+    return arrays
+
+
+def _check(arrays: Mapping[str, NDArray]) -> None:
+    """Refuse arrays that are no finite numbers, or whose shapes do not belong together."""
+    num_classes = arrays["classes"].size
+    expected: dict[str, tuple[int, ...]] = {}
+    for name, array in arrays.items():
+        if name.startswith("confusion_"):
+            expected[name] = num_classes, num_classes + 1
+        elif name.startswith("reliability_"):
+            expected[name] = len(array), 3
+    if "weights" in arrays and "image_shape" in arrays:
+        expected["pairs"] = len(arrays["weights"]), 2
+        expected["weights"] = len(arrays["weights"]), int(np.prod(arrays["image_shape"]))
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} has shape {arrays[name].shape}, expected {shape}")
+        if name != "pairs" and not np.isfinite(arrays[name].astype(float)).all():
+            raise ValueError(f"{name} holds what is no finite number")
+
+
+def _sum(found: Sequence[NDArray], folder: Path) -> NDArray:
+    """Sum what was found in each draw."""
+    if len({array.shape for array in found}) > 1:
+        raise ConfigError(f"{folder / 'artifacts'}: draws have other classes or bins than others")
+    return np.sum(found, axis=0)
 
 
 def _picture(weights: NDArray) -> str:

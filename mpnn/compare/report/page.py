@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from mpnn.atomic_files import write_atomically
 from mpnn.compare.report import figures as plots
+from mpnn.compare.report.checks import check_config, check_environments, check_row
 from mpnn.compare.report.palette import Look, assign_looks
 from mpnn.compare.report.sections import Drawn, Section, keep_figure, make_section
 from mpnn.compare.report.series import list_series
@@ -39,15 +40,18 @@ def read_run(folder: str | Path) -> tuple[dict[str, Any], list[Row]]:
     rows = read_rows(folder / "results.jsonl")
     if config is None or not rows:
         raise ConfigError(f"{folder} holds no results; name the output folder of an `mpnn compare`")
+    check_config(config, str(folder / "config.json"))
+    for number, row in enumerate(rows, start=1):
+        check_row(row, f"{folder / 'results.jsonl'}: row {number}")
+    order = [method["name"] for method in config["methods"]]
+
+    def place(row: Row) -> tuple[int, ...]:
+        dataset = config["datasets"].index(row["dataset"])
+        return order.index(row["name"]), dataset, row["shots"], row["draw"]
+
     try:
-        order = [method["name"] for method in config["methods"]]
-
-        def place(row: Row) -> tuple[int, ...]:
-            dataset = config["datasets"].index(row["dataset"])
-            return order.index(row["name"]), dataset, row["shots"], row["draw"]
-
         return config, sorted(rows, key=place)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
         raise ConfigError(
             f"{folder}: config.json and results.jsonl do not belong together ({error})"
         ) from error
@@ -68,6 +72,7 @@ def write_report(folder: str | Path) -> Path:
     looks = assign_looks(config["methods"])
     drawn, kept = _names(config)
     environments = read_json(folder / "environments.json", default=[])
+    check_environments(environments, str(folder / "environments.json"))
     shown = {name: looks[name] for name in drawn}
     clock = _seconds_field(rows, environments)
     sections = [

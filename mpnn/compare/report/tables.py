@@ -128,8 +128,11 @@ def label_status_table(rows: Sequence[Row], dataset: str) -> Table | None:
     lines = []
     for series in votes:
         for shots, group in sorted(series.rows.items()):
-            totals = [sum(row["scores"]["vote"]["label_status"][name] for row in group) for name in columns]
-            shares = [100 * total / sum(totals) for total in totals]
+            totals = [
+                sum(row["scores"]["vote"].get("label_status", {}).get(name, 0) for row in group)
+                for name in columns
+            ]
+            shares = [100 * total / max(sum(totals), 1) for total in totals]
             lines.append(
                 (
                     Cell(f"{series.name}, {shots}" if len(votes) > 1 else f"{shots} per class"),
