@@ -24,7 +24,7 @@ from mpnn.message_passing.hyper import Hyper, Schedules
 from mpnn.message_passing.layers import Unflatten
 from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
-from mpnn.preprocessing.scaling import InputTransform, require_sums
+from mpnn.preprocessing.scaling import InputTransform, require_offsets, require_sums
 from mpnn.preprocessing.units import InputUnit
 from mpnn.validation import flag
 from mpnn.validation import path as path_of
@@ -73,8 +73,8 @@ def save_model(
         arrays |= _weight_arrays(f"{index}", member)
         arrays |= _belief_arrays(f"{index}", member) if beliefs else {}
     transform = members[0].input_transform_
-    if transform.sums is not None:  # whole factors, which are text with the rest
-        transform = transform._replace(scale=np.ones(()))
+    if members[0].encoder_ is not None:  # whole factors and offsets, which are text with the rest
+        transform = transform._replace(scale=np.ones(()), offset=np.zeros(()))
     for name in ("scale", "offset", "live"):
         arrays[f"beliefs/inputs/{name}"] = np.atleast_1d(np.asarray(getattr(transform, name), np.float32))
     metadata = _about(model, members)
@@ -101,6 +101,7 @@ def _about(
         "dead_zone": transform.dead_zone,
         "sums": None if transform.sums is None else transform.sums.tolist(),
         "factors": None if transform.sums is None else transform.scale.astype(int).tolist(),
+        "offsets": None if first.encoder_ is None else np.atleast_1d(transform.offset).astype(int).tolist(),
         "columns": None if first.encoder_ is None else to_json(first.encoder_.columns_),
         "num_features": int(first.n_features_in_),
         "input_unit": _unit_as_json(first.input_unit_),
@@ -150,6 +151,10 @@ def _rebuild(
         sums, factors = np.array(metadata["sums"]), np.array(metadata["factors"])
         require_sums(sums, factors)
         transform = transform._replace(scale=factors.astype(np.float32), sums=sums)
+    if metadata.get("offsets") is not None:
+        offsets = np.array(metadata["offsets"])
+        require_offsets(offsets, len(transform.live))
+        transform = transform._replace(offset=offsets.astype(np.float32))
     classes = _classes_from_json(metadata["classes"])
     ensemble = metadata["estimator"] == PairwiseVoteClassifier.__name__
     encoder, shape = _encoder_of(metadata), _shape_of_inputs(metadata, spec)

@@ -98,18 +98,22 @@ def _power_transform(transform: Any, num_inputs: int) -> Transform:
     )
 
 
-def _of_features(transform: Any, layers: Any, num_inputs: int) -> tuple[Transform, Any]:
-    """The transform and the layers; sums of features are folded into the weights of the features."""
+def _of_features(transform: Any, layers: Any, num_inputs: int) -> tuple[Transform, Any, Any]:
+    """The transform, the layers, and what is subtracted from the first one's sums beside its offset.
+
+    Sums of features are folded into the weights of the features.
+    """
     if getattr(transform, "sums", None) is None:
-        return _power_transform(transform, num_inputs), layers
+        return _power_transform(transform, num_inputs), layers, 0.0
     first, num_features = transform.folded(layers[0]), len(transform.sums)
+    of_offset = np.broadcast_to(transform.offset, (len(layers[0]),)).astype(np.float64) @ layers[0]
     if np.abs(first).max(initial=0) > np.iinfo(np.int8).max:
         raise ValueError(
             f"weights with sums of bits folded in are up to {np.abs(first).max()}, more than eight bits: "
             "train with weights of fewer levels"
         )
     plain = Transform(np.zeros(()), np.ones(()), 1.0, np.zeros(num_features), np.ones(num_features, bool))
-    return plain, [first, *layers[1:]]
+    return plain, [first, *layers[1:]], of_offset
 
 
 def _live_weights(layers: Any, live: NDArray, windows: Windows | None = None) -> tuple[NDArray[np.int8], ...]:
@@ -162,11 +166,11 @@ def _read_message_passing(model: Any, name: str, prediction: str) -> ReadNetwork
     for layer in spec.weighted[:-1]:
         _check_signs(name, layer.activation, len(model.weights_))
     layers = _first_with_inputs(name, model.weights_, path)
-    transform, layers = _of_features(model.input_transform_, layers, math.prod(spec.input_shape))
+    transform, layers, subtracted = _of_features(model.input_transform_, layers, math.prod(spec.input_shape))
     weights = _live_weights(layers, transform.live, windows[0])
     biases = _biases(model, weights)
     cuts = [-bias for bias in biases]
-    cuts[0] = cuts[0] + cut_of_offset(transform, weights[0], windows[0])
+    cuts[0] = cuts[0] + subtracted + cut_of_offset(transform, weights[0], windows[0])
     links = _links(path, [np.ones(layer.shape[1]) for layer in weights])
     ones = np.ones(len(cuts[-1]))
     return _of_sums(ReadNetwork(transform, weights, tuple(cuts), ones, biases[-1], links=links), windows)

@@ -7,7 +7,14 @@ from numpy.typing import NDArray
 
 from mpnn.preprocessing.intensity import is_intensity
 
-__all__ = ["INPUT_SCALINGS", "InputTransform", "fit_transform_of", "require_sums", "squared_norms"]
+__all__ = [
+    "INPUT_SCALINGS",
+    "InputTransform",
+    "fit_transform_of",
+    "require_offsets",
+    "require_sums",
+    "squared_norms",
+]
 
 INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard", "centred", None)
 # Chosen on validation draws of training images, 2 to 40 a class: power, dead zone and centring on MNIST and
@@ -68,13 +75,31 @@ class InputTransform(NamedTuple):
         bits : int8 ndarray [n, features]
             -1, 0 and +1.
         """
+        offset = (self.offset * self.live).astype(np.int8)
         if self.sums is None:
-            return bits
+            return bits - offset if offset.any() else bits
         count, factors = len(self.sums), (self.scale * self.live).astype(np.int8)
         inputs = np.empty((len(bits), len(factors)), np.int8)
         np.multiply(bits, factors[:count], out=inputs[:, :count])
         np.multiply(_runs_added(bits, self.sums), factors[count:], out=inputs[:, count:])
+        inputs -= offset
         return inputs
+
+    def centred(self, inputs: NDArray, sample_weight: NDArray | None = None) -> "InputTransform":
+        """The same, less the mean over ``inputs`` of what comes out, rounded to whole numbers.
+
+        Of what is linear, with factors that are whole: whole numbers stay whole.
+
+        Parameters
+        ----------
+        inputs : ndarray [n, features]
+            Training inputs.
+        sample_weight : ndarray [n] or None, default=None
+            How often each row counts; None: once.
+        """
+        mean = _exact_mean(inputs, sample_weight, 0)[None]
+        linear = self._replace(offset=np.zeros((), np.float32))
+        return self._replace(offset=np.rint(linear(mean)[0]))
 
     def folded(self, weights: NDArray) -> NDArray:
         """Whole weights of the features that do what weights of features and sums do, where all is linear.
@@ -118,14 +143,17 @@ class InputTransform(NamedTuple):
 
     @property
     def _keeps_bits(self) -> bool:
-        """Whether bits become whole numbers of eight bits; without sums, whether they stay as they are."""
-        linear = self.power == 1.0 and self.dead_zone == 0.0 and not np.any(self.offset)
-        factors = self.scale * self.live
+        """Whether bits become whole numbers of eight bits; without sums, whether they keep a factor of 1."""
+        linear = self.power == 1.0 and self.dead_zone == 0.0
+        factors, offset = self.scale * self.live, self.offset * self.live
         if self.sums is None:
-            return linear and bool(np.all(factors == 1.0))
-        lengths = np.bincount(self.sums[self.sums >= 0])
-        largest = np.abs(factors) * np.concatenate([np.ones(len(self.sums)), lengths])
-        whole = np.all(factors == np.rint(factors)) and largest.max() <= np.iinfo(np.int8).max
+            largest = 1.0 + np.abs(offset)
+            whole = np.all(factors == 1.0)
+        else:
+            lengths = np.bincount(self.sums[self.sums >= 0])
+            largest = np.abs(factors) * np.concatenate([np.ones(len(self.sums)), lengths]) + np.abs(offset)
+            whole = np.all(factors == np.rint(factors))
+        whole = whole and np.all(offset == np.rint(offset)) and largest.max() <= np.iinfo(np.int8).max
         return linear and bool(whole)
 
 
@@ -171,6 +199,23 @@ def require_sums(sums: NDArray, factors: NDArray) -> None:
     largest = np.iinfo(np.int8).max
     if factors.dtype.kind != "i" or not np.all((factors >= 0) & (factors <= largest)):
         raise ValueError(f"factors of bits must be whole numbers from 0 to {largest}")
+
+
+def require_offsets(offsets: NDArray, num_inputs: int) -> None:
+    """Refuse what is not subtracted from inputs that are whole numbers of int8.
+
+    Parameters
+    ----------
+    offsets : ndarray [1] or [num_inputs]
+        As in :class:`InputTransform`.
+    num_inputs : int >= 1
+        Features and sums of them.
+    """
+    if offsets.shape not in ((1,), (num_inputs,)):
+        raise ValueError(f"{num_inputs} inputs need as many offsets, or one, got {offsets.shape}")
+    largest = np.iinfo(np.int8).max
+    if offsets.dtype.kind != "i" or np.any((offsets < -largest) | (offsets > largest)):
+        raise ValueError(f"offsets of bits must be whole numbers from {-largest} to {largest}")
 
 
 def fit_transform_of(

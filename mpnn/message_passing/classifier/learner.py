@@ -390,7 +390,8 @@ class Learner(ProbabilisticClassifier):
         if goes_on:
             return self.input_transform_
         if self.encoder_ is not None:
-            return transform_of_bits(self.encoder_, max(weight_family(given.weights).levels or (1,)))
+            largest_weight = max(weight_family(given.weights).levels or (1,))
+            return transform_of_bits(self.encoder_, largest_weight).centred(inputs, counts)
         return fit_transform_of(inputs, choose_input_scaling(given, num_samples), counts)
 
     def _parameters(self, in_portions: bool) -> Parameters:
@@ -425,7 +426,7 @@ class Learner(ProbabilisticClassifier):
         scores = [judge(own, transformed) for own in settings]
         best = int(np.argmax(scores))
         if transform.sums is not None:
-            plain = bits_alone(transform)
+            plain = bits_alone(transform).centred(inputs, counts)
             bits = plain.of_training(inputs)
             own = self._settings(tried[best], bits, num_samples, counts)
             if judge(own, bits) > scores[best]:

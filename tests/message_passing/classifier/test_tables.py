@@ -226,6 +226,36 @@ def test_bits_of_columns_with_one_threshold_stay_bits():
     np.testing.assert_array_equal(transform(bits), bits)
 
 
+def test_inputs_are_centred_in_whole_numbers():
+    """As often as rows count; training, prediction and the discrete network read the same."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=150), rng.poisson(0.4, size=(150, 3))])
+    y, counts = (X[:, 1] + X[:, 2] > X[:, 0]).astype(int), rng.integers(1, 4, size=150)
+    encoder = TableEncoder().fit(X)
+    bits, repeated = encoder.transform(X), encoder.transform(np.repeat(X, counts, axis=0))
+    for plain in (transform_of_bits(encoder), bits_alone(transform_of_bits(encoder))):
+        transform = plain.centred(bits, counts)
+        np.testing.assert_array_equal(transform.offset, np.rint(plain(repeated).mean(axis=0, dtype=float)))
+        np.testing.assert_array_equal(transform.offset, plain.centred(repeated).offset)
+        assert transform.of_training(bits).dtype == np.int8
+        np.testing.assert_array_equal(transform.of_training(bits), plain(bits) - transform.offset)
+    network = MessagePassingClassifier(noise=0.5, num_sweeps=10, random_state=0).fit(X, y)
+    assert network.input_transform_.offset.any()
+    values = network.input_transform_(network.encoder_.transform(X))
+    for weights, biases in zip(network.weights_, network.biases_, strict=True):
+        values = np.where(values @ weights.astype(int) + biases >= 0, 1, -1)
+    np.testing.assert_array_equal(network.predict(X), (values.ravel() > 0).astype(int))
+
+
+def test_counts_of_words_of_several_classes_are_learned():
+    """Bits of rare words are nearly always -1: not centred, their common part drowns what differs."""
+    rng, labels = np.random.default_rng(0), np.arange(400) % 4
+    topics = rng.dirichlet(np.full(250, 0.1), size=4)
+    words = np.stack([rng.multinomial(30, 0.5 * topics[label] + 0.5 / 250) for label in labels])
+    network = MessagePassingClassifier(encoding="table", noise=0.5, rounding="feedback", random_state=0)
+    assert network.fit(words[:300], labels[:300]).score(words[300:], labels[300:]) > 0.9
+
+
 @pytest.mark.parametrize("weights", [12, 13, pytest.param(31, marks=pytest.mark.slow)])
 def test_large_weights_beside_sums_fit_eight_bits(weights):
     """A flag counts ten times beside numbers: times 15 or 31, eight bits do not hold its weights."""
