@@ -53,9 +53,8 @@ def percent_wrong(config: Config, model: Model, data: Dataset, seed: int) -> flo
         image_shape=(*data.x_train.shape[1:], 1)[:3],
         num_epochs=config.num_epochs,
         batch_size=config.batch_size,
-        input_scaling="max_abs",
         random_state=seed,
-        **model.parameters,
+        **{"input_scaling": "max_abs", **model.parameters},
     )
     train, scored = (x.reshape(len(x), -1) for x in (data.x_train[: config.num_train], data.x_test))
     classifier.fit(train, data.y_train[: config.num_train])

@@ -23,6 +23,8 @@ from mpnn.message_passing.network import State
 from mpnn.message_passing.spec import NetworkSpec
 
 __all__ = [
+    "FEW_LINKS",
+    "FEW_LINKS_BEFORE_DESCENT",
     "SAMPLES_LOOKED_AT",
     "can_round",
     "has_few_links",
@@ -35,8 +37,9 @@ __all__ = [
 SAMPLES_LOOKED_AT, IMAGES_LOOKED_AT = 4096, 512
 NUM_PASSES = 2
 BISECTIONS = 30
-# Share of an output's links below which its most probable levels are not what it has learned.
-FEW_LINKS = 0.25
+# Share of an output's links below which its most probable levels may not be what it has learned; where a
+# descent over levels follows, fewer.
+FEW_LINKS, FEW_LINKS_BEFORE_DESCENT = 0.6, 0.25
 # How much a weight's own target counts beside the error it can repair; both in units of its inputs' power.
 OWN_TARGET = 1.0
 # Densities tried, over half the prior probability of a non-zero weight; and when a rounding is good enough.
@@ -97,7 +100,7 @@ def round_layers(
     return found
 
 
-def has_few_links(spec: NetworkSpec, weights: Sequence[Array]) -> NDArray:
+def has_few_links(spec: NetworkSpec, weights: Sequence[Array], share: float) -> NDArray:
     """Whether an output above hidden layers listens to few of their units, if to any; bool ``[...]``.
 
     So it is with the most probable levels where the output layer, which holds the evidence of one mini-batch,
@@ -109,12 +112,14 @@ def has_few_links(spec: NetworkSpec, weights: Sequence[Array]) -> NDArray:
         The network's static description.
     weights : sequence of int8 Array [..., fan in, units]
         Discrete weights of all layers, of one network or of many.
+    share : float from 0 to 1
+        Below it, links are few.
     """
     own = np.asarray(weights[-1])
     if len(weights) == 1:
         return np.zeros(own.shape[:-2], bool)
     links = own[..., :-1, :] if spec.weighted[-1].bias else own
-    return np.any(np.mean(links != 0, axis=-2) < FEW_LINKS, axis=-1)
+    return np.any(np.mean(links != 0, axis=-2) < share, axis=-1)
 
 
 def round_layer(

@@ -16,7 +16,7 @@ __all__ = [
     "squared_norms",
 ]
 
-INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "standard", "centred", None)
+INPUT_SCALINGS = ("auto", "root", "mild_root", "features", "max_abs", "image", "standard", "centred", None)
 # Chosen on validation draws of training images, 2 to 40 a class: power, dead zone and centring on MNIST and
 # Fashion-MNIST, what few inputs get on both at 7 x 7 and 14 x 14 pixels and on the 8 x 8 digits. Without the
 # dead zone, where a root is infinitely steep, one grey level more on a dark background decides.
@@ -223,12 +223,13 @@ def fit_transform_of(
 ) -> InputTransform:
     """Learn a transform from training inputs ``[n, features]``, float32.
 
-    ``"max_abs"``: divide by the largest magnitude. ``"root"``: then move magnitudes towards 0 by at most
-    1/32, take the signed power 0.2 and subtract 0.8 of each feature's mean. ``"mild_root"``: the same with
-    1/16 and power 0.6. ``"standard"``: global mean and deviation. ``"features"``: each feature's own.
-    ``"centred"``: each feature's own mean and the global deviation, so that what never changes is 0. None:
-    nothing. ``"auto"``: root for intensities from 0, mild root where they are fewer than 400, features for
-    others.
+    ``"max_abs"``: divide by the largest magnitude. ``"image"``: so, where the least value is 0 and frequent,
+    as a dark background is; else, as of photographs, ``"standard"``. ``"root"``: divided so, then magnitudes
+    moved towards 0 by at most 1/32, the signed power 0.2, less 0.8 of each feature's mean. ``"mild_root"``:
+    the same with 1/16 and power 0.6. ``"standard"``: global mean and deviation. ``"features"``: each
+    feature's own. ``"centred"``: each feature's own mean and the global deviation, so that what never changes
+    is 0. None: nothing. ``"auto"``: root for intensities from 0, mild root where they are fewer than 400,
+    features for others.
 
     Parameters
     ----------
@@ -267,6 +268,8 @@ def _fitted(inputs: NDArray, kind: str | None, sample_weight: NDArray | None) ->
     if kind == "auto":
         root = "root" if inputs.shape[1] >= MANY_INPUTS else "mild_root"
         kind = root if is_intensity(inputs) and inputs.min() == 0 else "features"
+    if kind == "image":
+        kind = "max_abs" if is_intensity(inputs) and inputs.min() == 0 else "standard"
     one, zero = np.ones((), np.float32), np.zeros((), np.float32)
     everything = np.ones(inputs.shape[1], bool)
     if kind is None:

@@ -10,7 +10,7 @@ from mpnn.preprocessing.precision import as_float32, refuse_columns, unresolved_
 __all__ = ["InputUnit", "unit_of"]
 
 # Scalings that have one mean and one deviation for all columns, and those that count from 0.
-COMMON = ("standard", "centred")
+COMMON = ("standard", "centred", "image")
 FROM_ZERO = ("root", "mild_root", "max_abs")
 # Magnitudes whose squares and inverses float32 holds with room.
 SMALLEST, LARGEST = 1e-30, 1e30

@@ -25,6 +25,15 @@ def test_few_intensities_get_a_milder_root(num_pixels, chosen):
     )
 
 
+@pytest.mark.parametrize(("background", "chosen"), [(0.0, "max_abs"), (90.0, "standard")])
+def test_images_without_a_dark_background_are_standardized(background, chosen):
+    images = np.maximum(np.random.default_rng(0).normal(background, 60.0, (20, 48)), 0.0)
+    images = np.rint(images).astype(np.float32)
+    np.testing.assert_array_equal(
+        fit_transform_of(images, "image")(images), fit_transform_of(images, chosen)(images)
+    )
+
+
 @pytest.mark.parametrize("kind", ["root", "mild_root", "features", "max_abs", "standard", "centred"])
 def test_unit_power_is_a_factor(kind):
     inputs = np.random.default_rng(0).poisson(2.0, size=(20, 5)).astype(np.float32)

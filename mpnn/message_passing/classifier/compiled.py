@@ -14,7 +14,14 @@ from mpnn.message_passing import network, prediction
 from mpnn.message_passing.classifier.settings import Settings
 from mpnn.message_passing.hyper import Hyper
 from mpnn.message_passing.network import State
-from mpnn.message_passing.rounding import SAMPLES_LOOKED_AT, has_few_links, round_layer, round_layers
+from mpnn.message_passing.rounding import (
+    FEW_LINKS,
+    FEW_LINKS_BEFORE_DESCENT,
+    SAMPLES_LOOKED_AT,
+    has_few_links,
+    round_layer,
+    round_layers,
+)
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.programs import refuse_forked_child
 from mpnn.programs.bounded import bounded_jit
@@ -123,9 +130,15 @@ def decode(
     if rounding == "none":
         return []
     weights = _decode(spec, rounding, state, hyper, inputs, sample_weight, num_frozen)
-    if rounding == "mode" or not has_few_links(spec, weights).any():
+    if not _listen_to_few(spec, rounding, weights).any():
         return weights
     return [*weights[:-1], _decode_output(spec, state, hyper, inputs, weights, sample_weight)]
+
+
+def _listen_to_few(spec: NetworkSpec, rounding: str, weights: list[Array]) -> NDArray:
+    """Whether outputs are to be rounded with feedback, too; bool ``[...]``."""
+    shares = {"mode": 0.0, "feedback": FEW_LINKS, "harden": FEW_LINKS_BEFORE_DESCENT}
+    return has_few_links(spec, weights, shares[rounding])
 
 
 @partial(bounded_jit, static_argnames=("spec", "rounding", "num_frozen"))
@@ -199,8 +212,8 @@ def decode_many(
     if rounding == "none":
         return []
     weights = _decode_many(spec, rounding, state, hyper, inputs, sample_weight, num_frozen)
-    few = has_few_links(spec, weights)
-    if rounding == "mode" or not few.any():
+    few = _listen_to_few(spec, rounding, weights)
+    if not few.any():
         return weights
     outputs = _decode_outputs(spec, state, hyper, inputs, weights, sample_weight)
     return [*weights[:-1], jnp.where(few[:, None, None], outputs, weights[-1])]

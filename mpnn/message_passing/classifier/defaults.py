@@ -83,7 +83,7 @@ POSTERIOR_AS_PRIOR = dataclasses.replace(
 )
 # Networks of convolutions, always in mini-batches with a falling step; few images are met many times. Chosen
 # on held-out MNIST training images, 10 a class to 10,000 in all (docs/experiments/convolutions.md).
-OF_IMAGES = dataclasses.replace(FALLING_STEP, num_epochs=10, input_scaling="max_abs")
+OF_IMAGES = dataclasses.replace(FALLING_STEP, num_epochs=10, input_scaling="image")
 # Images that training meets, at least: of one network for all classes, and of each of many for two.
 IMAGES_MET, IMAGES_MET_OF_TWO_CLASSES = 100_000, 10_000
 # How often an image counts that is met as often as epochs are the default.
@@ -336,7 +336,7 @@ def _bias(given: Parameters) -> bool:
 
 
 def _best_rounding(given: Parameters, full_batch: bool, num_layers: int, num_epochs: int) -> str:
-    """Feedback with few samples or epochs, and for signs, which cannot be 0.
+    """Feedback with few samples or epochs, for signs, which cannot be 0, and for hidden units of tables.
 
     Zero temperature decides by itself.
     """
@@ -346,7 +346,9 @@ def _best_rounding(given: Parameters, full_batch: bool, num_layers: int, num_epo
     once = full_batch and not given.in_portions  # hardening takes longer than learning from one portion
     if given.coded and once and num_layers <= 2 and given.activation == "sign":
         return "harden"
-    unsure = full_batch or given.in_portions or num_epochs < FEW_EPOCHS
+    # labels of tables may be uncertain, and then so is an output that holds the evidence of a mini-batch
+    of_table = given.coded and num_layers > 1
+    unsure = full_batch or given.in_portions or num_epochs < FEW_EPOCHS or of_table
     return "feedback" if unsure or 0 not in levels else "mode"
 
 

@@ -79,12 +79,12 @@ class MessagePassingClassifier(StreamLearner):
         (:class:`mpnn.encoders.TableEncoder`); missing values are 0. ``"auto"``: so, unless the columns are
         intensities of one scale, such as pixels and counts, or an ``input_scaling`` is set.
     input_scaling : str or None, default="auto"
-        ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"standard"``, ``"centred"``, ``"features"``, None or
-        ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+        ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"image"``, ``"standard"``, ``"centred"``,
+        ``"features"``, None or ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     rounding : ``"mode"``, ``"feedback"`` or ``"harden"``, default=None
         To discrete weights: the most probable levels; or the first layer one weight at a time, each repairing
         on the training inputs what earlier ones lost, then the mode (of networks of convolutions, every
-        hidden layer so; and an output whose mode is 0 for three weights of four); or from there a descent
+        hidden layer so; and an output whose mode is 0 for two weights of five); or from there a descent
         over levels towards the beliefs' probabilities (:func:`mpnn.message_passing.hardening.harden`).
     freezing : sequence of float in [0, 1), default=None
         For mini-batches: shares of the epochs after which hidden layers, the lowest first, are rounded with

@@ -63,6 +63,18 @@ def test_wrong_labels_do_not_end_training(share):
 
 
 @pytest.mark.slow
+def test_an_unsure_output_keeps_what_the_beliefs_know():
+    """Of many rows with wrong labels, where most single weights of the output may be 0."""
+    generator, normal = np.random.default_rng(0), np.random.default_rng(5).normal(size=20)
+    X = generator.normal(size=(20_000, 20))
+    right = X @ normal > 0
+    labels = np.where(generator.random(20_000) < 0.2, ~right, right)
+    model = MessagePassingClassifier(random_state=1).fit(X, labels)
+    discrete = model.score(X, right)
+    assert discrete >= model.set_params(prediction="bayes").score(X, right) - 0.02
+
+
+@pytest.mark.slow
 def test_many_levels_round_what_damping_averaged():
     """In mini-batches the output's field is that of the last batches; its damped mean is not."""
     generator = np.random.default_rng(0)
