@@ -80,7 +80,8 @@ class MessagePassingClassifier(StreamLearner):
         intensities of one scale, such as pixels and counts, or an ``input_scaling`` is set.
     input_scaling : str or None, default="auto"
         ``"root"``, ``"mild_root"``, ``"max_abs"``, ``"image"``, ``"standard"``, ``"centred"``,
-        ``"features"``, None or ``"auto"``, which chooses; see :func:`mpnn.preprocessing.scaling.fit_transform_of`.
+        ``"features"``, None or ``"auto"``, which chooses; see
+        :func:`mpnn.preprocessing.scaling.fit_transform_of`.
     rounding : ``"mode"``, ``"feedback"`` or ``"harden"``, default=None
         To discrete weights: the most probable levels; or the first layer one weight at a time, each repairing
         on the training inputs what earlier ones lost, then the mode (of networks of convolutions, every
