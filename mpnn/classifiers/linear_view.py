@@ -21,7 +21,8 @@ class LinearView:
         ``encoder_.get_feature_names_out()``, the weights of columns' sums folded in. Inputs
         that never varied in training have 0.
     intercept_ : array [K]
-        Of networks without hidden units: the weights of the constant input.
+        Of networks without hidden units: the weights of the constant input; of tables in code less what
+        was subtracted from the bits and sums.
     feature_importances_ : array [F]
         Of networks without hidden units: each column's share of the sum of ``|coef_|``, over all its bits and
         all outputs.
@@ -42,10 +43,14 @@ class LinearView:
 
     @property
     def intercept_(self) -> NDArray:
-        """Weights of the constant input ``[K]``, 0 where there is none, without hidden units."""
-        num_outputs = self._only_layer("intercept_").shape[1]
+        """What outputs are beside ``coef_`` times the inputs ``[K]``, without hidden units."""
+        weights, transform = self._only_layer("intercept_"), self.input_transform_
         bias = None if self.biases_ is None else self.biases_[0]
-        return np.zeros(num_outputs, np.int8) if bias is None else bias
+        constant = np.zeros(weights.shape[1], np.int8) if bias is None else bias
+        if getattr(self, "encoder_", None) is None:
+            return constant
+        offset = np.broadcast_to(transform.offset * transform.live, (len(weights),))
+        return constant - np.rint(offset @ weights.astype(np.float64)).astype(np.int64)
 
     @property
     def feature_importances_(self) -> NDArray:
