@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
+import numpy as np
 import tyro
 
 from mpnn.data import DataNotFoundError
@@ -74,6 +75,12 @@ def run_jobs(
                 print(seen, flush=True)
             rows += [row for row in results.rows if row["key"] == key]
         return rows
+
+
+def mean_text(rows: Iterable[Mapping[str, Any]], key: str, digits: int = 1) -> str:
+    """The mean of a field over the rows that have it; nothing where none has."""
+    values = [row[key] for row in rows if row.get(key) is not None]
+    return f"{np.mean(values):.{digits}f}" if values else ""
 
 
 def follow_jobs(

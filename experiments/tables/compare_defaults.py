@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from experiments.common.runs import main, run_jobs
+from experiments.common.runs import main, mean_text, run_jobs
 from experiments.tables.development import TABLES, load_table, split_table
 from experiments.tables.model_bytes import BYTES_OF_NODE, BYTES_OF_NUMBER, model_bytes
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
@@ -176,14 +176,9 @@ def summary(rows: list[dict[str, Any]], names: list[str]) -> list[str]:
     keys = ("accuracy", "bayes_accuracy", "calibration_error", "bayes_calibration_error")
     for name in names:
         own = [row for row in rows if row["name"] == name]
-        cells = [_mean(own, key) for key in keys]
+        cells = [mean_text(own, key, 2) for key in keys]
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return lines
-
-
-def _mean(rows: list[dict[str, Any]], key: str) -> str:
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return f"{np.mean(values):.2f}" if values else ""
 
 
 if __name__ == "__main__":

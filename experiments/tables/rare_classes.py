@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from experiments.common.runs import main, run_jobs
+from experiments.common.runs import main, mean_text, run_jobs
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.data import Shards
 from mpnn.runs.toml import ConfigError
@@ -110,13 +110,8 @@ def run(config: Config, output: Path, command: str) -> None:
             if (row["num_samples"], row["ratio"], row["method"])
             == (problem.num_samples, problem.ratio, method)
         ]
-        cells = [_mean(own, key) for key in ("balanced_accuracy", "bayes_balanced_accuracy")]
+        cells = [mean_text(own, key) for key in ("balanced_accuracy", "bayes_balanced_accuracy")]
         print(f"| {problem.num_samples:,}, {problem.ratio:,} | {method} | " + " | ".join(cells) + " |")
-
-
-def _mean(rows: list[dict[str, Any]], key: str) -> str:
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return f"{np.mean(values):.1f}" if values else ""
 
 
 if __name__ == "__main__":

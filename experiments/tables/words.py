@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from experiments.common.runs import main, run_jobs
+from experiments.common.runs import main, mean_text, run_jobs
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.runs.toml import ConfigError
 
@@ -91,12 +91,7 @@ def run(config: Config, output: Path, command: str) -> None:
         asked = {**vars(problem), "method": method}
         own = [row for row in rows if asked.items() <= {k: row[k] for k in asked}.items()]
         sizes = f"{problem.num_documents:,}, {problem.num_words}, {problem.num_classes}"
-        print(f"| {sizes} | {method} | {_mean(own, 'accuracy')} | {_mean(own, 'bayes_accuracy')} |")
-
-
-def _mean(rows: list[dict[str, Any]], key: str) -> str:
-    values = [row[key] for row in rows if row.get(key) is not None]
-    return f"{np.mean(values):.1f}" if values else ""
+        print(f"| {sizes} | {method} | {mean_text(own, 'accuracy')} | {mean_text(own, 'bayes_accuracy')} |")
 
 
 if __name__ == "__main__":

@@ -144,17 +144,15 @@ class InputTransform(NamedTuple):
     @property
     def _keeps_bits(self) -> bool:
         """Whether bits become whole numbers of eight bits; without sums, whether they keep a factor of 1."""
-        linear = self.power == 1.0 and self.dead_zone == 0.0
         factors, offset = self.scale * self.live, self.offset * self.live
-        if self.sums is None:
-            largest = 1.0 + np.abs(offset)
-            whole = np.all(factors == 1.0)
-        else:
-            lengths = np.bincount(self.sums[self.sums >= 0])
-            largest = np.abs(factors) * np.concatenate([np.ones(len(self.sums)), lengths]) + np.abs(offset)
-            whole = np.all(factors == np.rint(factors))
-        whole = whole and np.all(offset == np.rint(offset)) and largest.max() <= np.iinfo(np.int8).max
-        return linear and bool(whole)
+        lengths, allowed = np.ones(1), np.ones(1)
+        if self.sums is not None:
+            lengths = np.concatenate([np.ones(len(self.sums)), np.bincount(self.sums[self.sums >= 0])])
+            allowed = np.rint(factors)
+        linear = self.power == 1.0 and self.dead_zone == 0.0
+        whole = np.all(factors == allowed) and np.all(offset == np.rint(offset))
+        largest = np.max(np.abs(factors) * lengths + np.abs(offset))
+        return linear and bool(whole and largest <= np.iinfo(np.int8).max)
 
 
 def _runs_added(inputs: NDArray, numbers: NDArray) -> NDArray:

@@ -1,5 +1,6 @@
 """What a report reads of a folder's files, checked once: they may be of others, or damaged."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from mpnn.runs.toml import ConfigError
 __all__ = ["check_config", "check_environments", "check_row"]
 
 Check = tuple[Callable[[Any], bool], str]
+DISTURBANCE = r"\S+ [0-9]+(\.[0-9]+)?(e[-+]?[0-9]+)?"
 
 
 def _is_count(value: Any) -> bool:
@@ -27,13 +29,9 @@ def _are_numbers(value: Any) -> bool:
     return isinstance(value, dict) and all(_is_number(each) for each in value.values())
 
 
-def _are_sizes(value: Any) -> bool:
-    """Accuracies by a kind of disturbance and its size, as in "noise 0.1"."""
-    return _are_numbers(value) and all(_is_size(*name.split()) for name in value)
-
-
-def _is_size(*words: str) -> bool:
-    return len(words) == 2 and words[1].replace(".", "", 1).isdigit()
+def _are_disturbed(value: Any) -> bool:
+    """Accuracies by a kind of disturbance and its size, as in "noise 0.1" or "noise 1e-05"."""
+    return _are_numbers(value) and all(re.fullmatch(DISTURBANCE, name) for name in value)
 
 
 def _or_none(check: Check) -> Check:
@@ -46,6 +44,7 @@ def _a(kind: type) -> Callable[[Any], bool]:
 
 
 TEXT: Check = (_a(str), "text")
+KEY: Check = (lambda value: isinstance(value, str) and value.isalnum(), "letters and digits")  # names files
 FLAG: Check = (_a(bool), "true or false")
 TABLE: Check = (_a(dict), "a table")
 COUNT: Check = (_is_count, "a whole number")
@@ -57,7 +56,7 @@ COUNTS: Check = (
     "a list of whole numbers",
 )
 TABLES: Check = (lambda value: isinstance(value, list) and all(map(_a(dict), value)), "a list of tables")
-SIZES: Check = (_are_sizes, "accuracies by disturbances such as 'noise 0.1'")
+DISTURBED: Check = (_are_disturbed, "accuracies by disturbances such as 'noise 0.1'")
 
 CONFIG = {"name": TEXT, "datasets": TEXTS, "shots": COUNTS, "draws": COUNT, "methods": TABLES}
 METHOD = {"name": TEXT, "method": TEXT}
@@ -67,7 +66,6 @@ METHOD_MAY = {
     "draws": _or_none(COUNT),
     "figures": FLAG,
 }
-KEY: Check = (lambda value: isinstance(value, str) and value.isalnum(), "letters and digits")  # names files
 ROW = {
     "key": KEY,
     "name": TEXT,
@@ -78,13 +76,13 @@ ROW = {
     "warnings": TEXTS,
 }
 FITTED = {"cold": FLAG, "train_seconds": NUMBER, "scores": TABLE}
-_SIZES = ("packed_bytes", "flash_bytes", "c_microseconds", "model_bytes", "weight_bits", "train_cpu_seconds")
+COSTS = ("packed_bytes", "flash_bytes", "c_microseconds", "model_bytes", "weight_bits", "train_cpu_seconds")
 FITTED_MAY = {
-    **{name: _or_none(NUMBER) for name in (*_SIZES, "memory_before_bytes", "memory_peak_bytes")},
+    **{name: _or_none(NUMBER) for name in (*COSTS, "memory_before_bytes", "memory_peak_bytes")},
     "links_removed": NUMBERS,
     "size_note": TEXT,
 }
-SCORES_MAY = {"robustness": SIZES, "label_status": NUMBERS}
+SCORES_MAY = {"robustness": DISTURBED, "label_status": NUMBERS}
 
 
 def check_config(config: Any, where: str) -> None:

@@ -161,6 +161,7 @@ class StreamLearner(Learner):
             stopping = EarlyStopping(settings, sample.held_out, self.n_iter_no_change)
         about = {"files": shards.fingerprint, "rows_at_once": rows_at_once, "sample_rows": sample_rows}
         about["parameters"] = repr({**self.get_params(), "callbacks": None, "verbose": 0})
+        about["inputs"] = _digest(repr([np.asarray(part).tolist() for part in transform]))
         start = restored(folder, settings.spec, about, stopping)
         readers = readers_of(readers, start)
         order = shards.order(sample.counts, rows_at_once, seed, readers)
@@ -235,6 +236,10 @@ def _by_part(places: NDArray) -> dict[int, NDArray]:
     return {int(part): places[places[:, 0] == part, 1] for part in np.unique(places[:, 0])}
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int, rows_of_class: int) -> Any:
     """The survey of all parts: kept in the folder, else made by all processes, each of its share.
 
@@ -243,7 +248,7 @@ def _survey(shards: Any, folder: Path | None, sample_rows: int, seed: int, rows_
     path = None
     if folder is not None:
         what = repr((shards.fingerprint, sample_rows, seed, rows_of_class))
-        path = folder / f"survey-{hashlib.sha256(what.encode()).hexdigest()[:16]}.npz"
+        path = folder / f"survey-{_digest(what)}.npz"
     kept = path.read_bytes() if path is not None and path.is_file() else b""
     kept = meshes.gather_bytes(kept)[0]  # the first process decides whether there is one
     if kept:

@@ -13,7 +13,11 @@ CONFIG = {"name": "x", "datasets": ["d"], "shots": [2], "draws": 1, "seed": 0, "
     "methods": [{"name": "m", "method": "own", "shots": None}]
 }
 SCORES = {
-    "vote": {"accuracy": 0.5, "robustness": {"noise 0.1": 0.4}, "label_status": {"unique": 3, "tied": 1}},
+    "vote": {
+        "accuracy": 0.5,
+        "robustness": {"noise 0.1": 0.4, "noise 1e-05": 0.5},
+        "label_status": {"unique": 3, "tied": 1},
+    },
     "bayes": {"accuracy": 0.6, "nll": 0.4, "ece": 0.1},
 }
 ROW = {"key": "a1", "name": "m", "dataset": "d", "shots": 2, "draw": 0, "error": None, "warnings": []} | {
@@ -65,6 +69,7 @@ def _paths(table, path=()):
         (("scores", "vote"), 1),
         (("scores", "vote", "accuracy"), "half"),
         (("scores", "vote", "robustness"), {"noise": 0.5}),
+        (("scores", "vote", "robustness"), {"noise 1.2.3": 0.5}),
         (("scores", "vote", "label_status", "tied"), "one"),
         (("scores", "bayes", "nll"), [1]),
         (("shots",), "two"),
