@@ -128,8 +128,8 @@ class MessagePassingClassifier(StreamLearner):
     Notes
     -----
     ``noise`` and ``margin`` are shares of the norm of a layer's inputs. Of a table in code with 50 to 2,000
-    samples, a noise at None is 1 or 0.5 (of balanced classes also 2), and with 0.5 a sparsity at None is 0 or
-    2: whichever predicts best samples that are held out in turn.
+    samples, a noise at None is 1, 0.5 or 0.25 (of balanced classes also 2), and with 0.5 a sparsity at None
+    is 0 or 2: whichever predicts best samples that are held out in turn.
 
     Attributes
     ----------

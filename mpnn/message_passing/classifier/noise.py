@@ -21,7 +21,12 @@ from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, S
 __all__ = ["folds_of", "log_likelihood", "log_likelihood_many", "to_try"]
 
 # Noise as a share of the inputs' norm, and sparsity; the first wins ties.
-ASSUMPTIONS: tuple[dict[str, Any], ...] = ({"noise": 1.0}, {"noise": 0.5}, {"noise": 0.5, "sparsity": 2.0})
+ASSUMPTIONS: tuple[dict[str, Any], ...] = (
+    {"noise": 1.0},
+    {"noise": 0.5},
+    {"noise": 0.5, "sparsity": 2.0},
+    {"noise": 0.25},
+)
 # Where classes are balanced, few samples count, whatever their number.
 ASSUMPTIONS_OF_BALANCED = (*ASSUMPTIONS, {"noise": 2.0})
 NUM_FOLDS = 3

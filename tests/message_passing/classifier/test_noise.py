@@ -17,14 +17,14 @@ def test_folds_hold_every_class_and_ignore_order_and_repetition():
 
 
 def test_what_is_given_stays():
-    for given, tried in (({}, 3), ({"noise": 0.7}, 1), ({"noise": [1.0, 0.5]}, 1), ({"sparsity": 1.0}, 2)):
+    for given, tried in (({}, 4), ({"noise": 0.7}, 1), ({"noise": [1.0, 0.5]}, 1), ({"sparsity": 1.0}, 3)):
         parameters = Parameters.of(MessagePassingClassifier(**given), coded=True)
         found = to_try(parameters, 100, 100, goes_on=False)
         assert len(found) == tried
         for name, value in given.items():
             assert all(getattr(own, name) == value for own in found)
     binary = Parameters.of(MessagePassingClassifier(weights="binary"), coded=True)
-    assert [own.sparsity for own in to_try(binary, 100, 100, goes_on=False)] == [None, None]
+    assert [own.sparsity for own in to_try(binary, 100, 100, goes_on=False)] == [None] * 3
 
 
 @pytest.mark.slow
@@ -34,3 +34,12 @@ def test_few_of_many_columns_decide():
     labels = table[:, :5].sum(axis=1) > 2
     model = MessagePassingClassifier(random_state=0).fit(table[:480], labels[:480])
     assert model.score(table[480:], labels[480:]) > 0.95
+
+
+@pytest.mark.slow
+def test_rules_of_several_columns_are_learned():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (600, 8))
+    labels = bits[:, :3].sum(axis=1) % 2
+    model = MessagePassingClassifier(random_state=0).fit(bits[:400], labels[:400])
+    assert model.score(bits[400:], labels[400:]) > 0.9
