@@ -87,6 +87,13 @@ def grades(rng: Generator) -> Table:
     return pd.DataFrame(levels), np.digitize(total, [1.5, 4, 5.5])
 
 
+def limits(rng: Generator) -> Table:
+    """Whether a number is above a limit that a column of 60 words sets."""
+    words, numbers, values = rng.integers(0, 60, 1500), rng.normal(size=1500), rng.normal(size=60)
+    names = [f"word {word}" for word in words]
+    return pd.DataFrame({"word": names, "number": numbers}), numbers > values[words]
+
+
 def shells(rng: Generator) -> Table:
     """Three classes by the distance from the origin."""
     numbers = rng.normal(size=(900, 3))
@@ -117,6 +124,7 @@ TABLES: dict[str, Callable[[Generator], Table]] = {
     "chess board": chess_board,
     "grades": grades,
     "shells": shells,
+    "limits": limits,
 }
 METHODS: dict[str, Callable[[int], Any]] = {
     "logistic regression": lambda seed: _on_numbers(LogisticRegression(max_iter=3000)),
