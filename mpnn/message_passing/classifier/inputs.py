@@ -150,10 +150,10 @@ def transform_of_bits(encoder: TableEncoder, largest_weight: int = 1) -> InputTr
 
     Beside the bits of a numeric column, their sum is an input: how many thresholds a value passes, less those
     it does not. It lets a unit follow a column in a straight line with one weight, where the bits alone need
-    all of theirs. Sums have whole factors that make their mean squares alike, were levels equally frequent;
-    so have bits of columns with one threshold, whose sum would be the bit itself, and bits of categories,
-    each of which is such a column. In a table of these columns alone, bits stay as they are. Exported
-    networks fold the sums into their weights, which have eight bits: larger weights than 12 read bits alone.
+    all of theirs. Sums have whole factors that make their variances alike, were levels equally frequent; so
+    have bits of columns with one threshold, whose sum would be the bit itself, and the bits of a column of
+    categories together. In a table of these columns alone, bits stay as they are. Exported networks fold the
+    sums into their weights, which have eight bits: larger weights than 12 read bits alone.
 
     Parameters
     ----------
@@ -170,10 +170,15 @@ def transform_of_bits(encoder: TableEncoder, largest_weight: int = 1) -> InputTr
         live = np.ones(max(1, sizes.sum(dtype=int)), bool)  # a table that never varies is an input of 0
         return InputTransform(np.ones((), np.float32), 1.0, zero, live)
     numbers = np.where(summed, np.cumsum(summed) - 1, -1)
-    of_bits = np.where(summed, BIT_BESIDE_SUM, np.sqrt(POWER_OF_A_COLUMN))
+    of_bits = np.where(summed, BIT_BESIDE_SUM, np.sqrt(POWER_OF_A_COLUMN / _variances(sizes)))
     of_sums = np.sqrt(3.0 * POWER_OF_A_COLUMN / (sizes * (sizes + 2.0)))[summed]
     scale = np.rint(np.concatenate([np.repeat(of_bits, sizes), of_sums])).astype(np.float32)
     return InputTransform(scale, 1.0, zero, np.ones(len(scale), bool), sums=np.repeat(numbers, sizes))
+
+
+def _variances(sizes: NDArray) -> NDArray:
+    """Of the bits of columns with equally frequent values: one bit of two, or k bits of k, summed."""
+    return np.where(sizes == 1, 1.0, 4.0 * (1.0 - 1.0 / sizes))
 
 
 def bits_alone(transform: InputTransform) -> InputTransform:
