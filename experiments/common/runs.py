@@ -77,6 +77,13 @@ def run_jobs(
         return rows
 
 
+def refuse_unknown(name: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a config whose field ``name`` holds what is not known."""
+    known = tuple(known)
+    if unknown := sorted(set(given) - set(known)):
+        raise ConfigError(f"{name} must be from among {known}, got {unknown[0]!r}")
+
+
 def mean_text(rows: Iterable[Mapping[str, Any]], key: str, digits: int = 1) -> str:
     """The mean of a field over the rows that have it; nothing where none has."""
     values = [row[key] for row in rows if row.get(key) is not None]

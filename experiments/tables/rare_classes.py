@@ -18,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from experiments.common.runs import main, mean_text, run_jobs
+from experiments.common.runs import main, mean_text, refuse_unknown, run_jobs
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.data import Shards
-from mpnn.runs.toml import ConfigError
 
 NUM_COLUMNS, NUM_DIFFERENT, DIFFERENCE = 20, 5, 0.75
 NUM_TEST_SAMPLES = 8000
@@ -52,8 +51,7 @@ class Config:
     num_draws: int
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.methods) - set(METHODS)):
-            raise ConfigError(f"methods must be from among {tuple(METHODS)}, got {unknown[0]!r}")
+        refuse_unknown("methods", self.methods, METHODS)
 
 
 def draw_samples(seed: int, num_samples: int, num_rare: int) -> tuple[NDArray, NDArray]:

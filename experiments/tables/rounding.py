@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.common.runs import main, run_jobs
+from experiments.common.runs import main, refuse_unknown, run_jobs
 from experiments.few_shot.robust_inputs import draw
 from experiments.tables.development import TABLES, Split, load_table, split_table
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
@@ -37,8 +37,7 @@ class Problem:
     ways: tuple[str, ...] = WAYS
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.ways) - set(WAYS)):
-            raise ConfigError(f"ways must be from among {WAYS}, got {unknown[0]!r}")
+        refuse_unknown("ways", self.ways, WAYS)
         if self.shots is None and self.data not in TABLES:
             raise ConfigError(f"data must be one of {TABLES}, or a data set with shots, got {self.data!r}")
 

@@ -24,9 +24,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from experiments.common.runs import main, mean_text, run_jobs
+from experiments.common.runs import main, mean_text, refuse_unknown, run_jobs
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.runs.toml import ConfigError
 
 Table = tuple[pd.DataFrame, NDArray]
 LINES = ((0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6))
@@ -147,9 +146,8 @@ class Config:
     num_draws: int
 
     def __post_init__(self) -> None:
-        for name, known in (("tables", TABLES), ("methods", METHODS)):
-            if unknown := sorted(set(getattr(self, name)) - set(known)):
-                raise ConfigError(f"{name} must be from among {tuple(known)}, got {unknown[0]!r}")
+        refuse_unknown("tables", self.tables, TABLES)
+        refuse_unknown("methods", self.methods, METHODS)
 
 
 def work(job: Mapping[str, Any]) -> dict[str, Any]:

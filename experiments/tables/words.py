@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from experiments.common.runs import main, mean_text, run_jobs
+from experiments.common.runs import main, mean_text, refuse_unknown, run_jobs
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
-from mpnn.runs.toml import ConfigError
 
 NUM_TEST_DOCUMENTS, LENGTH, CONCENTRATION = 2000, 30, 0.1
 METHODS = {
@@ -46,8 +45,7 @@ class Config:
     num_draws: int
 
     def __post_init__(self) -> None:
-        if unknown := sorted(set(self.methods) - set(METHODS)):
-            raise ConfigError(f"methods must be from among {tuple(METHODS)}, got {unknown[0]!r}")
+        refuse_unknown("methods", self.methods, METHODS)
 
 
 def draw_documents(
