@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.marks import mostly_slow
 from tests.structure import FLOORS
 
 ROOT = Path(__file__).parent.parent
@@ -26,7 +27,7 @@ def run_python_of(page, fence):
     return "".join(code)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/quickstart.md"])
+@mostly_slow("page", ["README.md", "docs/index.md", "docs/quickstart.md"])
 def test_scores_of(page, capsys):
     code = run_python_of(ROOT / page, "python")
     claimed = re.findall(r"\.score\(.*# (?:about )?(0\.\d+)", code)

@@ -27,7 +27,7 @@ SHOWN = {
 
 def in_seconds(name):
     """Mark those that train for longer."""
-    trains_long = name.startswith(("mpnn.gradient.", "mpnn.solvers."))
+    trains_long = name.startswith(("mpnn.gradient.", "mpnn.solvers.", "mpnn.flax_layers."))
     return pytest.param(name, marks=pytest.mark.slow if trains_long else ())
 
 

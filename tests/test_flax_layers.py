@@ -10,6 +10,7 @@ from flax import nnx
 from mpnn import functional as mp
 from mpnn.flax_layers import Belief, BeliefLayers, counting_once
 from mpnn.layers import Conv2D, Dense, Flatten, MaxPool2D
+from tests.marks import mostly_slow
 
 INPUTS = jnp.asarray(np.random.default_rng(0).normal(size=(16, 9)), jnp.float32)
 LABELS = jnp.sign(INPUTS[:, 0])
@@ -48,7 +49,7 @@ def hidden_of(spec, state):
     return hidden
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@mostly_slow("name", NETWORKS)
 def test_a_step_is_that_of_the_network_with_that_output(name):
     spec, inputs = NETWORKS[name], INPUTS.reshape(-1, *NETWORKS[name].input_shape)
     state = mp.init(0, spec)
@@ -65,6 +66,7 @@ def test_a_step_is_that_of_the_network_with_that_output(name):
     np.testing.assert_array_equal(hidden.weights()[0], mp.decode(spec, moved, numbers)[0])
 
 
+@pytest.mark.slow
 def test_what_is_below_gets_the_derivative_of_the_means():
     hidden = hidden_of(NETWORKS["dense"], mp.init(0, NETWORKS["dense"]))
     means, one = jax.jit(lambda inputs: hidden(inputs)), INPUTS[:1]
@@ -75,6 +77,7 @@ def test_what_is_below_gets_the_derivative_of_the_means():
         np.testing.assert_allclose(slopes[0, column], change, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_layers_of_images_learn_between_real_ones():
     """Which half of an image is bright, by a real layer, a few-bit convolution, and a real layer."""
     rng = np.random.default_rng(1)

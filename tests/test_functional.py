@@ -69,6 +69,7 @@ def likelihood(noise, spec=SPEC):
     return jnp.mean(jnp.log(probabilities[jnp.arange(NUM_SAMPLES), (LABELS > 0).astype(int)]))
 
 
+@pytest.mark.slow
 def test_training_can_be_transformed():
     values = jnp.array([0.2, 0.6])
     own = functools.partial(likelihood, spec=mp.NetworkSpec.dense((8, 1), weights="ternary"))
@@ -88,6 +89,7 @@ def test_slopes_of_training_are_differences(x64):
     np.testing.assert_allclose(slope, difference, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in NETWORKS],
@@ -103,6 +105,7 @@ def test_strict_promotion_and_float64(name, x64):
     assert all(layer.mean.dtype == jnp.float64 for layer in run.state.weighted)
 
 
+@pytest.mark.slow
 def test_training_ends_where_nothing_changes():
     run = trained(num_epochs=60, tolerance=1e-2)
     assert mp.Status(int(run.status)) is mp.Status.CONVERGED
@@ -114,6 +117,7 @@ def test_training_ends_where_nothing_changes():
     np.testing.assert_allclose(run.state.weighted[0].mean, shorter.state.weighted[0].mean, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_not_finite_is_told():
     run = mp.train(
         0, SPEC, mp.init(0, SPEC), DATA, mp.Schedules(rho=lambda _: jnp.nan), num_epochs=1, batch_size=16
@@ -182,6 +186,7 @@ def test_numbers_and_states_of_another_network_are_sentences():
         mp.predict(SPEC, mp.init(0, SPEC), INPUTS, method="map")
 
 
+@pytest.mark.slow
 def test_a_few_bit_layer_stands_in_a_flax_model():
     run = trained(num_epochs=10)
 

@@ -98,6 +98,7 @@ def test_two_arguments_in_float64(function, reference, x64):
     np.testing.assert_allclose(actual[normal], expected[normal], rtol=FLOAT64_TOLERANCE)
 
 
+@pytest.mark.slow
 def test_sign_gradient_under_infinite_fields_is_the_hazard():
     x = jnp.asarray(POINTS)
     np.testing.assert_allclose(numerics.sign_gradient(jnp.inf, x), numerics.hazard(-x), rtol=1e-6)
@@ -112,6 +113,7 @@ def everything(field, x):
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_nothing_is_nan_or_infinite(dtype, x64):
     field = np.concatenate([EXTREMES, [np.inf, -np.inf, 88, -88, 44.5]])[:, None]
@@ -120,6 +122,7 @@ def test_nothing_is_nan_or_infinite(dtype, x64):
         assert np.all(np.isfinite(values)), name
 
 
+@pytest.mark.slow
 def test_slopes_are_finite():
     """Automatic differentiation through both branches of every function."""
     x = jnp.asarray([-30.0, -3.0, -1.0, -1e-3, 0.5, 1.0, 3.0, 30.0])
@@ -129,6 +132,7 @@ def test_slopes_are_finite():
         assert np.all(np.isfinite(values)), name
 
 
+@pytest.mark.slow
 def test_known_values():
     """To ten digits, as the method's authors computed them."""
     np.testing.assert_allclose(

@@ -40,6 +40,7 @@ from mpnn.message_passing.rules import RULES, RuleEntry
 from mpnn.message_passing.rules.base import Inputs, Rule
 from mpnn.message_passing.spec import NetworkSpec, spec_from_json, spec_to_json
 from mpnn.solvers.engines import ENGINES, Expression, Limits, Model, installed_engines, solve
+from tests.marks import mostly_slow
 from tests.oracles.helpers import (
     compiled_batch,
     discrete_outputs,
@@ -219,7 +220,7 @@ def test_a_rule_has_the_functions_of_its_contract(name):
 
 
 @each_rule
-@pytest.mark.parametrize("output", OUTPUTS)
+@mostly_slow("output", OUTPUTS)
 def test_a_rule_trains_a_network_of_every_output(name, output):
     """The state keeps its shapes and stays finite; weights are levels of the family."""
     widths, kind = ((6, 4, 1), {}) if output == "binary_label" else ((6, 4, 3), {"output": output})

@@ -51,6 +51,7 @@ def test_a_mesh_must_use_every_device(shape):
         meshes.make_mesh(**shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [

@@ -90,6 +90,7 @@ def samples():
 QUICK = MessagePassingClassifier(hidden=(), batch_size=32, num_epochs=4, encoding=None, random_state=0)
 
 
+@pytest.mark.slow
 def test_estimators_call_after_every_epoch(samples):
     network = MessagePassingClassifier(**{**QUICK.get_params(), "callbacks": [Recorder()]})
     vote = PairwiseVoteClassifier(network).fit(*samples)
@@ -104,6 +105,7 @@ def test_estimators_call_after_every_epoch(samples):
         assert epochs[-1].metrics["polarization"] > 0
 
 
+@pytest.mark.slow
 def test_a_callback_may_stop_the_training(samples):
     classifier = MessagePassingClassifier(**{**QUICK.get_params(), "callbacks": [Recorder(stop_after=2)]})
     assert classifier.fit(*samples).n_iter_ == 2 * (120 // 32)
@@ -125,6 +127,7 @@ def test_gradient_classifiers_call_as_the_others_do(samples):
     assert stopped.n_iter_ == len(stopped.history_["error"]) == 2
 
 
+@pytest.mark.slow
 def test_gradient_classifiers_in_groups_call_after_every_group(samples):
     X, y = samples[0], np.arange(120) % 3
     member = STEClassifier(num_epochs=4, callbacks=[Recorder()])
@@ -133,6 +136,7 @@ def test_gradient_classifiers_in_groups_call_after_every_group(samples):
     assert (begin, [group.number for group in groups], end) == (("begin", 2), [1, 2], "end")
 
 
+@pytest.mark.slow
 def test_early_stopping_goes_back_to_the_best_epoch(samples):
     own = {"early_stopping": True, "num_epochs": 30, "n_iter_no_change": 2, "validation_fraction": 0.25}
     classifier = MessagePassingClassifier(**{**QUICK.get_params(), **own}).fit(*samples)

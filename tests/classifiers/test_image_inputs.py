@@ -10,6 +10,7 @@ from mpnn.classifiers.images import as_rows, reads_images
 from mpnn.gradient import STEClassifier
 from mpnn.layers import Conv2D, Dense, Residual
 from mpnn.solvers import LocalSearchClassifier
+from tests.marks import mostly_slow
 
 CLASSIFIERS = {
     "message_passing": MessagePassingClassifier((), num_sweeps=5, random_state=0),
@@ -26,7 +27,7 @@ def digits():
     return pixels[:80].reshape(-1, 8, 8), labels[:80]
 
 
-@pytest.mark.parametrize(
+@mostly_slow(
     "name", [pytest.param(own, marks=pytest.mark.slow if own == "coded" else ()) for own in CLASSIFIERS]
 )
 def test_images_are_their_rows(name, digits):
@@ -45,6 +46,7 @@ def test_images_are_their_rows(name, digits):
         model.predict(rows[:, :60])
 
 
+@pytest.mark.slow
 def test_probabilities_and_files_know_the_shape(digits, tmp_path):
     images, labels = digits
     for name in ("message_passing", "vote"):

@@ -25,6 +25,7 @@ from mpnn.cli.sources import Examples
 from mpnn.compare import load_config
 from mpnn.data import load_dataset
 from mpnn.runs.rows import read_rows
+from tests.marks import mostly_slow
 
 SHORT = ["--num-epochs", "1", "--set", "num_sweeps=5"]
 
@@ -66,7 +67,7 @@ def predictions(text):
     return rows, names, np.array([[float(row[name]) for name in names] for row in rows])
 
 
-@pytest.mark.parametrize("prediction", [None, "bayes"])
+@mostly_slow("prediction", [None, "bayes"])
 def test_a_label_is_the_largest_probability_or_the_file_says_why(run, prediction):
     how = [] if prediction is None else ["--prediction", prediction]
     output = run("predict", "model", "flowers.csv", "--id", "number", "--output", "-", *how)
@@ -91,6 +92,7 @@ def test_identifiers_of_training_are_passed_through_where_the_file_has_them(run,
     assert re.search(r"^id: number$", run("inspect", "model"), re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_columns_without_names_are_found_by_their_places(run, folder):
     lines = (folder / "flowers.csv").read_text().splitlines()[1:]
     rows = [[*line.split(",")[:4], f"{index % 3}", line.split(",")[5]] for index, line in enumerate(lines)]
@@ -284,6 +286,7 @@ def test_an_interrupt_is_heard_within_two_seconds_and_leaves_nothing(arguments, 
     assert not [path for path in folder.iterdir() if "stopped" in path.name or path.name.startswith(".mpnn")]
 
 
+@pytest.mark.slow
 def test_many_files_are_one_table(run, folder):
     """Few rows: what is printed and saved, and read again by names."""
     rows = (folder / "flowers.csv").read_text().splitlines()

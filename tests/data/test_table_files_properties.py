@@ -30,6 +30,7 @@ def write(path, rows, **layout):
     return path
 
 
+@pytest.mark.slow
 @QUICK
 @given(
     st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=20),
@@ -54,6 +55,7 @@ def test_words_come_back_as_written_but_for_the_spaces_around(tmp_path, words, e
     assert table.ids.tolist() == [word.strip() for word in words]
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.lists(st.tuples(NUMBERS, WORDS), min_size=1, max_size=10), st.permutations(range(4)))
 def test_the_order_of_columns_does_not_matter_once_kinds_are_known(tmp_path, rows, order):

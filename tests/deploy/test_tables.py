@@ -12,6 +12,7 @@ from mpnn.integer_networks.lowering import lower
 from mpnn.preprocessing.scaling import fit_transform_of
 from tests.deploy.test_back_ends import check_c_of_many, check_packed
 from tests.integer_networks.random_networks import fitted
+from tests.marks import mostly_slow
 
 ROW_TYPES = ("int32_t", "float", "double")
 
@@ -54,7 +55,7 @@ def draw_table(seed, row_type):
     return lower(model, encoder=encoder), table
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+@mostly_slow("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("row_type", ROW_TYPES)
 def test_rows_in_c(tmp_path, compiler, row_type):
     found = shutil.which(compiler)

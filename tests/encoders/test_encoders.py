@@ -148,6 +148,7 @@ def test_sparse_matrices_have_the_code_of_dense_ones(kind):
     np.testing.assert_array_equal(encoder.transform(kind(dense)), encoder.transform(dense))
 
 
+@pytest.mark.slow
 def test_a_wide_bag_of_words_is_never_dense():
     places = np.random.default_rng(0).integers(0, [20_000_000, 3_000], (4_000, 2)).T
     words = sparse.csr_matrix((np.ones(4_000), places), shape=(20_000_000, 3_000))

@@ -66,6 +66,7 @@ def quick():
     return MessagePassingClassifier(num_sweeps=20, rounding="mode", encoding=None, random_state=0)
 
 
+@pytest.mark.slow
 def test_labels_of_every_type_come_back(three_blobs, quick):
     X, codes = three_blobs
     expected = clone(quick).fit(X, codes).predict(X)
@@ -132,6 +133,7 @@ def test_pipeline_grid_search_and_cross_validation(three_blobs, quick):
     assert cross_val_score(clone(quick), X, codes, cv=2, error_score="raise").mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_clone_is_unfitted_and_equal(two_blobs):
     classifier = MessagePassingClassifier(weights="binary", num_sweeps=20, random_state=3)
     twin = clone(classifier.fit(*two_blobs))

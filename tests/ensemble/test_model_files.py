@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
 from mpnn.message_passing.checkpoints import CheckpointError, save_weights
 from mpnn.weight_files import load_arrays, save_arrays
+from tests.marks import mostly_slow
 
 NAMES = np.array(["cat", "dog", "eel"])
 
@@ -68,7 +69,7 @@ def test_a_network_comes_back(configuration, kinds, two_blobs, tmp_path):
         np.testing.assert_array_equal(found.set_params(prediction=kind).predict_proba(X), expected)
 
 
-@pytest.mark.parametrize("names", [[False, True], [-3, 8], [0.0, 1.0]], ids=["bool", "int", "float"])
+@mostly_slow("names", [[False, True], [-3, 8], [0.0, 1.0]], ids=["bool", "int", "float"])
 def test_classes_keep_their_type(names, two_blobs, tmp_path):
     X, y = two_blobs
     classifier = MessagePassingClassifier(num_sweeps=12, random_state=0).fit(X, np.array(names)[y])
@@ -172,6 +173,7 @@ def test_what_cannot_be_saved_says_so(three_blobs, tmp_path):
     assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_without_beliefs_the_discrete_networks_are_whole(two_blobs, tmp_path):
     X, y = two_blobs
     labels = y + 2 * (X[:, 0] > np.median(X[:, 0]))

@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
+from tests.marks import mostly_slow
 
 # No number depends on the pool of inputs, which a member alone does not see.
 ALONE = {"input_scaling": None, "num_sweeps": 12, "random_state": 0}
@@ -173,6 +174,7 @@ def test_training_errors_and_links_removed_are_counted(uneven):
     assert ensemble.links_removed_ == {"all": zeros / (3 * 8), "live": live_zeros / (3 * 7)}
 
 
+@pytest.mark.slow
 def test_the_random_state_of_the_ensemble_seeds_its_members(three_blobs):
     X, y = three_blobs
     ensemble = PairwiseVoteClassifier(MessagePassingClassifier(num_sweeps=12), random_state=5)
@@ -184,7 +186,7 @@ def test_the_random_state_of_the_ensemble_seeds_its_members(three_blobs):
         np.testing.assert_array_equal(one.weights_[0], other.weights_[0])
 
 
-@pytest.mark.parametrize("vote", ["hard", "soft"])
+@mostly_slow("vote", ["soft", "hard"])
 def test_probabilities_whatever_the_vote(vote, three_blobs):
     X, y = three_blobs
     ensemble = PairwiseVoteClassifier(MessagePassingClassifier(random_state=0), vote=vote).fit(X, y)

@@ -19,6 +19,7 @@ from mpnn.gradient import (
     ProxQuantClassifier,
     STEClassifier,
 )
+from tests.marks import mostly_slow
 
 # A single layer each, or 31 hidden units where the method differs with them; least accuracy on digits.
 CASES = {
@@ -83,6 +84,7 @@ def test_learns_discrete_weights(name, fitted, digits):
 VARIANTS = ("ste_batch_norm", "ste_ternary", "sign_ema", "bimu", "gumbel", "lr_net", "moment_propagation")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in CASES]
 )
@@ -98,6 +100,7 @@ def test_weights_alone_decide(name, fitted, digits):
     np.testing.assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_discrete_network_written_out(fitted, digits):
     _, _, X, _ = digits
     classifier = fitted("moment_propagation")
@@ -111,7 +114,8 @@ def test_the_discrete_network_written_out(fitted, digits):
     np.testing.assert_allclose(with_bias.decision_function(X), outputs / np.sqrt(65), atol=1e-4)
 
 
-@pytest.mark.parametrize(
+@pytest.mark.slow
+@mostly_slow(
     "name",
     [
         "moment_propagation",
@@ -140,6 +144,7 @@ def test_same_seed_same_weights(fitted, digits):
     assert np.any(other.weights_[0] != again.weights_[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ste", pytest.param("bayesbinn", marks=pytest.mark.slow)])
 def test_many_problems_as_one_program(name, digits):
     """Members fitted side by side are those fitted alone, also when one problem is shorter and padded."""
@@ -215,6 +220,7 @@ def test_bad_parameters(classifier, message, digits):
         classifier.fit(X[:20], y[:20])
 
 
+@pytest.mark.slow
 def test_bad_predictions(fitted, digits):
     _, _, X, _ = digits
     classifier = fitted("ste").set_params(prediction="best")

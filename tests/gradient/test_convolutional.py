@@ -37,6 +37,7 @@ def test_convolutional_blocks(block):
     assert all(kernel.shape[:2] == (3, 3) for kernel in classifier.weights_)
 
 
+@pytest.mark.slow
 def test_kernels_are_binary_and_real_layers_are_apart():
     X, y = load_digits(n_class=3, return_X_y=True)
     classifier = BinaryConvClassifier(
@@ -47,6 +48,7 @@ def test_kernels_are_binary_and_real_layers_are_apart():
     assert classifier.predict_proba(X[:5]).shape == (5, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("side", "window", "stride"), [(6, 3, 1), (7, 3, 2), (5, 1, 1)])
 def test_convolution_is_the_one_of_jax_on_every_platform(side, window, stride):
     image_key, kernel_key = jax.random.split(jax.random.key(0))
@@ -95,6 +97,7 @@ def test_dense_network_has_the_channels_of_its_authors():
     assert network.output.kernel.shape == (576, 1000)
 
 
+@pytest.mark.slow
 def test_a_stage_halves_whatever_the_side():
     """Odd sides too: what is added has the shape of the convolution."""
     for block, reductions in (("residual", ()), ("dense", (2.0,)), ("plain", ())):

@@ -89,6 +89,7 @@ def fitted(digit_images):
     return network.set_params(batch_size=50).fit(images[:350], labels[:350])
 
 
+@pytest.mark.slow
 def test_a_network_of_convolutions_learns(fitted, digit_images):
     images, labels = digit_images
     assert fitted.score(images[400:], labels[400:]) > 0.9

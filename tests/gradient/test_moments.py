@@ -17,11 +17,13 @@ from mpnn.gradient.method import initial_leaves
 from mpnn.gradient.moment_propagation import MomentPropagation
 from mpnn.gradient.perceptron import Perceptron, PerceptronSpec
 from mpnn.linear_maps.base import Moments
+from tests.marks import mostly_slow
 
 FAMILIES = [Bernoulli(1.0), TernaryBelief(1.0)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.slow
+@mostly_slow("family", FAMILIES)
 def test_samples_are_levels_with_the_moments(family):
     latent = family.init(jax.random.key(0), (3, 4))
     keys = jax.random.split(jax.random.key(1), 20_000)
@@ -74,6 +76,7 @@ def test_sign_moments():
     np.testing.assert_allclose(found.variance, 1 - expected**2, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_drawn_signs_have_the_mean_and_a_gradient():
     state = Moments(jnp.full((50_000,), 0.4), jnp.ones(50_000))
     drawn = np.asarray(moments.sign_sample(jax.random.key(0), state, 0.5))
@@ -97,6 +100,7 @@ def test_norm_of_moments_counts_both_spreads():
     np.testing.assert_allclose(layer.var[...], spread, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_norm_of_the_outputs_alone():
     spec = PerceptronSpec((4, 3, 2), activation="tanh", norm="batch", norm_hidden=False)
     network = Perceptron(spec, LatentBinary(), rngs=nnx.Rngs(0))
@@ -136,6 +140,7 @@ def test_sampled_means_converge_to_analytic_ones(family, width):
     np.testing.assert_allclose(bayes, sampled, atol=0.1)
 
 
+@pytest.mark.slow
 def test_point_modules_share_their_arrays_with_moment_modules():
     """The same leaves run through either module: weights of no variance give the discrete network."""
     method = MomentPropagation(network=PerceptronSpec((20, 11, 2)), family=Bernoulli(5.0))
@@ -148,7 +153,7 @@ def test_point_modules_share_their_arrays_with_moment_modules():
     np.testing.assert_allclose(certain.mean, point, atol=1e-3)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@mostly_slow("family", FAMILIES)
 def test_the_variance_penalty_makes_beliefs_decide(family):
     method = MomentPropagation(network=PerceptronSpec((5, 3)), family=family, variance_penalty=0.5)
     latent = family.init(jax.random.key(0), (5, 3))

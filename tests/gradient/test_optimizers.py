@@ -114,6 +114,7 @@ def test_bayesbinn_is_the_published_relaxed_step(start):
     np.testing.assert_allclose(updates, expected, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_certain_weights_are_trained_straight_through_above_the_derivatives_floor():
     key, temperature, field = jax.random.key(0), 0.01, jnp.array([-20.0, 0.0, 15.0])
 

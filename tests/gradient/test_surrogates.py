@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mpnn.gradient.surrogates import SURROGATES, sign, ternary
+from tests.marks import mostly_slow
 
 POINTS = np.array([-3.0, -1.2, -1.0, -0.4, 0.0, 0.3, 0.99, 1.0, 2.0])
 
@@ -23,7 +24,7 @@ def derivative(surrogate, x, width):
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES)
-@pytest.mark.parametrize("width", [1.0, 1.3])
+@mostly_slow("width", [1.0, 1.3])
 @pytest.mark.parametrize("unit", [sign, ternary])
 def test_gradient_is_the_surrogate(unit, surrogate, width):
     x = jnp.asarray(POINTS, jnp.float32)

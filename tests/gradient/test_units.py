@@ -20,6 +20,7 @@ def classifier():
 VOTE = pytest.param(lambda: PairwiseVoteClassifier(classifier()), marks=pytest.mark.slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [classifier, VOTE])
 def test_labels_do_not_change_under_affine_maps_of_a_column(make):
     X, y = drawn()

@@ -10,6 +10,7 @@ from mpnn.gradient import BayesBiNNClassifier, BopClassifier, STEClassifier
 from mpnn.integer_networks.network import IntegerNetwork
 from mpnn.solvers import BDNNClassifier, IntegerNetworkClassifier, LocalSearchClassifier
 from tests.integer_networks.random_networks import draw_classifier, draw_inputs
+from tests.marks import mostly_slow
 
 RNG = np.random.default_rng(0)
 X = draw_inputs(RNG, 12)
@@ -37,7 +38,7 @@ def test_trained_vote():
     np.testing.assert_array_equal(network.decision.votes(network.outputs(network.codes(X))), model.votes(X))
 
 
-@pytest.mark.parametrize(
+@mostly_slow(
     "model",
     [
         STEClassifier(hidden=(6, 5), recipe="batch_norm", num_epochs=3, random_state=0),
@@ -61,6 +62,7 @@ def test_batch_norm_with_negative_and_zero_scales():
     equal_labels(model)
 
 
+@pytest.mark.slow
 def test_vote_of_gradient_networks():
     model = PairwiseVoteClassifier(STEClassifier(num_epochs=3, random_state=0)).fit(X, Y)
     equal_labels(model)
@@ -97,6 +99,7 @@ def test_draws_of_solver_networks_are_noted():
     np.testing.assert_array_equal(network.predict(X)[unique], model.predict(X)[unique])
 
 
+@pytest.mark.slow
 def test_real_inputs_are_inexact_and_counted(tmp_path):
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(200, 9))
@@ -131,7 +134,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("message", REFUSED)
+@mostly_slow("message", REFUSED)
 def test_refuses_what_is_not_few_bit(message):
     with pytest.raises(ValueError, match=message):
         lower(REFUSED[message].fit(X, Y))
@@ -142,6 +145,7 @@ def test_refuses_what_is_not_fitted():
         lower(MessagePassingClassifier())
 
 
+@pytest.mark.slow
 def test_refuses_inputs_that_are_no_pixels():
     model = MessagePassingClassifier(input_scaling="max_abs", random_state=0).fit(X, Y)
     network = lower(model, inputs="uint8")
@@ -155,6 +159,7 @@ def test_refuses_inputs_that_are_no_pixels():
         network.predict(X[:, 1:])
 
 
+@pytest.mark.slow
 def test_scales_of_their_own_are_not_pixels():
     rows = RNG.integers(0, 200, (40, 30))
     model = MessagePassingClassifier(weights="binary", input_scaling="features", random_state=0)

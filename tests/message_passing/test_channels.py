@@ -7,6 +7,7 @@ import pytest
 from scipy import special
 
 from mpnn.message_passing.channels import Argmax, BinaryLabel, Identity, ReLU, Sign
+from tests.marks import mostly_slow
 
 # Autodiff of free energies that contain log_ndtr; see the tolerance of the numerics.
 TOLERANCE = 2e-7
@@ -45,7 +46,7 @@ def assert_derivatives(free_energy, derivatives, omega, has_second):
         np.testing.assert_allclose(actual.second, second, rtol=TOLERANCE, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("channel", HIDDEN, ids=str)
+@mostly_slow("channel", HIDDEN, ids=str, fast=2)
 def test_hidden_derivatives_match_autodiff(channel, x64):
     field, precision, omega, variance = random_messages(0)
     assert_derivatives(
@@ -185,12 +186,14 @@ def test_argmax_forms_agree_when_the_winner_is_certain(x64):
     )
 
 
+@pytest.mark.slow
 def test_argmax_forms_are_ordered(x64):
     """The closed form moves an average inside a logarithm, so it lies above the quadrature."""
     noisy_winner = (3.0, 1.0, 2.0)
     assert argmax_free_energy(21, noisy_winner) < argmax_free_energy(0, noisy_winner)
 
 
+@pytest.mark.slow
 def test_argmax_quadrature_is_the_mean_over_the_winner(x64):
     winner = 0.5 + np.sqrt(3.0) * np.random.default_rng(7).normal(size=400_000)
     energies = special.log_ndtr(winner + 0.3) + special.log_ndtr((winner - 0.1) / np.sqrt(2.0))

@@ -91,6 +91,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path):
     assert restore_state(tmp_path / "run", SPEC).epoch == 6
 
 
+@pytest.mark.slow
 def test_keeps_the_newest_and_all_that_was_given(tmp_path):
     for epoch in (1, 2, 5, 6):
         save(tmp_path, epoch, keep=2, metadata={"damping": [0.5, 0.9], "of": f"epoch {epoch}"})

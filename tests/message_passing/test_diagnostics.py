@@ -50,6 +50,7 @@ def found_by_bethe(widths, fields, inputs, labels, **numbers):
     return float(energy(posterior, prior, batch, jax.tree.map(lambda leaf: leaf[0], hyper)))
 
 
+@pytest.mark.slow
 def test_bethe_free_energy_of_a_perceptron():
     """11 binary weights, 5 samples: 0.08 nats from the truth in the mean over 4 problems, of 3.8 nats."""
     errors, assignments = [], enumerate_weights((-1, 1), 11)
@@ -79,6 +80,7 @@ def test_bethe_free_energy_of_two_layers():
     assert np.max(np.abs(errors)) < 1.0
 
 
+@pytest.mark.slow
 def test_polarization_and_overlaps_in_plain_loops():
     state = start(NetworkSpec.dense((6, 3, 1)), seed=1)
     first, second = (np.asarray(layer.mean) for layer in state.layers)

@@ -118,6 +118,7 @@ def test_reinforcement_repeats_the_batch_but_not_the_prior():
     )
 
 
+@pytest.mark.slow
 def test_reinforcement_with_mini_batches_stays_bounded():
     """r = 0.9 and rho = 0.9 over 60 batches: reinforcing the prior too would multiply fields by 1.8 each."""
     spec = NetworkSpec.dense((20, 7, 1), rule="amp", sweeps_per_batch=3)
@@ -196,6 +197,7 @@ def test_focusing_reaches_the_posterior_but_not_the_next_prior():
         np.testing.assert_allclose(next_prior.field, 0.8 * cavity, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_focusing_is_off_with_one_replica_or_no_coupling():
     cavity = layer_state(Ternary()).posterior
     for numbers in ({"replicas": 1.0, "coupling": 2.0}, {"replicas": 5.0, "coupling": 0.0}):

@@ -16,6 +16,7 @@ from mpnn.message_passing.freezing import check_freezing
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import Problems, Schedules, train, train_many
+from tests.marks import mostly_slow
 from tests.oracles.helpers import first_numbers, start
 
 IMAGES = (
@@ -74,7 +75,7 @@ def moved(before, after):
     return bool(np.any(before.mean != after.mean))
 
 
-@pytest.mark.parametrize("name", SPECS)
+@mostly_slow("name", SPECS)
 def test_a_frozen_layer_stays_and_those_above_learn_on(name, trained):
     states, spec = [state.weighted for state in trained(name)], SPECS[name]
     for index, (epoch, layer) in enumerate(zip(FREEZING, spec.weighted, strict=False)):
@@ -89,7 +90,7 @@ def test_before_a_layer_is_frozen_nothing_is_different(trained):
     assert_same(trained("dense")[0], run(SPECS["dense"], freezing=())[0])
 
 
-@pytest.mark.parametrize("done", [1, 2, 3])
+@mostly_slow("done", [1, 2, 3])
 def test_a_resumed_run_is_the_uninterrupted_one(done, trained, tmp_path):
     """Where a layer is about to be frozen, between two of them, and where all are."""
     spec, states = SPECS["dense"], trained("dense")

@@ -20,6 +20,7 @@ BOUNDED = dataclasses.replace(SPEC, output_gain=0.01)
 BATCH = Batch(jax.random.normal(jax.random.key(0), (20, 6)), jnp.arange(20, dtype=jnp.int32) % 3)
 
 
+@pytest.mark.slow
 def test_a_gain_of_one_is_the_best_step_along_the_message():
     """Free energies ``-curvature (target - z)^2 / 2``, whose messages are exact."""
     keys = jax.random.split(jax.random.key(2), 4)
@@ -42,6 +43,7 @@ def test_a_gain_of_one_is_the_best_step_along_the_message():
     assert within_gain(2.0 * float(gain), gain, own).evidence == own.evidence
 
 
+@pytest.mark.slow
 def test_only_the_output_is_bounded():
     numbers = numbers_for(SPEC, evidence=30.0)
     free, bounded = (compiled_batch(spec, start(spec), BATCH, numbers)[0] for spec in (SPEC, BOUNDED))

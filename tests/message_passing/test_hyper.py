@@ -12,6 +12,7 @@ import pytest
 from mpnn import MessagePassingClassifier
 from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.hyper import NUMBERS, Hyper, Schedules
+from tests.marks import mostly_slow
 
 
 def test_every_number_is_a_field_and_is_documented():
@@ -50,7 +51,7 @@ def test_numbers_are_frozen_copied_and_pickled():
         Schedules(dampng=0.3)
 
 
-@pytest.mark.parametrize("name", list(NUMBERS))
+@mostly_slow("name", list(NUMBERS), fast=4)
 def test_every_number_may_be_traced(name):
     """Under jit, vmap and grad, alone and in one value a layer; outside the range, too: it is not seen."""
     steps = jnp.arange(3)
@@ -76,6 +77,7 @@ def test_numbers_inside_jit_are_those_outside():
     np.testing.assert_allclose(fourth.rho, [0.94, 0.94], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_falling_step_is_differentiable_in_its_rate_and_counts():
     """Its evidence is ``N/B counts rate (1 + cos) / 2``, and the prior's share 1 less the step."""
 

@@ -55,6 +55,7 @@ def test_merged_shares_are_a_step_over_all_data(name, x64):
     assert_equal(rest, mp.merge(spec, apart[1:], prior))
 
 
+@pytest.mark.slow
 def test_focusing_is_not_evidence(x64):
     spec = mp.NetworkSpec.dense((8, 1), focusing=True)
     numbers = mp.Schedules(replicas=3.0, coupling=0.5).at_sweep(0, 1)
@@ -65,6 +66,7 @@ def test_focusing_is_not_evidence(x64):
     assert_equal(mp.learned(after, prior), mp.learned(without, mp.State((plain,))))
 
 
+@pytest.mark.slow
 def test_merging_is_mapped_and_compiled():
     spec = SPECS["one layer"]
     prior = mp.init(0, spec)

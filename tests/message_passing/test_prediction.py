@@ -9,6 +9,7 @@ from scipy import integrate, special, stats
 from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.prediction import argmax_probabilities
 from mpnn.message_passing.spec import NetworkSpec
+from tests.marks import mostly_slow
 from tests.oracles.helpers import discrete_outputs, discrete_units, moment_units
 
 
@@ -43,7 +44,7 @@ def test_two_outputs_are_one_difference():
     np.testing.assert_allclose(found, np.stack([first, 1 - first], axis=1), atol=1e-6)
 
 
-@pytest.mark.parametrize("bias", [False, True])
+@mostly_slow("bias", [False, True])
 def test_units_of_certain_weights_are_their_signs(bias):
     spec = NetworkSpec.dense((6, 5, 4, 3), output="argmax", bias=bias)
     keys = jax.random.split(jax.random.key(0), 4)

@@ -13,6 +13,7 @@ from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanP
 from mpnn.message_passing.layers.base import Place
 from mpnn.message_passing.rules.base import Inputs
 from mpnn.message_passing.spec import NetworkSpec
+from tests.marks import mostly_slow
 from tests.oracles.helpers import discrete_units, moment_outputs, moment_units
 
 LEVELS = {"binary": (-1, 1), "ternary": (-1, 0, 1), 2: (-2, -1, 0, 1, 2)}
@@ -49,7 +50,7 @@ def one_unit(weights, probabilities, below, averaged, **options):
 
 
 @pytest.mark.parametrize("weights", LEVELS)
-@pytest.mark.parametrize("size", [1, 4])
+@mostly_slow("size", [1, 4])
 def test_means_of_units_are_those_of_enumeration(weights, size, x64):
     """Even and odd fan-in; without the half step the error of binary weights is 0.2 at 12 inputs."""
     generator = np.random.default_rng(0)
@@ -98,7 +99,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("noise", [0.0, 0.1])
+@mostly_slow("noise", [0.0, 0.1])
 def test_certain_weights_decide_ties_as_the_discrete_network(kind, noise):
     """Blank, whole and real inputs; noise that is small against the step of a sum turns no unit."""
     shape, layers = NETWORKS[kind]

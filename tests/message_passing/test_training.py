@@ -16,6 +16,7 @@ from mpnn.message_passing.prediction import decode, discrete_outputs
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.sweep import Info
 from mpnn.message_passing.training import Schedules, train
+from tests.marks import mostly_slow
 from tests.oracles.helpers import assert_states_close, compiled_batch, first_numbers, random_batch, start
 
 SPEC = NetworkSpec.dense((6, 5, 1), rule="amp")
@@ -80,6 +81,7 @@ def test_a_schedule_counts_sweeps_from_zero():
     assert hyper.rho.dtype == jnp.float32
 
 
+@pytest.mark.slow
 def test_training_reads_the_schedule_of_its_own_sweep():
     """A schedule that drops to a rho of 0 after the first epoch acts from its first sweep on."""
     sweeps = 18 // 4
@@ -90,6 +92,7 @@ def test_training_reads_the_schedule_of_its_own_sweep():
     assert_states_close(actual, expected, 1e-6)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_the_uninterrupted_one():
     schedules = Schedules(rho=optax.linear_schedule(1.0, 0.8, 20), damping=0.3)
     whole, history = train_small(start(SPEC), num_epochs=5, schedules=schedules)
@@ -127,6 +130,7 @@ def test_a_deleted_state_is_refused():
         train_small(state)
 
 
+@pytest.mark.slow
 def test_info_has_one_row_per_sweep_of_whole_mini_batches():
     spec = NetworkSpec.dense((6, 5, 1), rule="amp", sweeps_per_batch=3)
     _, (info,) = train_small(start(spec), spec=spec)
@@ -199,6 +203,7 @@ def test_specification_errors(options, sentence):
         NetworkSpec.dense(**{"widths": (5, 1), **options})
 
 
+@pytest.mark.slow
 def test_gaussian_initial_state_is_the_stated_prior():
     spec = NetworkSpec.dense((400, 30, 1), weights="gaussian")
     hyper = first_numbers(spec)
@@ -236,7 +241,8 @@ def digits_accuracy(spec, inputs, labels):
     return np.mean(np.where(outputs[:, 0] >= 0, 1, -1) == labels[1200:])
 
 
-@pytest.mark.parametrize(
+@pytest.mark.slow
+@mostly_slow(
     ("rule", "bound"),
     [
         ("mean_field", 0.85),
@@ -283,6 +289,7 @@ def test_products_of_reduced_precision_train_as_well(rule, mantissa_bits, digits
     assert accuracy > 0.86
 
 
+@pytest.mark.slow
 def test_samples_count_once_where_layers_have_an_anchor():
     """At rest a field is its anchor plus one message of all samples, however many epochs there were."""
     spec = NetworkSpec.dense((6, 1), rule="mean_field", weights="ternary", anchored=True)
@@ -336,7 +343,7 @@ def test_numbers_that_cannot_count_samples(numbers, message):
         Schedules.counting_once(**numbers)
 
 
-@pytest.mark.parametrize("batch_size", [18, 4])
+@mostly_slow("batch_size", [18, 4])
 def test_portions_change_nothing(batch_size, monkeypatch):
     """Steps one at a time, as where they are slow, give the same beliefs and the same Info."""
     spec = NetworkSpec.dense((6, 5, 1), rule="amp", sweeps_per_batch=5)

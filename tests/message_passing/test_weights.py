@@ -7,6 +7,7 @@ import pytest
 
 from mpnn.message_passing.fields import Natural, masked_moments
 from mpnn.message_passing.weights import Binary, Gaussian, Integer, Ternary, weight_family
+from tests.marks import mostly_slow
 
 DISCRETE = [Binary(), Ternary(), Integer(2), Integer(5)]
 # field, precision, sparsity: moderate, then large ones in every combination of signs
@@ -81,6 +82,7 @@ def test_mode_is_the_most_probable_level(family):
     np.testing.assert_allclose(chosen, weights.max(axis=1), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_ties_of_the_mode():
     zero = jnp.zeros(())
     assert Binary().mode(zero, zero) == 1
@@ -89,6 +91,7 @@ def test_ties_of_the_mode():
     assert Integer(3).mode(zero, zero) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", DISCRETE, ids=str)
 def test_samples_have_the_frequencies_of_the_belief(family):
     num_draws = 20_000
@@ -114,7 +117,7 @@ def test_gaussian_moments_mode_and_samples():
     np.testing.assert_allclose(draws.var(axis=0), variance, rtol=4.5 * np.sqrt(2.0 / 20_000))
 
 
-@pytest.mark.parametrize("family", [*DISCRETE, Gaussian()], ids=str)
+@mostly_slow("family", [*DISCRETE, Gaussian()], ids=str, fast=2)
 def test_masked_weights_have_no_moments(family):
     field = jnp.asarray([[3.0, -2.0], [0.5, 0.0]])
     mask = jnp.asarray([[1.0, 0.0], [0.0, 1.0]])
@@ -133,6 +136,7 @@ def test_integer_levels_must_fit_int8(largest):
         Integer(largest)
 
 
+@pytest.mark.slow
 def test_largest_integer_family_fits_int8():
     mode = Integer(127).mode(jnp.asarray([-5.0, 5.0]), jnp.zeros(2))
     np.testing.assert_array_equal(mode, np.array([-127, 127], np.int8))

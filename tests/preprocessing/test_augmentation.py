@@ -27,6 +27,7 @@ def every_version(image, largest_shift, mirror, padding):
     return np.stack(versions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "largest_shift", "mirror", "padding"),
     [

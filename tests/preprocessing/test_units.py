@@ -4,6 +4,7 @@ import ml_dtypes
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, save_model
@@ -11,6 +12,7 @@ from mpnn.deploy import export
 from mpnn.deploy.runtime import load
 from mpnn.preprocessing.intensity import is_intensity
 from mpnn.preprocessing.units import unit_of
+from tests.marks import mostly_slow
 
 hypothesis = pytest.importorskip("hypothesis")
 given, settings, strategies = hypothesis.given, hypothesis.settings, hypothesis.strategies
@@ -42,8 +44,8 @@ def digits():
     return pixels[:120], labels[:120]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "code" else ()) for name in MAKE]
+@mostly_slow(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "code" else ()) for name in MAKE], fast=2
 )
 def test_the_answer_follows_maps_and_types(name, digits):
     pixels, labels = digits
@@ -54,6 +56,7 @@ def test_the_answer_follows_maps_and_types(name, digits):
         np.testing.assert_array_equal(MAKE[name].fit(own[:60], labels[:60]).predict(own), expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(SCALES, OFFSETS, strategies.booleans())
 def test_intensities_have_one_unit(scale, offset, with_offset):
@@ -71,6 +74,7 @@ def test_what_float64_does_not_resolve_is_refused_by_its_column(name, digits):
         MAKE[name].fit(pixels + 1e16, labels)
 
 
+@pytest.mark.slow
 def test_files_and_exports_hold_the_unit(digits, tmp_path):
     pixels, labels = digits[0] + 1e9, digits[1]
     for name in ("single", "vote", "features"):
@@ -87,10 +91,9 @@ def test_later_portions_are_in_the_unit_of_the_first(digits):
     pixels, labels = digits[0] + 1e9, digits[1]
     portions = [(slice(0, 60), slice(60, 120)), (slice(60, 120), slice(0, 60))]
     for first, second in portions:
-        model = MAKE["single"].partial_fit(pixels[first], labels[first], classes=[0, 1, 2])
+        model = clone(SINGLE).partial_fit(pixels[first], labels[first], classes=[0, 1, 2])
         model.partial_fit(pixels[second], labels[second])
         assert float(model.input_unit_.origin) == 1e9
-        del model.state_
 
 
 @pytest.mark.parametrize("kind", ["float64", "Int64"])

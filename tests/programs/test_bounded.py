@@ -7,6 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from mpnn.programs.bounded import Programs, bounded_jit
 
@@ -50,6 +51,7 @@ def test_functions_share_the_places_of_programs():
     assert (first._cache_size(), second._cache_size()) == (1, 1)
 
 
+@pytest.mark.slow
 def test_dropped_programs_are_freed():
     kept = Programs(1)
     bounded = bounded_jit(lambda inputs: inputs + 1, among=kept)

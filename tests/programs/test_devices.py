@@ -73,6 +73,7 @@ def rounded(weights, values):
     )
 
 
+@pytest.mark.slow
 def test_variances_of_certain_weights_survive_rounding(monkeypatch):
     """At a polarization of 0.9999 ``N - m^2 x^2`` is off by a third in bfloat16; a sum is not."""
     rng = np.random.default_rng(0)

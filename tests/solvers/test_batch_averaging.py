@@ -91,6 +91,7 @@ def missed_margins_of(model, reach):
     return (4 * signs * model._outputs(INPUTS) < reach).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_engine")
 def test_the_best_average_is_kept():
     inputs, labels = load_breast_cancer(return_X_y=True)

@@ -7,6 +7,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from mpnn.solvers import BeMiClassifier, NoNetworkError, SingleNeuronClassifier, bemi
 from mpnn.solvers.engines import Solution
+from tests.marks import mostly_slow
 from tests.oracles.enumeration import all_networks, pre_activations
 
 
@@ -43,9 +44,10 @@ def margins_on(outputs, signs, kept):
     return None if margins[-1] < 0 else margins
 
 
-@pytest.mark.parametrize(
+@mostly_slow(
     ("seed", "widths", "levels"),
     [(0, (2, 2, 1), 1), (1, (2, 2, 1), 1), (2, (2, 1, 1), 3), (3, (2, 1, 2, 1), 1)],
+    fast=2,
 )
 def test_each_stage_is_exact(engine, seed, widths, levels):
     inputs, labels = toy(seed)
@@ -74,6 +76,7 @@ def test_each_stage_is_exact(engine, seed, widths, levels):
     assert fewest.objective == min(allowed) == sum(np.count_nonzero(layer) for layer in model.weights_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("big_m", ["implications", "point", "paper"])
 @pytest.mark.parametrize("eps", [0.1, 1.0])
 def test_the_formulations_are_one_model(any_engine, big_m, eps):
@@ -184,6 +187,7 @@ def test_one_thread_finds_the_same_twice(warm_start):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_engine")
 def test_weights_are_int8_and_dead_inputs_have_none():
     inputs, labels = two_digits(5)

@@ -12,6 +12,7 @@ from mpnn.solvers.base import expected_accuracy, hold_out
 from mpnn.solvers.data_splitting import fewest_wrong, split_worst
 from mpnn.solvers.engines import Limits, installed_engines
 from mpnn.solvers.step_network import StepNeurons, StepProgram
+from tests.marks import mostly_slow
 from tests.oracles.enumeration import all_networks
 
 INPUTS = np.array([[4, 0], [5, 1], [0, 4], [1, 6], [6, 2], [2, 2]])
@@ -43,7 +44,7 @@ def fewest_errors(widths, sets):
     return best
 
 
-@pytest.mark.parametrize("widths", [(2, 2), (2, 2, 2), (2, 1, 1, 2)])
+@mostly_slow("widths", [(2, 2), (2, 2, 2), (2, 1, 1, 2)], fast=2)
 @pytest.mark.parametrize("sets", [SETS, np.arange(6)], ids=["sets", "singletons"])
 def test_programs_are_exact(engine, widths, sets):
     program = StepProgram(StepNeurons(whole=True, bias=False), widths, INPUTS, TARGETS, sets)
@@ -56,6 +57,7 @@ def test_programs_are_exact(engine, widths, sets):
     assert program.model.accepts(program.complete(weights))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [(2, 2, 2), pytest.param((2, 1, 1, 2), marks=pytest.mark.slow)])
 def test_splitting_to_the_end_is_exact(engine, widths):
     model = DataSplittingClassifier(

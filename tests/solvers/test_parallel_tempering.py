@@ -23,6 +23,7 @@ def toy():
     return signed, levels, missed + PENALTY * np.count_nonzero(levels, axis=1) / 3
 
 
+@pytest.mark.slow
 def test_replicas_have_boltzmanns_distribution(toy):
     signed, levels, energies = toy
     inverse = jnp.array([8.0, 3.0])
@@ -73,6 +74,7 @@ def test_the_least_energy_is_found_of_each_problem(toy):
         assert fitted.weights_[0].dtype == np.int8
 
 
+@pytest.mark.slow
 def test_one_network_alone(x64):
     """In a program that computes in float64, too."""
     inputs = np.random.default_rng(1).integers(0, 9, (12, 5))

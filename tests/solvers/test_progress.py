@@ -15,6 +15,7 @@ from mpnn.solvers import (
 )
 from mpnn.solvers.engines import driver, installed_engines
 from mpnn.solvers.local_search import _Search
+from tests.marks import mostly_slow
 
 INPUTS = np.array([[4, 0], [5, 1], [0, 4], [1, 6], [6, 1], [1, 5]])
 LABELS = np.array([0, 0, 1, 1, 0, 1])
@@ -64,7 +65,7 @@ def test_progress_is_shown_when_asked_for(name, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("name", METHODS)
+@mostly_slow("name", METHODS, fast=4)
 def test_ctrl_c_keeps_the_network_and_starts_no_other_search(name, monkeypatch):
     """The first search is told that it was interrupted, whatever it found."""
     model, _, goes_on = METHODS[name]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mpnn.solvers import IntegerNetworkClassifier, NoNetworkError
+from tests.marks import mostly_slow
 from tests.oracles.enumeration import all_networks, pre_activations
 
 # Two features, one hidden neuron, two classes, of which no such network gets all right.
@@ -34,7 +35,7 @@ def losses_by_hand(levels):
 
 
 @pytest.mark.parametrize("loss", ["max_correct", "sat_margin", "min_hinge"])
-@pytest.mark.parametrize("start", ["lp_rounding", None])
+@mostly_slow("start", ["lp_rounding", None])
 def test_losses_are_exact(engine, loss, start):
     place = ("max_correct", "sat_margin", "min_hinge").index(loss)
     best = min(found[place] for found in losses_by_hand(1) if found[place] is not None)
@@ -122,6 +123,7 @@ def test_ties_do_not_favour_a_class():
     np.testing.assert_array_equal(drawn[:7], model.predict(inputs[:7]))
 
 
+@pytest.mark.slow
 def test_too_little_time_is_said_clearly(any_engine):
     rng = np.random.default_rng(0)
     inputs, labels = rng.random((200, 30)), np.arange(200) % 2

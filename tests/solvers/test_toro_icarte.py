@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 
 from mpnn.solvers import NoNetworkError, ToroIcarteClassifier
 from mpnn.solvers.toro_icarte import STRATEGIES
+from tests.marks import mostly_slow
 from tests.oracles.enumeration import all_networks, pre_activations
 
 TOYS = {
@@ -38,7 +39,7 @@ def fitting_networks(inputs, labels, widths):
 
 @pytest.mark.parametrize("toy", ["hidden"])
 @pytest.mark.parametrize("objective", ["min_weight", "max_margin"])
-@pytest.mark.parametrize("start", ["lp_rounding", None])
+@mostly_slow("start", ["lp_rounding", None])
 def test_the_program_is_exact(engine, toy, objective, start):
     inputs, labels, widths = TOYS[toy]
     networks = list(fitting_networks(inputs, labels, widths))
@@ -63,6 +64,7 @@ def test_every_engine_knows_that_none_fits(engine):
         ToroIcarteClassifier((), 60, strategy="mip", engine=engine, random_state=0).fit(inputs, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_engine")
 @pytest.mark.parametrize(
     "strategy",
@@ -92,6 +94,7 @@ def test_neurons_optimized_alone_add_up():
     assert model.objective_ == sum(model.solutions_[name].objective for name in neurons)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_engine")
 def test_too_little_time_is_said_clearly():
     inputs, labels = load_digits(return_X_y=True)

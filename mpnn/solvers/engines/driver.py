@@ -128,9 +128,10 @@ def _run_interruptibly(worker: Engine, *arguments: Any) -> tuple[Outcome, bool]:
     """Solve in a second thread: the first one, which gets Ctrl-C, is then free to pass it on."""
     outcomes: list[Outcome] = []
     errors: list[BaseException] = []
-    finished = Event()
+    heard, finished = Event(), Event()
 
     def work() -> None:
+        heard.wait()
         try:
             outcomes.append(worker.run(*arguments))
         except BaseException as error:
@@ -140,16 +141,16 @@ def _run_interruptibly(worker: Engine, *arguments: Any) -> tuple[Outcome, bool]:
 
     _thread.start_new_thread(work, ())  # unlike Thread.start, waits for nothing: there Ctrl-C would be lost
     interrupted = False
-    while not finished.is_set():
-        try:
-            while not finished.wait(POLL_SECONDS):
-                if interrupted:  # again and again: before its search has begun an engine hears nothing
-                    worker.stop()
-        except KeyboardInterrupt:
-            if interrupted:  # the second one means it
-                raise
-            interrupted = True
-            worker.stop()
+    try:
+        heard.set()  # from here on Ctrl-C is heard
+        while not finished.wait(POLL_SECONDS):
+            pass
+    except KeyboardInterrupt:  # the second one, below, means it
+        interrupted = True
+        heard.set()
+        worker.stop()
+        while not finished.wait(POLL_SECONDS):
+            worker.stop()  # again and again: before its search has begun an engine hears nothing
     if errors:
         raise errors[0]
     return outcomes[0], interrupted

@@ -70,6 +70,7 @@ def test_the_comparison_decides_what_is_predicted():
     assert not {"prediction", "random_state", "ties", "vote"} & set(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "params", "predictions"),
     [

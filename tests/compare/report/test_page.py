@@ -65,6 +65,7 @@ def test_names_beside_the_axes_stand_below_them_for_narrow_screens(page):
         assert set(beside) == set(below) != set()
 
 
+@pytest.mark.slow
 def test_an_unfinished_run_says_so(page, tmp_path):
     assert "still missing" not in page.read_text()
     assert "<strong>6 fits failed.</strong>" in page.read_text()
@@ -159,6 +160,7 @@ def test_ids_of_figures_differ(page):
     assert len(identifiers) == len(set(identifiers)) > 0
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_every_time(hostile):
     before = hostile.read_text()
     assert write_report(hostile.parent).read_text() == before

@@ -20,6 +20,7 @@ def test_submitted_jobs_become_rows(tiny, tmp_path):
     assert len(list((tmp_path / "artifacts").glob("*.npz"))) == 2
 
 
+@pytest.mark.slow
 def test_a_failed_submission_is_a_row(tiny, tmp_path, monkeypatch):
     # What ends its process stands for a node that dies.
     monkeypatch.setattr("mpnn.compare.run.cluster.fit_alone", _exit)

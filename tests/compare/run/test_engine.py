@@ -92,6 +92,7 @@ def test_a_method_may_have_fewer_draws(tiny, tmp_path, spies):
     assert {row["key"] for row in rows} < {job.key for job in list_jobs(all_draws)}
 
 
+@pytest.mark.slow
 def test_a_method_may_have_its_own_data_sets(tiny, tmp_path, spies):
     methods = (SPIES[0], dataclasses.replace(SPIES[1], datasets=("wine",)))
     config = dataclasses.replace(tiny, datasets=("iris", "wine"), methods=methods)
@@ -250,6 +251,7 @@ def test_survives_a_kill(write_config, tmp_path, monkeypatch):
     assert {path.stem for path in (folder / "artifacts").glob("*.npz")} == {row["key"] for row in rows}
 
 
+@pytest.mark.slow
 def test_rows_measured_with_other_defaults_are_not_reused(tiny, tmp_path, monkeypatch):
     run_comparison(tiny, tmp_path)
     method = METHODS["linear_svm"]
@@ -259,6 +261,7 @@ def test_rows_measured_with_other_defaults_are_not_reused(tiny, tmp_path, monkey
     assert write_report(tmp_path).exists()
 
 
+@pytest.mark.slow
 def test_rows_of_older_releases_are_shown_and_not_continued(tiny, tmp_path):
     run_comparison(tiny, tmp_path)
     path = tmp_path / "results.jsonl"

@@ -84,6 +84,7 @@ def test_workers_find_the_same(tiny, tmp_path):
     assert json.loads((tmp_path / "two" / "environments.json").read_text())[0]["workers"] == 2
 
 
+@pytest.mark.slow
 def test_a_dead_worker_is_replaced(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("mpnn.compare.run.workers._work", die_with_the_first_job)
     jobs, begun = list_jobs(tiny)[:2], []
@@ -148,6 +149,7 @@ def test_a_script_must_guard_its_own_work(tmp_path, script):
     assert "a script that uses workers needs `if __name__" in failed.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_methods_registered_here_alone_are_refused(tiny, tmp_path, spies):
     config = replace(tiny, methods=(MethodConfig("here", "spy"),), shots=(2,), draws=1)
     with pytest.raises(ConfigError, match="unknown method 'spy'.*register methods where it imports them"):

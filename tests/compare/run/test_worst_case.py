@@ -17,6 +17,7 @@ from mpnn.compare.run.decisions import Decisions, Network, decisions_of
 from mpnn.compare.run.robustness import move
 from mpnn.compare.run.worst_case import worst_case
 from mpnn.ensemble.votes import count_votes, resolve_ties
+from tests.marks import mostly_slow
 
 
 def all_right(predict, box, codes):
@@ -84,7 +85,7 @@ def test_certified_votes_hold_for_every_change_of_whole_pixels():
 
 
 @pytest.mark.parametrize("scaling", ["max_abs", "root"])
-@pytest.mark.parametrize("classes", [2, 3])
+@mostly_slow("classes", [2, 3])
 def test_single_layers_and_their_vote(classes, scaling):
     inputs, codes = problem(classes, seed=1)
     member = MessagePassingClassifier((), input_scaling=scaling, random_state=0)

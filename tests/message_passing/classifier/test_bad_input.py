@@ -94,6 +94,7 @@ def test_features_that_are_all_constant_teach_nothing_but_fit(classifier, two_bl
     assert np.all(np.isfinite(fitted.decision_function(X)))
 
 
+@pytest.mark.slow
 def test_a_single_sample_of_each_class_is_enough(two_blobs):
     X, y = two_blobs
     rows = [np.flatnonzero(y == label)[0] for label in (0, 1)]

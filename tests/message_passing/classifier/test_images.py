@@ -24,6 +24,7 @@ def answers(network, images):
     return [network.set_params(prediction=how).predict_proba(images) for how in PREDICTIONS]
 
 
+@pytest.mark.slow
 def test_a_network_of_convolutions_learns(fitted, digit_images):
     images, labels = digit_images
     assert fitted.set_params(prediction="bayes").score(images[400:], labels[400:]) > 0.9
@@ -32,6 +33,7 @@ def test_a_network_of_convolutions_learns(fitted, digit_images):
     assert [sorted(set(layer.ravel().tolist())) for layer in fitted.weights_][1:3] == [[-1, 0, 1], [-1, 1]]
 
 
+@pytest.mark.slow
 def test_photographs_are_centred_and_a_dark_background_is_not(fitted):
     photographs = np.random.default_rng(0).normal(120, 40, (40, 8, 8)).clip(0, 255).astype(np.uint8)
     network = MessagePassingClassifier((Conv2D(2, 3),), num_epochs=1, random_state=0)
@@ -40,12 +42,14 @@ def test_photographs_are_centred_and_a_dark_background_is_not(fitted):
     assert fitted.input_transform_(np.zeros((1, 64))).tolist() == [[0.0] * 64]
 
 
+@pytest.mark.slow
 def test_a_layer_that_was_rounded_in_training_is_published_as_it_is(fitted):
     first, second, *_ = fitted.state_.weighted
     np.testing.assert_array_equal(first.mean, [*fitted.weights_[0], fitted.biases_[0]])
     assert np.abs(second.mean).min() < 1
 
 
+@pytest.mark.slow
 def test_images_may_be_flat_or_have_a_channel(fitted, digit_images):
     images = digit_images[0][:20]
     expected = answers(fitted, images)

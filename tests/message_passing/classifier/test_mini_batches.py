@@ -12,6 +12,7 @@ def digits():
     return (X[:1000], y[:1000]), (X[1000:], y[1000:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hidden", "weights", "num_epochs"),
     [

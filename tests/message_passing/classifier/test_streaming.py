@@ -86,6 +86,7 @@ def test_one_block_is_what_fit_learns(scheme, table, shards):
     assert streamed.score(*table) > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scheme",
     [

@@ -15,6 +15,7 @@ from mpnn import MessagePassingClassifier, PairwiseVoteClassifier, load_model, s
 from mpnn.encoders import TableEncoder
 from mpnn.message_passing.classifier.inputs import POWER_OF_A_COLUMN, bits_alone, transform_of_bits
 from mpnn.preprocessing.scaling import InputTransform, squared_norms
+from tests.marks import mostly_slow
 
 # The vote chooses as its members do; it trains many times as long.
 NETWORK_AND_VOTE = [MessagePassingClassifier, pytest.param(PairwiseVoteClassifier, marks=pytest.mark.slow)]
@@ -52,6 +53,7 @@ def test_defaults_are_near_logistic_regression(load, make):
     assert make(random_state=0).fit(train, y_train).score(test, y_test) >= rival - 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.05, pytest.param(0.2, marks=pytest.mark.slow)])
 def test_wrong_labels_do_not_end_training(share):
     generator = np.random.default_rng(0)
@@ -123,6 +125,7 @@ def test_sparse_rows_of_words():
     np.testing.assert_array_equal(model.predict(X), model.predict(X.toarray()))
 
 
+@pytest.mark.slow
 def test_sparse_weights_of_words_are_numbers():
     generator = np.random.default_rng(0)
     y = np.arange(120) % 2
@@ -149,13 +152,15 @@ def test_intensities_and_chosen_scalings_stay_numbers():
     assert clone(quick).set_params(encoding="table").fit(images, y).encoder_ is not None
 
 
+@pytest.mark.slow
 def test_a_table_that_never_varies_is_the_majority():
     y = np.array([0] * 12 + [1] * 5)
     model = MessagePassingClassifier(random_state=0).fit(np.ones((17, 3)), y)
     assert set(model.predict(np.zeros((4, 3)))) == {0}
 
 
-@pytest.mark.parametrize("make", [MessagePassingClassifier, PairwiseVoteClassifier])
+@pytest.mark.slow
+@mostly_slow("make", [MessagePassingClassifier, PairwiseVoteClassifier])
 def test_two_rows_many_times_leave_nothing_to_hold_out(make):
     truth = np.arange(60) % 2
     labels = np.where(np.arange(60) < 6, 1 - truth, truth)
@@ -238,6 +243,7 @@ def test_bits_of_columns_with_one_threshold_stay_bits():
     np.testing.assert_array_equal(transform(bits), bits)
 
 
+@pytest.mark.slow
 def test_inputs_are_centred_in_whole_numbers():
     """As often as rows count; training, prediction and the discrete network read the same."""
     rng = np.random.default_rng(0)
@@ -259,6 +265,7 @@ def test_inputs_are_centred_in_whole_numbers():
     np.testing.assert_array_equal(network.predict(X), (values.ravel() > 0).astype(int))
 
 
+@pytest.mark.slow
 def test_counts_of_words_of_several_classes_are_learned():
     """Bits of rare words are nearly always -1: not centred, their common part drowns what differs."""
     rng, labels = np.random.default_rng(0), np.arange(400) % 4

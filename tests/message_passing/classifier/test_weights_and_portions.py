@@ -102,6 +102,7 @@ def test_portions_teach_what_the_whole_teaches(three_blobs):
         assert learner.classes_.tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_the_first_portion_names_all_classes(two_blobs):
     X, y = two_blobs
     for classifier in (QUICK, VOTE):

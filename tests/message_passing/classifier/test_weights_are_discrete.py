@@ -71,6 +71,7 @@ def test_scores_of_the_mode_are_those_of_the_published_weights(fitted, two_blobs
     np.testing.assert_allclose(fitted.predict_proba(X)[:, 1], ndtr(scores), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_many_classes_choose_the_largest_output(three_blobs):
     X, y = three_blobs
     classifier = MessagePassingClassifier(num_sweeps=15, encoding=None, random_state=0).fit(X, y)

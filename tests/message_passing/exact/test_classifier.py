@@ -56,6 +56,7 @@ def test_fits_every_training_sample_and_votes_well(digits, training, ensemble):
     assert all(member.spec_.exact for member in ensemble.estimators_)
 
 
+@pytest.mark.slow
 def test_bayes_and_samples_predict(digits, ensemble):
     X, y = digits
     for kind in ("bayes", "sample"):
@@ -84,6 +85,7 @@ def test_history_tells_the_error_of_every_sweep(ensemble):
     assert history["error"].min() == 0.0
 
 
+@pytest.mark.slow
 def test_beliefs_are_moments_of_their_natural_parameters(ensemble):
     member = ensemble.estimators_[0]
     family = member.spec_.weighted[0].family
@@ -149,6 +151,7 @@ def test_one_program_serves_all_numbers_and_restarts(problems):
     assert (fit.errors > 0).all()
 
 
+@pytest.mark.slow
 def test_bayesian_prediction_averages_the_upper_layers_exactly():
     """Against the sum over all signs and weights of a hidden layer of 3."""
     generator = np.random.default_rng(0)

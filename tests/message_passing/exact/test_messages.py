@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mpnn.message_passing.exact import messages as small_fan_in
+from tests.marks import mostly_slow
 
 LEVELS = (-1, 0, 1)
 
@@ -50,7 +51,7 @@ def messages(signs, levels, above, dtype):
 
 
 @pytest.mark.parametrize("binary", [False, True])
-@pytest.mark.parametrize("fan_in", [1, 2, 3, 4, 5])
+@mostly_slow("fan_in", [1, 2, 3, 4, 5], fast=3)
 def test_equals_enumeration_in_float64(x64, monkeypatch, fan_in, binary):
     monkeypatch.setattr(small_fan_in, "MESSAGE_FLOOR", 0.0)
     unit = draw_unit(fan_in, 1.0, binary, seed=fan_in)

@@ -9,6 +9,7 @@ from mpnn.linear_maps.conv import ConvMap
 from mpnn.message_passing.layers import Conv2D, Dense, Flatten
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.spec import NetworkSpec
+from tests.marks import mostly_slow
 from tests.oracles.helpers import compiled_batch, discrete_outputs, moment_outputs, numbers_for, start
 from tests.oracles.tied_network import spread, summed_over_copies, tied
 
@@ -79,7 +80,7 @@ def test_messages_are_those_of_tied_copies(rule, convolution, x64):
     np.testing.assert_allclose(last.field, last_expected.field, **TOLERANCES[rule])
 
 
-@pytest.mark.parametrize("weights", ["ternary", 2, pytest.param("binary", marks=pytest.mark.slow)])
+@mostly_slow("weights", ["ternary", 2, pytest.param("binary", marks=pytest.mark.slow)])
 def test_predictions_are_those_of_tied_copies(weights, x64):
     spec = network("mean_field", weights, padding="same", stride=2)
     state = start(spec, seed=2)
@@ -136,7 +137,7 @@ def test_cavities_of_several_sweeps_are_kept_for_dense_layers_only():
         network("belief_propagation", sweeps=2)
 
 
-@pytest.mark.parametrize("padding", ["valid", "same"])
+@mostly_slow("padding", ["valid", "same"])
 @pytest.mark.parametrize(("size", "stride"), [(5, 2), (2, 3), (3, 1)])
 def test_fold_is_the_transpose_of_unfold(size, stride, padding, x64):
     windows, shape = ConvMap(1, size, stride, padding), (9, 8, 2)

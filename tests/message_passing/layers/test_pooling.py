@@ -11,6 +11,7 @@ from mpnn.message_passing.layers import Conv2D, Dense, Flatten, MaxPool2D, MeanP
 from mpnn.message_passing.network import Batch
 from mpnn.message_passing.rules.base import Inputs
 from mpnn.message_passing.spec import NetworkSpec
+from tests.marks import mostly_slow
 from tests.oracles.helpers import compiled_batch, numbers_for, start
 
 PLACE = Place(in_shape=(2, 2, 1), known_inputs=False, averaged_signs=1)
@@ -44,7 +45,7 @@ def enumerated(fields, output, log_message):
 
 
 @pytest.mark.parametrize("above", [-3.0, 0.0, 0.7, 40.0])
-@pytest.mark.parametrize("scale", [0.3, 3.0])
+@mostly_slow("scale", [0.3, 3.0])
 def test_the_largest_sign_is_exact(above, scale, x64):
     fields = scale * np.random.default_rng(0).normal(size=4)
     mean, variance, down = messages(MaxPool2D(2), fields, above)
@@ -54,6 +55,7 @@ def test_the_largest_sign_is_exact(above, scale, x64):
     np.testing.assert_allclose(down, expected[2], rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", [-60.0, 60.0])
 def test_certain_signs_stay_finite(field):
     mean, _, down = messages(MaxPool2D(2), np.full(4, field, np.float32), 5.0)
@@ -76,6 +78,7 @@ def test_the_mean_is_close_for_a_precision(x64):
     np.testing.assert_allclose(down, expected[2], atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", [MaxPool2D(2), MeanPool2D(2)])
 def test_what_is_left_over_gets_no_message(pool):
     place = Place(in_shape=(5, 4, 2), known_inputs=False, averaged_signs=1)
@@ -89,8 +92,8 @@ def test_what_is_left_over_gets_no_message(pool):
     assert np.all(np.asarray(down[:, 4:]) == 0)
 
 
-@pytest.mark.parametrize("sweeps", [1, 3])
-@pytest.mark.parametrize("pool", [MaxPool2D(2), MeanPool2D(2)])
+@mostly_slow("sweeps", [1, 3])
+@mostly_slow("pool", [MaxPool2D(2), MeanPool2D(2)])
 def test_networks_with_pools_learn_a_batch(pool, sweeps):
     layers = (Conv2D(4, 3), pool, Flatten(), Dense(1))
     spec = NetworkSpec((6, 6, 1), layers, sweeps_per_batch=sweeps)

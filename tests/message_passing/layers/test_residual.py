@@ -17,6 +17,7 @@ from tests.oracles.helpers import compiled_batch, discrete_outputs, first_number
 NUM_UNITS, NUM_SAMPLES = 6, 5
 
 
+@pytest.mark.slow
 def test_messages_are_those_of_a_weight_of_one(x64):
     """Exact cavities: the rule itself, on inputs [x, x] and weights [W, 1]."""
     layer = Dense(NUM_UNITS, rule="bp_inspired", weights="ternary").complete()
@@ -66,6 +67,7 @@ def test_messages_are_those_of_a_weight_of_one(x64):
     np.testing.assert_allclose(down.field, both, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_discrete_network_adds_its_inputs():
     spec = NetworkSpec(
         (3, 3, 2), (Conv2D(2, 1), Residual((Conv2D(2, 3, padding="same"),)), Flatten(), Dense(1))
@@ -83,6 +85,7 @@ def test_the_discrete_network_adds_its_inputs():
     np.testing.assert_allclose(discrete_outputs(spec, weights, inputs), outputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweeps", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_deep_residual_network_learns_a_batch(sweeps):
     branch = Residual((Dense(8), Dense(8)))

@@ -174,6 +174,7 @@ def test_two_layers():
     np.testing.assert_allclose(np.mean(shifts), 0.12, atol=0.01)
 
 
+@pytest.mark.slow
 def test_gaussian_weights_and_linear_output():
     """One noisy linear observation: everything is Gaussian, so only the full variance is inexact.
 

@@ -92,6 +92,7 @@ def test_size_of_the_second_order_error(x64):
     assert float(jnp.abs(first - exact).max()) < 0.06 * largest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("num_inputs", "error"), [(14, 1e-3), (501, 1e-7)])
 def test_size_of_the_interpolation_error(num_inputs, error, x64):
     """Degree 4 is exact to float32's rounding above 501 sign units; of few inputs, cavities differ more."""
@@ -103,6 +104,7 @@ def test_size_of_the_interpolation_error(num_inputs, error, x64):
         assert float(jnp.abs(own - other).max()) < error * float(jnp.abs(other).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("polarization", "error"), [(0.9, 1e-6), (0.99, 1e-2), (0.9987, 1e-2)])
 def test_interpolation_of_nearly_certain_weights(polarization, error, x64):
     """With certain inputs the variance is all the weights': it vanishes with their doubt, and cavities move
@@ -163,6 +165,7 @@ def test_belief_propagation_with_one_sweep_is_bp_inspired(weights, monkeypatch):
     assert_states_close(full, cheap, 2e-6)
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_bp_inspired(monkeypatch):
     """Chunks of one, of four (which does not divide 14) and of all inputs."""
     layer, inputs, above = random_layer(3)
@@ -194,6 +197,7 @@ def test_precision_messages_are_the_sums_of_the_paper():
             np.testing.assert_allclose(down[b, i], expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["amp", "belief_propagation", "bp_inspired"])
 def test_converged_sweeps_are_a_fixed_point(rule):
     """Once the messages over a batch have converged, more sweeps change nothing."""

@@ -8,6 +8,7 @@ import pytest
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
+from tests.marks import mostly_slow
 from tests.oracles.helpers import assert_states_close, compiled_batch, numbers_for, random_batch, start
 
 NUMBERS = {"rho": 0.95, "damping": 0.4, "noise": 0.1}
@@ -24,7 +25,7 @@ SPECS = {
         (8, 5, 1), rule="amp", weights="gaussian", activation="relu", sweeps_per_batch=2
     ),
 }
-each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+each_spec = mostly_slow("spec", SPECS.values(), fast=3, ids=SPECS.keys())
 TOLERANCE = 5e-6
 
 
@@ -32,6 +33,7 @@ def run(spec, state, batch):
     return compiled_batch(spec, state, batch, numbers_for(spec, **NUMBERS))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mean_field", "amp", "belief_propagation", "second_order"])
 def test_flipping_inputs_and_labels_changes_nothing(name):
     """Signs of sums that are never 0, and margins, are odd: the weights hear the same."""

@@ -15,6 +15,7 @@ from mpnn.message_passing.network import Batch
 from mpnn.message_passing.rules.max_sum import FORCED_FIELD, node_messages
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.training import train
+from tests.marks import mostly_slow
 from tests.oracles.helpers import compiled_batch, first_numbers, numbers_for, start
 
 nodes = jax.jit(node_messages)
@@ -48,7 +49,7 @@ def messages(fields, magnitudes, output_field, margin=0.0):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6, 9])
-@pytest.mark.parametrize("output_field", [np.inf, -np.inf, 0.7, -0.3, 0.0])
+@mostly_slow("output_field", [np.inf, -np.inf, 0.7, -0.3, 0.0])
 def test_equal_magnitudes_are_exact(count, output_field):
     rng = np.random.default_rng(count)
     for _ in range(20):
@@ -86,6 +87,7 @@ def test_zero_inputs_hear_nothing_and_count_for_nothing():
     assert ours.to_signs[1] == 0.0
 
 
+@pytest.mark.slow
 def test_error_of_the_relaxation_for_real_magnitudes():
     """Bounded by the largest field, and falling with the number of inputs about as 1 / N."""
     rng = np.random.default_rng(0)
@@ -179,6 +181,7 @@ def test_one_sweep_needs_no_memory_and_says_the_same():
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_padding_samples_are_silent():
     rng = np.random.default_rng(6)
     fields, magnitudes = rng.normal(size=9), rng.uniform(0.1, 1.0, size=9)
@@ -191,6 +194,7 @@ def test_padding_samples_are_silent():
         np.testing.assert_array_equal(one.posterior.field, other.posterior.field)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_learns_a_perceptron_from_a_teacher(seed):
     rng = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import pytest
 
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.spec import NetworkSpec
+from tests.marks import mostly_slow
 from tests.oracles.helpers import compiled_batch, numbers_for, random_batch, start
 from tests.oracles.numpy_twin import TwinLayer, amp_batch, bp_batch, one_sweep_batch
 
@@ -53,7 +54,7 @@ def assert_agree(state, twin):
 
 
 @pytest.mark.parametrize("rule", ["mean_field", "amp", "bp_inspired"])
-@pytest.mark.parametrize(
+@mostly_slow(
     ("widths", "output", "weights", "density"),
     [
         ((12, 7, 5, 4), "argmax", "binary", 0.4),
@@ -77,6 +78,7 @@ def test_mini_batches_match_the_twin(rule, widths, output, weights, density):
     assert_agree(state, twin)
 
 
+@pytest.mark.slow
 @SEVERAL_SWEEPS
 def test_amp_over_several_sweeps_matches_the_equations_with_time_indices(widths, weights):
     """Five sweeps on each of three mini-batches, reaction terms of every kind, with reinforcement."""
