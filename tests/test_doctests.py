@@ -27,7 +27,9 @@ SHOWN = {
 
 def in_seconds(name):
     """Mark those that train for longer."""
-    trains_long = name.startswith(("mpnn.gradient.", "mpnn.solvers.", "mpnn.flax_layers."))
+    trains_long = name.startswith(
+        ("mpnn.gradient.", "mpnn.solvers.", "mpnn.flax_layers.", "mpnn.message_passing.functional")
+    )
     return pytest.param(name, marks=pytest.mark.slow if trains_long else ())
 
 

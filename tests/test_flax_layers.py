@@ -49,6 +49,7 @@ def hidden_of(spec, state):
     return hidden
 
 
+@pytest.mark.slow
 @mostly_slow("name", NETWORKS)
 def test_a_step_is_that_of_the_network_with_that_output(name):
     spec, inputs = NETWORKS[name], INPUTS.reshape(-1, *NETWORKS[name].input_shape)

@@ -86,6 +86,7 @@ def test_log_sign_partition_in_float32():
     assert_relatively_close(actual, log_sign_partition(field.astype(float), x.astype(float)), 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("function", "reference"),
     [(numerics.sign_gradient, sign_gradient), (numerics.log_sign_partition, log_sign_partition)],

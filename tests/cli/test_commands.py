@@ -67,6 +67,7 @@ def predictions(text):
     return rows, names, np.array([[float(row[name]) for name in names] for row in rows])
 
 
+@pytest.mark.slow
 @mostly_slow("prediction", [None, "bayes"])
 def test_a_label_is_the_largest_probability_or_the_file_says_why(run, prediction):
     how = [] if prediction is None else ["--prediction", prediction]

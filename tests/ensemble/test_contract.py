@@ -19,6 +19,7 @@ pytestmark = [
 QUICK = {"hidden": (), "num_sweeps": 3, "rounding": "mode", "noise": 0.5}
 
 
+@pytest.mark.slow
 @parametrize_with_checks([PairwiseVoteClassifier(MessagePassingClassifier(**QUICK))])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

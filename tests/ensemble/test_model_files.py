@@ -69,6 +69,7 @@ def test_a_network_comes_back(configuration, kinds, two_blobs, tmp_path):
         np.testing.assert_array_equal(found.set_params(prediction=kind).predict_proba(X), expected)
 
 
+@pytest.mark.slow
 @mostly_slow("names", [[False, True], [-3, 8], [0.0, 1.0]], ids=["bool", "int", "float"])
 def test_classes_keep_their_type(names, two_blobs, tmp_path):
     X, y = two_blobs
@@ -105,6 +106,7 @@ SUMS = [-1, *[0] * 16, *[1] * 16]  # of a flag and two numbers
 FACTORS = [10, *[2] * 32, 1, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [

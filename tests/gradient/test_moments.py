@@ -38,6 +38,7 @@ def test_samples_are_levels_with_the_moments(family):
     assert np.all((np.asarray(family.mode(latent)) == likeliest)[clear])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [*FAMILIES, LatentBinary(), LatentTernary()])
 def test_modes_are_levels_and_follow_real_weights(family):
     real = jnp.asarray(np.random.default_rng(0).normal(size=(30, 20)), jnp.float32)
@@ -46,6 +47,7 @@ def test_modes_are_levels_and_follow_real_weights(family):
     assert np.all((np.sign(real) == mode)[mode != 0])
 
 
+@pytest.mark.slow
 def test_dense_moments_by_enumeration():
     """All networks of three random ternary weights on two random signs."""
     family, generator = TernaryBelief(1.0), np.random.default_rng(2)
@@ -153,6 +155,7 @@ def test_point_modules_share_their_arrays_with_moment_modules():
     np.testing.assert_allclose(certain.mean, point, atol=1e-3)
 
 
+@pytest.mark.slow
 @mostly_slow("family", FAMILIES)
 def test_the_variance_penalty_makes_beliefs_decide(family):
     method = MomentPropagation(network=PerceptronSpec((5, 3)), family=family, variance_penalty=0.5)

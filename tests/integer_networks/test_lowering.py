@@ -38,6 +38,7 @@ def test_trained_vote():
     np.testing.assert_array_equal(network.decision.votes(network.outputs(network.codes(X))), model.votes(X))
 
 
+@pytest.mark.slow
 @mostly_slow(
     "model",
     [
@@ -78,6 +79,7 @@ def test_solver_networks(scaling):
     assert equal_labels(model, rows).exact
 
 
+@pytest.mark.slow
 def test_vote_of_solver_networks():
     member = LocalSearchClassifier(time_limit=0.2, random_state=0)
     for ties in ("head_to_head", "confidence"):

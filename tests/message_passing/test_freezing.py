@@ -75,6 +75,7 @@ def moved(before, after):
     return bool(np.any(before.mean != after.mean))
 
 
+@pytest.mark.slow
 @mostly_slow("name", SPECS)
 def test_a_frozen_layer_stays_and_those_above_learn_on(name, trained):
     states, spec = [state.weighted for state in trained(name)], SPECS[name]

@@ -27,6 +27,7 @@ def by_quadrature(mean, variance):
     return [integrate.quad(density, *reach, args=(k,), limit=500)[0] for k in range(len(mean))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("largest", [1.0, 16.0])
 def test_probability_of_the_largest_output(largest):
     generator = np.random.default_rng(0)

@@ -343,6 +343,7 @@ def test_numbers_that_cannot_count_samples(numbers, message):
         Schedules.counting_once(**numbers)
 
 
+@pytest.mark.slow
 @mostly_slow("batch_size", [18, 4])
 def test_portions_change_nothing(batch_size, monkeypatch):
     """Steps one at a time, as where they are slow, give the same beliefs and the same Info."""

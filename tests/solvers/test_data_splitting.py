@@ -44,7 +44,7 @@ def fewest_errors(widths, sets):
     return best
 
 
-@mostly_slow("widths", [(2, 2), (2, 2, 2), (2, 1, 1, 2)], fast=2)
+@mostly_slow("widths", [(2, 2), (2, 2, 2), (2, 1, 1, 2)])
 @pytest.mark.parametrize("sets", [SETS, np.arange(6)], ids=["sets", "singletons"])
 def test_programs_are_exact(engine, widths, sets):
     program = StepProgram(StepNeurons(whole=True, bias=False), widths, INPUTS, TARGETS, sets)

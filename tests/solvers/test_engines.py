@@ -133,6 +133,7 @@ def test_the_time_limit_keeps_the_best_solution(engine):
     assert solution.first_seconds <= solution.seconds
 
 
+@pytest.mark.slow
 def test_an_objective_that_is_good_enough_ends_the_search(engine):
     model = knapsack(200)
     target = 0.5 * solve(model, Limits(1.0), engine=engine).objective

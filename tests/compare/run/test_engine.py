@@ -82,6 +82,7 @@ def test_a_method_may_have_its_own_shots(tiny, tmp_path, spies):
     assert len(spies["other_spy"]) == 2
 
 
+@pytest.mark.slow
 def test_a_method_may_have_fewer_draws(tiny, tmp_path, spies):
     methods = (SPIES[0], dataclasses.replace(SPIES[1], draws=1))
     rows = run_comparison(dataclasses.replace(tiny, methods=methods), tmp_path)

@@ -49,6 +49,7 @@ def network_of(classifier, X):
     return inputs[:, 0]
 
 
+@pytest.mark.slow
 def test_fits_every_training_sample_and_votes_well(digits, training, ensemble):
     X, y = digits
     assert ensemble.training_errors_.sum() == 0

@@ -115,6 +115,7 @@ def test_error_on_a_tree_falls_with_the_number_of_inputs(weights, sizes):
     assert errors[2] < 0.6 * errors[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "size", "bounds"),
     [
