@@ -29,7 +29,6 @@ from mpnn.message_passing.classifier.defaults import (
     FULL_BATCH_LIMIT,
     choose_hidden,
     choose_input_scaling,
-    resolve,
 )
 from mpnn.message_passing.classifier.inputs import (
     bits_alone,
@@ -40,6 +39,7 @@ from mpnn.message_passing.classifier.inputs import (
     transform_of_bits,
     unit_for,
 )
+from mpnn.message_passing.classifier.resolution import resolve
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 from mpnn.message_passing.classifier.watching import Watching, split_rows
 from mpnn.message_passing.hyper import Hyper

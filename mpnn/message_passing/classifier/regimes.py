@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling, resolve
+from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling
 from mpnn.message_passing.classifier.inputs import BIT_BESIDE_SUM, POWER_OF_A_COLUMN
 from mpnn.message_passing.classifier.noise import to_try
+from mpnn.message_passing.classifier.resolution import resolve
 from mpnn.message_passing.classifier.settings import Parameters, Settings
 from mpnn.message_passing.hyper import Schedule
 from mpnn.preprocessing.scaling import DEAD_ZONES, POWERS

@@ -14,8 +14,8 @@ from mpnn.message_passing.classifier.defaults import (
     FULL_BATCH_LIMIT,
     POSTERIOR_AS_PRIOR,
     choose_input_scaling,
-    resolve,
 )
+from mpnn.message_passing.classifier.resolution import resolve
 from mpnn.message_passing.classifier.settings import Parameters
 
 

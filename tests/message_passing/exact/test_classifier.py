@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from mpnn import MessagePassingClassifier, PairwiseVoteClassifier
 from mpnn.linear_maps.base import Moments
-from mpnn.message_passing.classifier.defaults import resolve
+from mpnn.message_passing.classifier.resolution import resolve
 from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.exact import annealing
 from mpnn.message_passing.exact.prediction import exact_probabilities
