@@ -13,6 +13,7 @@ from mpnn.callbacks import Callback
 from mpnn.classifiers.problems import blocks_of, in_few_shapes
 from mpnn.message_passing.classifier import compiled
 from mpnn.message_passing.classifier.inputs import coded_blocks, numbers_of
+from mpnn.message_passing.classifier.many import ManyLearner
 from mpnn.message_passing.classifier.regimes import defaults_by_regime
 from mpnn.message_passing.classifier.settings import Parameters
 from mpnn.message_passing.classifier.streaming import StreamLearner
@@ -24,7 +25,7 @@ __all__ = ["MessagePassingClassifier"]
 
 
 @described(Parameters.__dataclass_fields__, default="None")
-class MessagePassingClassifier(StreamLearner):
+class MessagePassingClassifier(ManyLearner, StreamLearner):
     """A sign network with discrete weights, trained by messages of the belief-propagation family.
 
     What is left at None is set to the best value known for the regime: full batch for up to 2000 samples,

@@ -3,42 +3,21 @@
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import check_array, validate_data
 
 from mpnn.callbacks import Callback
 from mpnn.callbacks.estimators import callbacks_of
-from mpnn.classifiers.base import (
-    ProbabilisticClassifier,
-    check_several,
-    read_table_and_labels,
-)
-from mpnn.classifiers.images import read_images, reads_images
-from mpnn.classifiers.labels import plain_labels
-from mpnn.classifiers.problems import BinaryProblems
-from mpnn.classifiers.weights import balanced_draw, class_weights, only_present, read_weights
-from mpnn.encoders import TableEncoder
+from mpnn.classifiers.base import check_several
+from mpnn.classifiers.images import reads_images
 from mpnn.message_passing.classifier import fitting, noise
-from mpnn.message_passing.classifier.defaults import (
-    FULL_BATCH_LIMIT,
-    choose_hidden,
-    choose_input_scaling,
-)
-from mpnn.message_passing.classifier.inputs import (
-    bits_alone,
-    choose_encoder,
-    coded,
-    columns_of_bits,
-    plain,
-    transform_of_bits,
-    unit_for,
-)
+from mpnn.message_passing.classifier.defaults import choose_hidden, choose_input_scaling
+from mpnn.message_passing.classifier.inputs import bits_alone, columns_of_bits, transform_of_bits
+from mpnn.message_passing.classifier.reading import Read, Reader
 from mpnn.message_passing.classifier.resolution import resolve
 from mpnn.message_passing.classifier.settings import Fit, Parameters, Samples, Settings
 from mpnn.message_passing.classifier.watching import Watching, split_rows
@@ -47,44 +26,22 @@ from mpnn.message_passing.network import State, continued
 from mpnn.message_passing.spec import NetworkSpec
 from mpnn.message_passing.weights import weight_family
 from mpnn.preprocessing.augmentation import random_shifts
-from mpnn.preprocessing.precision import NUMBER_TYPES
 from mpnn.preprocessing.scaling import InputTransform, fit_transform_of, squared_norms
-from mpnn.preprocessing.units import in_float32
 from mpnn.programs.forks import in_fresh_process
-from mpnn.validation import flag, require_different_names, whole
+from mpnn.validation import flag, whole
 
 __all__ = ["Learner"]
 
 
-class _Read(NamedTuple):
-    """Checked samples: inputs ``[n, features]``, numbers or a table in code; class numbers ``[n]``.
-
-    ``counts``: how often rows count in statistics of the inputs; ``weight``: in training, with their classes.
-    """
-
-    inputs: NDArray
-    codes: NDArray
-    counts: NDArray | None
-    weight: NDArray | None
-
-
-class Learner(ProbabilisticClassifier):
+class Learner(Reader):
     """The training half of :class:`mpnn.MessagePassingClassifier`, which holds the parameters."""
 
-    encoding: str | None
-    input_scaling: str | None
-    class_weight: Any
-    batch_size: Any
     warm_start: bool
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int
     callbacks: Sequence[Callback] | None
     verbose: int
-    hidden: Any
-    image_shape: Sequence[int] | None
-    largest_shift: int
-    encoder_: TableEncoder | None
     input_transform_: InputTransform
     spec_: NetworkSpec
     state_: State | None
@@ -136,61 +93,7 @@ class Learner(ProbabilisticClassifier):
         check_several(self.classes_)
         return self._learn(self._read(X, y, sample_weight, goes_on, True), goes_on, in_portions=True)
 
-    def _read(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None, known_inputs: bool, known_classes: bool
-    ) -> _Read:
-        """Check samples and weigh them, of balanced classes those that are trained on."""
-        table, codes, counts = self._read_rows(X, y, sample_weight, known_inputs, known_classes)
-        own = self._balanced(codes, counts)
-        table, codes, counts = table[own], codes[own], None if counts is None else counts[own]
-        return _Read(table, codes, counts, class_weights(self.class_weight, self.classes_, codes, counts))
-
-    def _read_rows(
-        self, X: Any, y: Any, sample_weight: ArrayLike | None, known_inputs: bool, known_classes: bool
-    ) -> tuple[NDArray, NDArray, NDArray | None]:
-        """Inputs, class numbers and counts; what is not known yet, code of a table and classes, is fitted."""
-        X = self._read_images(X, known_inputs)
-        if not known_inputs:
-            self.encoder_ = self._choose_encoder(X)
-        if self.encoder_ is None:
-            require_different_names(X)
-            own = validate_data(self, plain(X), plain_labels(y), dtype=NUMBER_TYPES, reset=not known_inputs)
-            table, labels = own
-        else:
-            table, labels = read_table_and_labels(self, X, y, reset=not known_inputs)
-        table, labels, counts = only_present(table, labels, read_weights(sample_weight, labels))
-        codes = self._known_class_numbers(labels) if known_classes else self._class_numbers(labels)
-        if self.encoder_ is not None:
-            if not known_inputs:
-                self.encoder_.fit(table, sample_weight=counts)
-            table = coded(self.encoder_, table)
-        else:
-            table = self._in_units(table, known_inputs)
-        return table, codes, counts
-
-    def _balanced(self, codes: NDArray, counts: NDArray | None) -> NDArray | slice:
-        """Rows to train on: of balanced classes no more than make a batch, where the batch is left open."""
-        if self.class_weight != "balanced" or self.batch_size != "auto":
-            return slice(None)
-        return balanced_draw(codes, counts, FULL_BATCH_LIMIT)
-
-    def _read_images(self, X: Any, known_inputs: bool) -> Any:
-        """Images as rows; the first ones fix their shape, which layers that read images need."""
-        if known_inputs:
-            return self._as_rows(X)
-        rows, self.image_shape_ = read_images(X, self._needs_images(), self.image_shape)
-        return rows
-
-    def _needs_images(self) -> bool:
-        shifted = whole("largest_shift", self.largest_shift, at_least=0) > 0
-        return reads_images(self.hidden) or shifted
-
-    def _choose_encoder(self, X: Any) -> TableEncoder | None:
-        if self._needs_images():
-            return None
-        return choose_encoder(self.encoding, self.input_scaling, X)
-
-    def _learn(self, read: _Read, goes_on: bool, in_portions: bool) -> Any:
+    def _learn(self, read: Read, goes_on: bool, in_portions: bool) -> Any:
         """Train, from the present beliefs where training goes on, and publish the network."""
         self._checked_prediction()
         given, seed = self._parameters(in_portions), self._seed()
@@ -216,7 +119,7 @@ class Learner(ProbabilisticClassifier):
             self.validation_scores_ = scores
         return self
 
-    def _split(self, read: _Read, seed: int, in_portions: bool) -> tuple[_Read, _Read | None]:
+    def _split(self, read: Read, seed: int, in_portions: bool) -> tuple[Read, Read | None]:
         """Samples to train on, and those that tell when to stop, if any."""
         if not self.early_stopping:
             return read, None
@@ -255,133 +158,6 @@ class Learner(ProbabilisticClassifier):
             return columns
         first_bits = np.unique(transform.sums, return_index=True)[1][int(transform.sums.min() < 0) :]
         return np.append(columns, columns[first_bits])
-
-    @classmethod
-    def fit_many(
-        cls,
-        members: Sequence[Any],
-        X: NDArray,
-        problems: Sequence[tuple[NDArray, NDArray]],
-        *,
-        problems_at_once: int | None = None,
-        sample_weights: Sequence[NDArray] | None = None,
-    ) -> None:
-        """Fit equally configured binary members, one a problem, in place and as one compiled program.
-
-        Parameters
-        ----------
-        members : sequence of classifiers of this class
-            Equal but for their random states; unfitted, or all with ``warm_start``.
-        X : array [n, features]
-            Pool of finite inputs; all problems share its input transform.
-        problems : sequence of (int array, array)
-            For each member, rows of ``X`` and their labels of two classes.
-        problems_at_once : int or None, default=None
-            Bounds the memory of networks with hidden layers; None trains all side by side.
-        sample_weights : sequence of arrays or None, default=None
-            For each member, how often its rows count, above 0; None: once.
-        """
-        cls._learn_many(members, X, problems, problems_at_once, sample_weights, in_portions=False)
-
-    @classmethod
-    def partial_fit_many(
-        cls,
-        members: Sequence[Any],
-        X: NDArray,
-        problems: Sequence[tuple[NDArray, NDArray]],
-        *,
-        problems_at_once: int | None = None,
-        sample_weights: Sequence[NDArray] | None = None,
-    ) -> None:
-        """As :meth:`fit_many` for one portion of the samples, with the present beliefs as prior.
-
-        Parameters
-        ----------
-        members : sequence of classifiers of this class
-            With ``classes_``, and fitted from the second portion on.
-        X : array [n, features]
-            Pool of finite inputs; the first portion fixes the input transform.
-        problems : sequence of (int array, array)
-            For each member, rows of ``X`` and their labels.
-        problems_at_once : int or None, default=None
-            As of :meth:`fit_many`.
-        sample_weights : sequence of arrays or None, default=None
-            As of :meth:`fit_many`.
-        """
-        cls._learn_many(members, X, problems, problems_at_once, sample_weights, in_portions=True)
-
-    @classmethod
-    def _learn_many(
-        cls,
-        members: Sequence[Any],
-        X: NDArray,
-        problems: Sequence[tuple[NDArray, NDArray]],
-        problems_at_once: int | None,
-        sample_weights: Sequence[NDArray] | None,
-        in_portions: bool,
-    ) -> None:
-        first = members[0]
-        goes_on = hasattr(first, "state_") and (in_portions or first.warm_start)
-        problems, sample_weights = first._balanced_problems(problems, sample_weights)
-        counts = None
-        if sample_weights is not None:
-            rows_of = [rows for rows, _ in problems]
-            counts = BinaryProblems(rows_of, [], sample_weights).pool_weight(X.shape[0])
-        inputs = first._pool(X, counts, goes_on)
-        num_features = inputs.shape[1] if first.encoder_ is None else first.encoder_.n_features_in_
-        own = cls._binary_problems(members, num_features, problems, sample_weights)
-        own = own.reweighted(partial(class_weights, first.class_weight, first.classes_))
-        first._checked_prediction()
-        given = first._parameters(in_portions)
-        transform = first._transform_of(given, inputs, own.most_samples, counts, goes_on)
-        seeds = [member._seed() for member in members]
-        if first.early_stopping:
-            raise ValueError("early_stopping belongs to a single network, not to many side by side")
-
-        def judge(settings: Settings, inputs: NDArray) -> float:
-            return noise.log_likelihood_many(seeds, inputs, own, problems_at_once, settings)
-
-        known = given, transform, inputs, own.most_samples, counts, goes_on
-        transform, transformed, settings = first._choose(judge, *known)
-        priors = [member._prior(settings) for member in members] if goes_on else None
-        watching = Watching(callbacks_of(first.callbacks, first.verbose))
-        how = problems_at_once, first._columns_of_inputs(transform), priors, watching
-        fits = fitting.fit_many(seeds, settings, transformed, own, *how)
-        for member, seed, fit in zip(members, seeds, fits, strict=True):
-            member.encoder_, member.image_shape_ = first.encoder_, first.image_shape_
-            member.input_unit_ = first.input_unit_
-            member._publish_fit(settings, transform, fit, seed)
-
-    def _balanced_problems(
-        self, problems: Sequence[tuple[NDArray, NDArray]], weights: Sequence[NDArray] | None
-    ) -> tuple[Sequence[tuple[NDArray, NDArray]], Sequence[NDArray] | None]:
-        """As :meth:`_balanced`, for many problems and how often their rows count."""
-        codes = [np.unique(labels, return_inverse=True)[1] for _, labels in problems]
-        given = [None] * len(codes) if weights is None else weights
-        chosen = [self._balanced(*own) for own in zip(codes, given, strict=True)]
-        pairs = zip(problems, chosen, strict=True)
-        found = [(rows[own], labels[own]) for (rows, labels), own in pairs]
-        if weights is None:
-            return found, None
-        return found, [weight[own] for weight, own in zip(weights, chosen, strict=True)]
-
-    def _pool(self, X: Any, counts: NDArray | None, known_inputs: bool) -> NDArray:
-        """Inputs of many problems ``[n, features]``, numbers or a table in code."""
-        X = self._read_images(X, known_inputs)
-        if not known_inputs:
-            self.encoder_ = self._choose_encoder(X)
-        if self.encoder_ is None:
-            numbers = check_array(plain(X), dtype=NUMBER_TYPES, input_name="X")
-            return self._in_units(numbers, known_inputs)
-        if not known_inputs:
-            self.encoder_.fit(X, sample_weight=counts)
-        return coded(self.encoder_, X)
-
-    def _in_units(self, numbers: NDArray, known_inputs: bool) -> NDArray:
-        """Training inputs that stay numbers, float32; the first ones fix their unit."""
-        if not known_inputs:
-            self.input_unit_ = unit_for(self.input_scaling, numbers)
-        return in_float32(numbers, self.input_unit_)
 
     def _transform_of(
         self, given: Parameters, inputs: NDArray, num_samples: int, counts: NDArray | None, goes_on: bool
