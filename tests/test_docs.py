@@ -1,6 +1,7 @@
 """What README, quickstart and how-tos show runs as it stands there, with the scores that they claim."""
 
 import importlib.util
+import pkgutil
 import re
 from pathlib import Path
 
@@ -79,6 +80,30 @@ def test_the_rooms_of_the_design_page():
     page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     for floor, rooms in enumerate(FLOORS):
         assert f"| {floor} | {', '.join(f'`{room}`' for room in sorted(rooms))} |" in page
+
+
+def test_names_in_code_and_pages_exist():
+    """Each dotted name between backticks is there, on the pages and in the docstrings."""
+    pages = [*(ROOT / "docs").glob("**/*.md"), *(ROOT / "mpnn").glob("**/*.py"), ROOT / "README.md"]
+    names = {
+        name
+        for page in pages
+        if page.parent.name != "decisions"  # these tell what was
+        for name in re.findall(r"`~?(mpnn(?:\.\w+)+)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(names) > 100
+    assert sorted(name for name in names if not _exists(name)) == []
+
+
+def _exists(name):
+    try:
+        pkgutil.resolve_name(name)
+    except AttributeError:
+        owner, _, last = name.rpartition(".")
+        return last in getattr(pkgutil.resolve_name(owner), "__annotations__", {})
+    except ImportError:
+        return False
+    return True
 
 
 @needs_solver

@@ -32,7 +32,7 @@ class NetworkSpec:
         Shape of one sample: ``(N,)``, or ``(height, width, channels)`` for images.
     layers : tuple of Layer
         From the inputs to the output, the last one :class:`~mpnn.message_passing.layers.Dense`. What a layer
-        leaves open is as :data:`mpnn.message_passing.layers.linear.OPTIONS` has it.
+        leaves open is as :data:`mpnn.message_passing.layers.weighted.OPTIONS` has it.
     output : {"binary_label", "argmax"}, default="binary_label"
         Independent labels -1 and +1, mostly of one output (0: no label), or labels 0..C-1.
     sweeps_per_batch : int, default=1
@@ -110,7 +110,7 @@ class NetworkSpec:
         widths : sequence of int
             Inputs, hidden layers, outputs, e.g. ``(784, 101, 10)``.
         weights : str or int, default="binary"
-            Of every layer, as in :class:`mpnn.message_passing.layers.linear.Linear`; so are the next four.
+            Of every layer (:class:`mpnn.message_passing.layers.weighted.WeightedLayer`), as the next four.
         rule : str, default="bp_inspired"
             The rule.
         activation : str, default="sign"
@@ -143,7 +143,7 @@ class NetworkSpec:
         Parameters
         ----------
         **options : keyword arguments
-            Options of :class:`mpnn.message_passing.layers.linear.Linear`.
+            Options of :class:`mpnn.message_passing.layers.weighted.WeightedLayer`.
         """
         return dataclasses.replace(self, layers=tuple(_with(layer, options) for layer in self.layers))
 

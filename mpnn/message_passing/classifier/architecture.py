@@ -23,7 +23,7 @@ def network_layers(
     image_shape : sequence of int or None
         Shape of the images that flat inputs are; None: they are none.
     **options : keyword arguments
-        Options of :class:`mpnn.message_passing.layers.linear.Linear`.
+        Options of :class:`mpnn.message_passing.layers.weighted.WeightedLayer`.
     """
     layers: list[Any] = [] if image_shape is None else [Unflatten(tuple(image_shape))]
     flat = image_shape is None

@@ -1,7 +1,8 @@
 """Layers of a network, one object each: shapes, beliefs, messages and the discrete pass."""
 
 from mpnn.message_passing.layers.base import Labels, Layer, Place
-from mpnn.message_passing.layers.linear import Conv2D, Dense, Linear
+from mpnn.message_passing.layers.kinds import Conv2D, Dense
+from mpnn.message_passing.layers.linear import Linear
 from mpnn.message_passing.layers.pooling import Flatten, MaxPool2D, MeanPool2D, Unflatten
 from mpnn.message_passing.layers.residual import Residual
 

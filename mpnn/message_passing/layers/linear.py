@@ -1,7 +1,6 @@
-"""Layers with weights: a linear map, a rule that passes messages through it, and the units' channel."""
+"""Messages through a layer with weights: by its rule through the linear map, by the channel through units."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,10 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from mpnn.linear_maps.base import LinearMap, Moments
-from mpnn.linear_maps.conv import ConvMap
-from mpnn.linear_maps.dense import DenseMap
-from mpnn.message_passing.channels.hidden import ACTIVATIONS, HiddenChannel
+from mpnn.linear_maps.base import Moments
 from mpnn.message_passing.fields import (
     Evidence,
     LayerState,
@@ -24,26 +20,13 @@ from mpnn.message_passing.fields import (
 )
 from mpnn.message_passing.gain import step_gain, within_gain
 from mpnn.message_passing.hyper import Hyper
-from mpnn.message_passing.layers.base import Labels, Numbers, Place, Shape, reshaped
-from mpnn.message_passing.rules import RuleEntry, find_rule
+from mpnn.message_passing.layers.base import Labels, Numbers, Place, reshaped
+from mpnn.message_passing.layers.weighted import WeightedLayer
 from mpnn.message_passing.rules import base as rules
 from mpnn.message_passing.rules.base import Inputs, Preactivation, RequiredMessages, gaussian_preactivation
 from mpnn.message_passing.ties import half_step_of_data, half_step_of_signs, settled
-from mpnn.message_passing.weights import WeightFamily, weight_family
-from mpnn.validation import one_of, share_above_zero
 
-__all__ = ["Conv2D", "Dense", "Linear", "LinearMemory"]
-
-# What a layer has where neither it nor its network chooses.
-OPTIONS: dict[str, Any] = {
-    "weights": "binary",
-    "rule": "bp_inspired",
-    "activation": "sign",
-    "bias": False,
-    "density": 1.0,
-    "messages": "gaussian",
-}
-MESSAGES = ("gaussian", "exact")
+__all__ = ["Cache", "Linear", "LinearMemory", "Summed"]
 
 
 class LinearMemory(NamedTuple):
@@ -70,119 +53,8 @@ class Summed(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Linear:
-    """A layer with weights. Options at None are the network's.
-
-    Parameters
-    ----------
-    weights : str or int or None
-        ``"binary"``, ``"ternary"``, ``"gaussian"`` or an int P for the levels -P..P.
-    rule : str or None
-        A name in :data:`mpnn.message_passing.rules.RULES`.
-    activation : str or None
-        Of the units: ``"sign"``, ``"relu"`` or ``"identity"``; the last layer has that of its output.
-    bias : bool or None
-        Adds a constant input 1 to every unit; its weight is the last row of the weights.
-    density : float or None
-        Share of the weights that exist, in (0, 1]; the others are fixed to 0 at random.
-    messages : {"gaussian", "exact"} or None
-        Of a unit with few inputs, ``"exact"`` sums over all its terms
-        (:mod:`mpnn.message_passing.exact`); else its pre-activation counts as Gaussian.
-    """
-
-    weights: str | int | None = None
-    rule: str | None = None
-    activation: str | None = None
-    bias: bool | None = None
-    density: float | None = None
-    messages: str | None = None
-
-    num_weighted = 1
-    needs_fields = False
-
-    def __post_init__(self) -> None:
-        if self.weights is not None:
-            weight_family(self.weights)
-        if self.rule is not None:
-            find_rule(self.rule, one_sweep=False)
-        for name, allowed in (("activation", sorted(ACTIVATIONS)), ("messages", list(MESSAGES))):
-            value = getattr(self, name)
-            if value is not None:
-                one_of(name, value, allowed)
-        if self.density is not None:
-            share_above_zero("density", self.density)
-
-    @property
-    def linear_map(self) -> LinearMap:
-        """The map from inputs to sums."""
-        raise NotImplementedError
-
-    @property
-    def family(self) -> WeightFamily:
-        """The weight family."""
-        return weight_family(self._chosen("weights"))
-
-    @property
-    def channel(self) -> HiddenChannel:
-        """The channel of the units."""
-        return ACTIVATIONS[self._chosen("activation")]
-
-    def _chosen(self, name: str) -> Any:
-        value = getattr(self, name)
-        return OPTIONS[name] if value is None else value
-
-    def complete(self, **options: Any) -> "Linear":
-        """The same layer with these options where it has none, else those of :data:`OPTIONS`."""
-        chosen = {**OPTIONS, **options}
-        return dataclasses.replace(
-            self, **{name: value for name, value in chosen.items() if getattr(self, name) is None}
-        )
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        """Shape of one sample of the outputs."""
-        return self.linear_map.out_shape(in_shape)
-
-    def averaged_signs(self, of_inputs: int) -> int:
-        """1 for signs."""
-        return int(self.channel.values_square_to_one)
-
-    def fan_in(self, in_shape: Shape) -> int:
-        """Inputs of one unit, the constant one included."""
-        return self.linear_map.fan_in(in_shape) + int(bool(self.bias))
-
-    def check(self, place: Place) -> None:
-        """Refuse a place where the layer's rule is not defined."""
-        if self._entry(place).messages.zero_temperature:
-            self._check_zero_temperature(place)
-            if self._num_positions(place) > 1:
-                raise ValueError(f"rule {self.rule!r} passes messages through dense layers only")
-        elif self.rule == "belief_propagation" and not place.one_sweep and self._num_positions(place) > 1:
-            raise ValueError(
-                "rule 'belief_propagation' keeps cavities of dense layers only: take 'bp_inspired' for "
-                "convolutions, or one sweep a batch"
-            )
-
-    def _check_zero_temperature(self, place: Place) -> None:
-        """Max-sum knows signs alone; anything else would need max-marginals of its own."""
-        needed = {"weights": "binary", "activation": "sign", "density": 1.0}
-        given = {name: self._chosen(name) for name in needed}
-        given |= {"output": "argmax" if place.output is not None and place.output.joint else "binary_label"}
-        given |= {"focusing": place.focusing, "anchored": place.anchored}
-        needed |= {"output": "binary_label", "focusing": False, "anchored": False}
-        for name, value in needed.items():
-            if given[name] != value:
-                raise ValueError(f"rule {self.rule!r} needs {name}={value!r}, got {given[name]!r}")
-
-    def _entry(self, place: Place) -> RuleEntry:
-        """The rule: a joint output has no cavity and always uses mean field."""
-        name = self._chosen("rule")
-        zero_temperature = find_rule(name, False).messages.zero_temperature
-        if place.output is not None and place.output.joint and not zero_temperature:
-            name = "mean_field"
-        return find_rule(name, place.one_sweep)
-
-    def _num_positions(self, place: Place) -> int:
-        return math.prod(self.out_shape(place.in_shape)[:-1])
+class Linear(WeightedLayer):
+    """Messages through a layer with weights: up and down, to its beliefs; its discrete network."""
 
     def init(
         self, keys: Sequence[Array], place: Place, numbers: Numbers, initial_field: Array | float
@@ -457,61 +329,3 @@ def _respond_with_constant(respond: Any) -> Any:
         return Moments(_append(mean, 1.0), jnp.zeros(()) if variance is None else _append(variance, 0.0))
 
     return respond_to
-
-
-@dataclasses.dataclass(frozen=True)
-class Dense(Linear):
-    """All inputs to all units: ``[N]`` to ``[units]``.
-
-    Parameters
-    ----------
-    units : int
-        Number of units, at least 1.
-
-    Notes
-    -----
-    All options of :class:`~mpnn.message_passing.layers.linear.Linear` are keywords, too.
-    """
-
-    units: int
-
-    @property
-    def linear_map(self) -> DenseMap:
-        """All to all."""
-        return DenseMap(self.units)
-
-
-@dataclasses.dataclass(frozen=True)
-class Conv2D(Linear):
-    """A convolution: images ``[height, width, channels]`` to ``[height', width', channels']``.
-
-    Parameters
-    ----------
-    channels : int
-        Output channels, at least 1. Weights and biases are those of one position; their beliefs take the
-        messages of all positions.
-    size : int
-        Height and width of the window, at least 1.
-    stride : int, default=1
-        Step between windows, at least 1.
-    padding : {"valid", "same"}, default="valid"
-        Windows inside the image, or zeros around it.
-
-    Notes
-    -----
-    All options of :class:`~mpnn.message_passing.layers.linear.Linear` are keywords, too.
-    """
-
-    channels: int
-    size: int
-    stride: int = 1
-    padding: str = "valid"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _ = self.linear_map  # refuses sizes
-
-    @property
-    def linear_map(self) -> ConvMap:
-        """Patches as rows."""
-        return ConvMap(self.channels, self.size, self.stride, self.padding)

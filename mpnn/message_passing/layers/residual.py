@@ -75,7 +75,7 @@ class Residual:
         Parameters
         ----------
         **options : keyword arguments
-            Options of :class:`mpnn.message_passing.layers.linear.Linear`.
+            Options of :class:`mpnn.message_passing.layers.weighted.WeightedLayer`.
         """
         filled = (layer.complete(**options) if hasattr(layer, "complete") else layer for layer in self.layers)
         return Residual(tuple(filled))

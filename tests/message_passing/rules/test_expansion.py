@@ -157,7 +157,7 @@ def test_belief_propagation_with_one_sweep_is_bp_inspired(weights, monkeypatch):
     assert find_rule(spec.weighted[0].rule, one_sweep=True) is RULES["bp_inspired"]
     cheap, _ = jax.jit(lambda state: run_batch(spec, state, batch, hyper))(start(spec, **numbers))
     monkeypatch.setattr(
-        "mpnn.message_passing.layers.linear.find_rule", lambda name, one_sweep: rules.find_rule(name, False)
+        "mpnn.message_passing.layers.weighted.find_rule", lambda name, one_sweep: rules.find_rule(name, False)
     )
     memory = begin(spec, start(spec, **numbers), 7, jax.tree.map(lambda leaf: leaf[0], hyper)).memories
     assert memory[0].rule.cavity_mean.shape == (9, 7, 6)
