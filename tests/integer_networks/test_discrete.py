@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mpnn.classifiers import base
-from mpnn.ensemble import pairwise
+from mpnn.ensemble import prediction
 from mpnn.integer_networks.cache import discrete_network
 from mpnn.integer_networks.lowering import lower
 from mpnn.layers import Residual
@@ -24,7 +24,7 @@ def compiled(monkeypatch):
     def of(function, *arguments):
         with monkeypatch.context() as patched:
             patched.setattr(base, "network_on_processor", lambda model: None)
-            patched.setattr(pairwise, "network_on_processor", lambda model: None)
+            patched.setattr(prediction, "network_on_processor", lambda model: None)
             return function(*arguments)
 
     return of
