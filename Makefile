@@ -11,7 +11,7 @@ demo: $(VENV)/.installed  ## Few-bit networks of three families against real wei
 test: $(VENV)/.installed-dev lint  ## What CI runs
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-slow: $(VENV)/.installed-dev  ## The tests that take minutes
+slow: $(VENV)/.installed-dev  ## The tests that take longer
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 coverage: $(VENV)/.installed-dev  ## Lines and branches that the fast tests reach; the pages are in build/coverage

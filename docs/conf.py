@@ -51,9 +51,11 @@ ITEM = re.compile(r"^([a-z_]+(?:, [a-z_]+)*): (?=\S)")
 
 
 def _skip_noise(app: Any, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
-    """Leave out numbers of named tuples' fields, and scikit-learn's metadata routing."""
+    """Leave out numbers of named tuples' fields, scikit-learn's metadata routing, attributes listed above."""
     numbered = (getattr(member, "__doc__", None) or "").startswith("Alias for field number")
-    return True if numbered or re.fullmatch(r"set_\w+_request", name) else None
+    routing = re.fullmatch(r"set_\w+_request|get_metadata_routing", name)
+    listed = isinstance(member, property) and "LinearView." in getattr(member.fget, "__qualname__", "")
+    return True if numbered or routing or listed else None
 
 
 def _show_items(app: Any, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
