@@ -271,7 +271,7 @@ def _description() -> Reader:
     """What this package reads of a checkpoint, as Orbax hands it over: the description and the arrays."""
     import jax
 
-    from mpnn.message_passing import checkpoints
+    from mpnn.message_passing import checkpoint_content, checkpoints
     from mpnn.message_passing.hyper import Schedules
     from mpnn.message_passing.network import init
     from mpnn.message_passing.spec import NetworkSpec
@@ -287,9 +287,9 @@ def _description() -> Reader:
             given = json.loads(path.read_text())
         except (ValueError, RecursionError) as error:  # Orbax's own reading, whose errors restore_state names
             raise checkpoints.CheckpointError(str(error)) from error
-        about = checkpoints.checked_description(path, 1, given)
-        checkpoints.check_network(path, about, spec, state)
-        return checkpoints.rebuilt(path, 1, about, np.concatenate(arrays), state)
+        about = checkpoint_content.checked_description(path, 1, given)
+        checkpoint_content.check_network(path, about, spec, state)
+        return checkpoint_content.rebuilt(path, 1, about, np.concatenate(arrays), state)
 
     return Reader(
         named("file.json", [text]), read, (checkpoints.CheckpointError,), hostile=hostile.json_lines()

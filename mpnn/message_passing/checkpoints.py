@@ -12,18 +12,27 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from mpnn import sharding as meshes
-from mpnn.message_passing import network
-from mpnn.message_passing.hyper import Schedules
+from mpnn.message_passing.checkpoint_content import (
+    Restored,
+    blank_state,
+    check_metadata,
+    check_network,
+    check_spec,
+    checked_description,
+    damaged,
+    first_line,
+    named_arrays,
+    num_bytes,
+    rebuilt,
+)
 from mpnn.message_passing.network import State
-from mpnn.message_passing.spec import NetworkSpec, SpecError, spec_from_json, spec_to_json
+from mpnn.message_passing.spec import NetworkSpec, spec_to_json
 from mpnn.message_passing.sweep import Info
 from mpnn.validation import path as path_of
 from mpnn.validation import whole
@@ -55,28 +64,6 @@ __all__ = [
 
 
 CONTENT = "content"  # the one array in a step
-FIELDS = {"epoch", "spec", "key", "digest", "shapes", "metadata"}
-
-
-class Restored(NamedTuple):
-    """What :func:`restore_state` returns; ``epoch`` is the number done, hence ``first_epoch`` of the rest.
-
-    Parameters
-    ----------
-    state : State
-        The state.
-    epoch : int
-        Number of epochs done, hence ``first_epoch`` of the rest.
-    key : Array
-        The training key.
-    metadata : dict
-        The caller's own metadata.
-    """
-
-    state: State
-    epoch: int
-    key: Array
-    metadata: dict[str, Any]
 
 
 def save_state(
@@ -114,7 +101,7 @@ def save_state(
     epoch, keep = whole("epoch", epoch, at_least=0), whole("keep", keep)
     import orbax.checkpoint as ocp
 
-    arrays = _named_arrays(state)
+    arrays = named_arrays(state)
     about = {
         "epoch": epoch,
         "spec": json.loads(json.dumps(spec_to_json(spec))),
@@ -127,7 +114,7 @@ def save_state(
     with _manager(folder, keep) as manager:
         newest = manager.latest_step()
         if newest is not None:
-            _check_spec(folder, _read_about(folder, manager, newest), spec)
+            check_spec(folder, _read_about(folder, manager, newest), spec)
             if newest >= epoch:
                 raise CheckpointError(
                     f"{folder} already holds epoch {newest}, at or after epoch {epoch}: resume from it, "
@@ -182,41 +169,11 @@ def restore_state(
         for part in (step, *step.rglob("*")):
             _require_readable(part)
         about = _read_about(folder, manager, chosen)
-        _check_metadata(folder, about["metadata"], expected or {})
+        check_metadata(folder, about["metadata"], expected or {})
         like = blank_state(spec) if like is None else like
         check_network(folder, about, spec, like)
         content = _read_content(folder, manager, chosen, like)
     return rebuilt(folder, chosen, about, content, like)
-
-
-def rebuilt(
-    folder: str | Path, epoch: int, about: Mapping[str, Any], content: np.ndarray, like: State
-) -> Restored:
-    """The state of a description and of the bytes that Orbax read.
-
-    Parameters
-    ----------
-    folder : str or path
-        Of the run, for messages.
-    epoch : int
-        Of the checkpoint, for messages.
-    about : mapping
-        As :func:`checked_description` returns it.
-    content : uint8 ndarray
-        The arrays, end to end.
-    like : State
-        Gives shapes and types.
-
-    Raises
-    ------
-    CheckpointError
-        Where the bytes are others than those that were saved, or the key is none.
-    """
-    arrays = _arrays_of(content, like)
-    if digest(arrays) != about["digest"]:
-        raise _damaged(folder, epoch, "the arrays do not match their digest")
-    state = jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(a) for a in arrays.values()])
-    return Restored(state, about["epoch"], _read_key(folder, epoch, about["key"]), about["metadata"])
 
 
 def checkpoint_callback(
@@ -260,24 +217,6 @@ def checkpoint_callback(
     return on_epoch
 
 
-def _named_arrays(state: State) -> dict[str, np.ndarray]:
-    """The leaves on the host, in the tree's order, by their place in it."""
-    leaves = jax.tree_util.tree_leaves_with_path(meshes.to_host(state))
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
-
-
-def blank_state(spec: NetworkSpec) -> State:
-    """Shapes and types of a state of this spec.
-
-    Parameters
-    ----------
-    spec : NetworkSpec
-        The network's static description.
-    """
-    hyper = Schedules().at_sweep(0, spec.num_layers)
-    return jax.eval_shape(lambda key: network.init(key, spec, hyper), jax.random.key(0))
-
-
 def _manager(folder: str | Path, keep: int | None) -> Any:
     import orbax.checkpoint as ocp
 
@@ -290,7 +229,7 @@ def _manager(folder: str | Path, keep: int | None) -> Any:
     try:
         return ocp.CheckpointManager(Path(folder).absolute(), options=options, item_names=("state", "about"))
     except (ValueError, RecursionError) as error:  # of a description that Orbax reads when it opens
-        reason = _first_line(error)
+        reason = first_line(error)
         raise CheckpointError(f"{folder} holds checkpoints that cannot be read: {reason}") from error
 
 
@@ -301,136 +240,22 @@ def _require_readable(path: Path) -> None:
         raise CheckpointError(f"{path} may not be read: change its permissions, nothing is known to be lost")
 
 
-def _damaged(folder: str | Path, epoch: int, reason: str) -> CheckpointError:
-    return CheckpointError(
-        f"the checkpoint {Path(folder) / str(epoch)} is damaged ({reason}): delete that folder to resume "
-        "from an earlier one, or the whole run to start again"
-    )
-
-
 def _read_about(folder: str | Path, manager: Any, epoch: int) -> dict[str, Any]:
     import orbax.checkpoint as ocp
 
     try:
         about = manager.restore(epoch, args=ocp.args.Composite(about=ocp.args.JsonRestore())).about
     except Exception as error:  # Orbax passes on whatever its storage raises
-        raise _damaged(folder, epoch, f"its description cannot be read: {_first_line(error)}") from error
+        raise damaged(folder, epoch, f"its description cannot be read: {first_line(error)}") from error
     return checked_description(folder, epoch, about)
-
-
-def checked_description(folder: str | Path, epoch: int, about: Any) -> dict[str, Any]:
-    """The description of a checkpoint, what JSON it may have been.
-
-    Parameters
-    ----------
-    folder : str or path
-        Of the run, for messages.
-    epoch : int
-        Of the checkpoint, for messages.
-    about : object
-        What the JSON holds.
-
-    Raises
-    ------
-    CheckpointError
-        Where fields are missing or of other types.
-    """
-    kinds = {"epoch": int, "shapes": list, "metadata": dict, "digest": str}
-    missing = not isinstance(about, dict) or FIELDS - set(about)
-    if missing or not all(isinstance(about[name], kind) for name, kind in kinds.items()):
-        raise _damaged(folder, epoch, "its description lacks fields, or they are of other types")
-    return about
-
-
-def check_network(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpec, like: State) -> None:
-    """Refuse a checkpoint of another network, or of another number of them.
-
-    Parameters
-    ----------
-    folder : str or path
-        Of the run, for messages.
-    about : mapping
-        As :func:`checked_description` returns it.
-    spec : NetworkSpec
-        The network that is wanted.
-    like : State
-        Its shapes.
-    """
-    _check_spec(folder, about, spec)
-    if about["shapes"] != [list(leaf.shape) for leaf in jax.tree.leaves(like)]:
-        raise CheckpointError(
-            f"{folder} holds a state of other shapes, {str(about['shapes'])[:100]}: give one of them as like"
-        )
-
-
-def _named_leaves(like: State) -> list[tuple[str, Any]]:
-    return [(jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(like)]
-
-
-def _num_bytes(like: State) -> list[int]:
-    return [leaf.size * leaf.dtype.itemsize for _, leaf in _named_leaves(like)]
 
 
 def _read_content(folder: str | Path, manager: Any, epoch: int, like: State) -> np.ndarray:
     import orbax.checkpoint as ocp
 
-    blank = {CONTENT: np.zeros(sum(_num_bytes(like)), np.uint8)}
+    blank = {CONTENT: np.zeros(sum(num_bytes(like)), np.uint8)}
     try:
         items = ocp.args.Composite(state=ocp.args.StandardRestore(blank))
         return np.asarray(manager.restore(epoch, args=items).state[CONTENT])
     except Exception as error:  # Orbax passes on whatever its storage raises
-        raise _damaged(folder, epoch, f"its arrays cannot be read: {_first_line(error)}") from error
-
-
-def _arrays_of(content: np.ndarray, like: State) -> dict[str, np.ndarray]:
-    leaves = _named_leaves(like)
-    pieces = np.split(content, np.cumsum(_num_bytes(like))[:-1])
-    return {
-        name: piece.view(leaf.dtype).reshape(leaf.shape)
-        for (name, leaf), piece in zip(leaves, pieces, strict=True)
-    }
-
-
-def _read_key(folder: str | Path, epoch: int, saved: Any) -> Array:
-    try:
-        return jax.random.wrap_key_data(jnp.asarray(saved["data"], jnp.uint32), impl=saved["impl"])
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise _damaged(folder, epoch, f"its key cannot be read: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _check_metadata(folder: str | Path, own: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    for name, value in expected.items():
-        if own.get(name) != value:
-            raise CheckpointError(
-                f"{folder} holds a training with other {name.replace('_', ' ')}: use another folder"
-            )
-
-
-def _check_spec(folder: str | Path, about: Mapping[str, Any], spec: NetworkSpec) -> None:
-    """Refuse a checkpoint of another network, naming what differs."""
-    try:
-        saved = spec_to_json(spec_from_json(about["spec"]))
-    except SpecError as error:
-        raise CheckpointError(f"{folder} holds checkpoints that cannot be read: {error}") from error
-    differences = _differences(saved, spec_to_json(spec))
-    if differences:
-        raise CheckpointError(
-            f"{folder} holds checkpoints of another network ({', '.join(differences)}): use another folder"
-        )
-
-
-def _differences(saved: Any, own: Any, name: str = "") -> list[str]:
-    """Entries of two descriptions that differ, as ``name=saved, not own``."""
-    if isinstance(saved, dict) and isinstance(own, dict) and set(saved) == set(own):
-        nested = (_differences(saved[key], own[key], f"{name}.{key}".lstrip(".")) for key in saved)
-        return [difference for found in nested for difference in found]
-    if isinstance(saved, list) and isinstance(own, list) and len(saved) == len(own) and name == "layers":
-        nested = (
-            _differences(*pair, f"{name}[{place}]") for place, pair in enumerate(zip(saved, own, strict=True))
-        )
-        return [difference for found in nested for difference in found]
-    return [] if saved == own else [f"{name}={saved!r}, not {own!r}"]
+        raise damaged(folder, epoch, f"its arrays cannot be read: {first_line(error)}") from error
