@@ -231,7 +231,7 @@ def measure(name: str, options: Deploy, folder: Path) -> dict[str, Any]:
     """One row of the table."""
     model, X, y = _kept_model(name, options)
     network = lower(model, inputs="uint8")
-    changed = count_changes(network, model, X)
+    changed = count_changes(network, X, model.predict(X))
     accuracy = float(np.mean(Predictor(network).predict(X) == y))
     row: dict[str, Any] = {
         "network": name,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mpnn.integer_networks.lowering import lower
 from mpnn.integer_networks.network import IntegerNetwork
@@ -108,11 +108,10 @@ def export(
     for text, value in (("name", name), ("optimize", optimize), ("inputs", inputs)):
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{text} must be a text, got {value!r}")
-    examples, check = _as_inputs("examples", examples), _as_inputs("check", check)
-    examples = check if examples is None else examples
+    examples, rows = _as_inputs("examples", examples), _as_inputs("check", check)
+    examples = rows if examples is None else examples
     given = isinstance(model, IntegerNetwork)
     network = model if given else lower(model, inputs=inputs, bits=bits, examples=examples, encoder=encoder)
-    rows: Any = check
     if column_names is not None and not _are_texts(column_names):
         raise ValueError(f"column_names must be a list of texts, one an input, got {column_names!r}")
     if column_names is None and not given:
@@ -120,7 +119,7 @@ def export(
     target = file_in(destination, format, name or "network")
     files = _write(network, target, format, rows, name, optimize, column_names)
     compared = 0 if rows is None or given else len(rows)
-    changed = count_changes(network, model, rows) if rows is not None and compared else 0
+    changed = count_changes(network, rows, model.predict(check)) if compared else 0
     size = sum(file.stat().st_size for file in files)
     return Report(files, size, network.exact, compared, changed, network.operations)
 
@@ -147,9 +146,9 @@ def file_in(path: Path, format: str, stem: str) -> Path:
     return path / f"{stem}{FORMATS[format]}" if path.is_dir() else path
 
 
-def count_changes(network: IntegerNetwork, model: Any, X: ArrayLike) -> int:
-    """Number of rows of ``X`` whose label differs from the classifier's."""
-    return int(np.sum(Predictor(network).predict(X) != model.predict(X)))
+def count_changes(network: IntegerNetwork, X: ArrayLike, labels: NDArray) -> int:
+    """Number of rows of ``X`` whose label differs from the classifier's ``labels``."""
+    return int(np.sum(Predictor(network).predict(X) != labels))
 
 
 def _write(

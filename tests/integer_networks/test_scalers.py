@@ -1,10 +1,13 @@
 """Pipelines of scalers and a classifier are exported as networks of what the pipeline takes."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, PowerTransformer, RobustScaler, StandardScaler
 
+from mpnn import MessagePassingClassifier
+from mpnn.deploy import export
 from mpnn.integer_networks.inputs import Column, Thermometer
 from mpnn.integer_networks.lowering import _thermometer, lower
 from mpnn.integer_networks.scalers import before_scalers
@@ -84,3 +87,12 @@ def test_categories_behind_a_scaler_are_refused():
     table = Thermometer((Column("categories", categories=(1.0, 2.0)),))
     with pytest.raises(ValueError, match="leave the scaler out"):
         before_scalers(table, [MaxAbsScaler().fit(np.ones((3, 1)))])
+
+
+def test_a_pipeline_is_checked_on_the_frame_that_it_was_fitted_on(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["height", "weight", "age"])
+    member = MessagePassingClassifier((), num_sweeps=3, encoding=None, random_state=0)
+    model = make_pipeline(StandardScaler(), member).fit(frame, frame["height"] > 0)
+    report = export(model, tmp_path / "model.mpnn", check=frame)  # a warning about names would be an error
+    assert (report.labels_compared, report.labels_changed) == (60, 0)
