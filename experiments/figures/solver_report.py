@@ -18,6 +18,7 @@ from mpnn.runs.rows import read_rows
 NAMES = (
     "bemi_mnist",
     "bemi_mnist_1_8",
+    "bemi_mnist_levels",
     "bemi_digits",
     "bemi_mnist_ensemble",
     "bemi_mnist_ensemble_long",
