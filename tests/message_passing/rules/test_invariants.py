@@ -8,7 +8,6 @@ import pytest
 from mpnn.message_passing.fields import damped_moments
 from mpnn.message_passing.network import Batch, State
 from mpnn.message_passing.spec import NetworkSpec
-from tests.marks import mostly_slow
 from tests.oracles.helpers import assert_states_close, compiled_batch, numbers_for, random_batch, start
 
 NUMBERS = {"rho": 0.95, "damping": 0.4, "noise": 0.1}
@@ -25,8 +24,8 @@ SPECS = {
         (8, 5, 1), rule="amp", weights="gaussian", activation="relu", sweeps_per_batch=2
     ),
 }
-each_spec = mostly_slow("spec", SPECS.values(), fast=3, ids=SPECS.keys())
-TOLERANCE = 1e-5
+each_spec = pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
+TOLERANCE = 5e-6
 
 
 def run(spec, state, batch):
