@@ -148,10 +148,7 @@ class PairwiseVoteClassifier(PairwisePrediction):
             codes = known_class_numbers(labels, self.classes_)
         else:
             self.classes_, codes = np.unique(labels, return_inverse=True)
-        problems = self._begin(codes, goes_on)
-        if self.class_weight == "balanced" and self._trains_in_one_batch:
-            problems = balanced_problems(problems, weights, FULL_BATCH_LIMIT)
-        counts = pair_weights(problems, self.class_weight, self.classes_, codes, weights)
+        problems, counts = self._begin(codes, weights, goes_on)
         fit_members(self.estimators_, inputs, problems, counts, self.pairs_per_batch)
         return self._with_training_errors(inputs, problems)
 
@@ -183,15 +180,14 @@ class PairwiseVoteClassifier(PairwisePrediction):
         inputs, labels, weights = self._training_inputs(X, y, sample_weight, reset=not goes_on)
         check_classification_targets(labels)
         codes = known_class_numbers(labels, self.classes_)
-        problems = self._begin(codes, goes_on)
-        if self.class_weight == "balanced" and self._trains_in_one_batch:
-            problems = balanced_problems(problems, weights, FULL_BATCH_LIMIT)
-        counts = pair_weights(problems, self.class_weight, self.classes_, codes, weights)
+        problems, counts = self._begin(codes, weights, goes_on)
         partial_fit_members(self.estimators_, inputs, problems, counts, self.pairs_per_batch)
         return self._with_training_errors(inputs, problems)
 
-    def _begin(self, codes: NDArray, goes_on: bool) -> list[Problem]:
-        """Check the parameters, make pairs and members, or keep them; the problem of each pair."""
+    def _begin(
+        self, codes: NDArray, weights: NDArray | None, goes_on: bool
+    ) -> tuple[list[Problem], list[NDArray] | None]:
+        """Check the parameters, make pairs and members, or keep them; each pair's problem, how rows count."""
         self._check_options()
         if len(self.classes_) < 2:
             raise ValueError(
@@ -202,7 +198,10 @@ class PairwiseVoteClassifier(PairwisePrediction):
         self.pairs_ = voting.all_pairs(len(self.classes_))
         if not goes_on:
             self.estimators_ = self._unfitted_members(len(self.pairs_))
-        return pair_problems(codes, self.pairs_)
+        problems = pair_problems(codes, self.pairs_)
+        if self.class_weight == "balanced" and self._trains_in_one_batch:
+            problems = balanced_problems(problems, weights, FULL_BATCH_LIMIT)
+        return problems, pair_weights(problems, self.class_weight, self.classes_, codes, weights)
 
     def _refuse_too_many(self) -> None:
         """Pairs grow as the square of the classes: beyond some hundred, one network for all is better."""
